@@ -1,0 +1,32 @@
+"""Files that are either whole or not there: written beside their place, flushed, then renamed."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.errors import write_error
+
+
+def write_bytes(path: Path, chunks: bytes | Iterable[bytes]) -> None:
+    """Write `path` atomically; folders are made as needed.
+
+    Raises `UnitsFailed` on a full disk and `InputError` where the place cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as cause:
+        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        raise write_error(path, cause) from cause
+
+
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 text atomically; raises as `write_bytes`."""
+    parts = [text] if isinstance(text, str) else text
+    write_bytes(path, (part.encode() for part in parts))

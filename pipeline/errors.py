@@ -1,0 +1,62 @@
+"""What can go wrong, and the exit code each kind ends with (`contract.md`).
+
+PipelineError                   2   anything a person can act on; printed in one line, never as a traceback
+├── InputError                  2   a command, a file or a setting is wrong
+│   ├── ConfigError             2   a settings file
+│   └── AoiError                2   an area of interest
+├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
+├── NothingObserved             3   no scene, or no clear pixel
+└── UnitsFailed                 6   some units failed; they are listed, and a second run does only those
+
+Everything else that is raised is a bug and shows its traceback.
+"""
+
+import errno
+
+
+class PipelineError(Exception):
+    """The root: a message for a person, in one line, and an exit code."""
+
+    exit_code = 2
+
+
+class InputError(PipelineError):
+    """A command, a file or a setting that the user gave is wrong."""
+
+
+class ConfigError(InputError):
+    """A settings file is wrong."""
+
+
+class AoiError(InputError):
+    """An area of interest cannot be used."""
+
+
+class SceneError(PipelineError):
+    """One acquisition cannot be used; the message is the reason that `manifest.json` keeps."""
+
+
+class NothingObserved(PipelineError):
+    """No scene, or no clear pixel: nothing can be said about the area."""
+
+    exit_code = 3
+
+
+class UnitsFailed(PipelineError):
+    """Some units failed; what was done is kept."""
+
+    exit_code = 6
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_error(path: object, cause: OSError) -> PipelineError:
+    """The one-line error for a file that could not be written.
+
+    A full disk is `UnitsFailed` (free some space and run again: only what is missing is done);
+    anything else (permission, a missing folder) is the user's to mend first.
+    """
+    if cause.errno in FULL:
+        return UnitsFailed(f"{path}: the disk is full; free some space and run again, what was done is kept")
+    return InputError(f"{path}: cannot be written ({cause.strerror or cause})")

@@ -1,0 +1,141 @@
+"""The one grid that all rasters of an AOI live on, and pixel windows of it.
+
+A grid is a UTM zone with 10 m pixels. Columns and rows count from the zone's coordinate origin
+(easting 0, northing 0; rows count southwards, so northern rows are negative), never from a scene or an
+AOI. Every cut into blocks or windows therefore falls on the same lines, whoever makes it.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rasterio.transform import Affine
+from shapely.geometry import Polygon, box
+
+PIXEL_M = 10
+"""Pixel size, metres."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A rectangle of grid pixels, in columns and rows from the grid's origin."""
+
+    row: int
+    """First row; rows grow southwards."""
+    col: int
+    """First column; columns grow eastwards."""
+    height: int
+    """Rows, at least 1."""
+    width: int
+    """Columns, at least 1."""
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"window without pixels: {self}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.height, self.width
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel (col, row) of this window to (easting, northing), metres."""
+        return Affine(PIXEL_M, 0, self.col * PIXEL_M, 0, -PIXEL_M, -self.row * PIXEL_M)
+
+    @property
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north), metres on the grid's CRS."""
+        return (
+            self.col * PIXEL_M,
+            -(self.row + self.height) * PIXEL_M,
+            (self.col + self.width) * PIXEL_M,
+            -self.row * PIXEL_M,
+        )
+
+    @property
+    def polygon_m(self) -> Polygon:
+        """The outline, metres on the grid's CRS."""
+        return box(*self.bounds_m)
+
+    def grown(self, margin_px: int) -> "Window":
+        """This window with `margin_px` more pixels on every side."""
+        return Window(
+            self.row - margin_px,
+            self.col - margin_px,
+            self.height + 2 * margin_px,
+            self.width + 2 * margin_px,
+        )
+
+    def intersection(self, other: "Window") -> "Window | None":
+        """The pixels both have, or None."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        height = min(self.row + self.height, other.row + other.height) - row
+        width = min(self.col + self.width, other.col + other.width) - col
+        return Window(row, col, height, width) if height > 0 and width > 0 else None
+
+    def within(self, outer: "Window") -> tuple[slice, slice]:
+        """Where this window lies in an array that covers `outer`: (rows, columns).
+
+        Raises `ValueError` when it does not lie inside.
+        """
+        row, col = self.row - outer.row, self.col - outer.col
+        if row < 0 or col < 0 or row + self.height > outer.height or col + self.width > outer.width:
+            raise ValueError(f"{self} is not inside {outer}")
+        return slice(row, row + self.height), slice(col, col + self.width)
+
+    def cells(self, size_px: int) -> Iterator["Window"]:
+        """The aligned squares of `size_px` that touch this window, north to south, west to east.
+
+        They lie on multiples of `size_px` from the grid's origin, so neighbours never overlap.
+        """
+        first_row, first_col = self.row // size_px, self.col // size_px
+        last_row, last_col = (self.row + self.height - 1) // size_px, (self.col + self.width - 1) // size_px
+        for row in range(first_row, last_row + 1):
+            for col in range(first_col, last_col + 1):
+                yield Window(row * size_px, col * size_px, size_px, size_px)
+
+
+def window_of(bounds_m: tuple[float, float, float, float]) -> Window:
+    """The smallest window that covers (west, south, east, north), metres on the grid's CRS."""
+    west, south, east, north = bounds_m
+    col, row = math.floor(west / PIXEL_M), math.floor(-north / PIXEL_M)
+    return Window(
+        row, col, max(1, math.ceil(-south / PIXEL_M) - row), max(1, math.ceil(east / PIXEL_M) - col)
+    )
+
+
+def hull(windows: list[Window]) -> Window:
+    """The smallest window that covers all of `windows` (at least one)."""
+    row, col = min(w.row for w in windows), min(w.col for w in windows)
+    return Window(
+        row, col, max(w.row + w.height for w in windows) - row, max(w.col + w.width for w in windows) - col
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A UTM zone with 10 m pixels."""
+
+    epsg: int
+    """EPSG code of the zone: 326xx north, 327xx south of the equator."""
+
+    @property
+    def crs(self) -> str:
+        """The CRS as rasterio, pyproj and geopandas take it."""
+        return f"EPSG:{self.epsg}"
+
+    @property
+    def zone(self) -> str:
+        """Short name such as `47N`."""
+        return f"{self.epsg % 100:02d}{'N' if self.epsg // 100 == 326 else 'S'}"
+
+    def name_of(self, block: Window) -> str:
+        """A name for a block that is the same in every run: zone, row and column of its corner in blocks."""
+        return f"{self.zone}_r{block.row // block.height:+05d}_c{block.col // block.width:+05d}"
+
+
+def grid_at(lon: float, lat: float) -> Grid:
+    """The grid of the UTM zone that holds a point, degrees."""
+    zone = min(60, int((lon + 180) // 6) + 1)
+    return Grid((32600 if lat >= 0 else 32700) + zone)
