@@ -1,0 +1,119 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import bands
+from pipeline.grid import Window
+from pipeline.network import Network, NetworkSpec, receptive_radius_px
+from pipeline.raster import Raster
+from pipeline.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
+from pipeline.weights import Model, ModelCard, Resolved, has_bf16
+
+CPU = torch.device("cpu")
+PRECISIONS: list[Resolved] = ["fp32", "bf16"] if has_bf16(CPU) else ["fp32"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def model(precision: Resolved = "fp32", widths: tuple[int, ...] = (8, 12, 16)) -> Model:
+    torch.manual_seed(3)
+    spec = NetworkSpec(widths=widths)
+    card = ModelCard.model_validate(
+        {
+            "name": "random",
+            "bands": bands.NAMES,
+            "mean": (0.15,) * 6,
+            "std": (0.1,) * 6,
+            "network": spec,
+            "receptive_radius_px": receptive_radius_px(spec),
+            "bf16": True,
+            "sha256": "0" * 64,
+            "training": {"seed": 0, "command": "", "worlds": "", "steps": 0, "commit": ""},
+            "scores": {"set": "none"},
+        }
+    )
+    net = Network(spec).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+    net.head.weight.data *= 6  # spreads the codes, so that a difference shows
+    return Model(net.to(memory_format=torch.channels_last).eval(), card, CPU, precision)
+
+
+def raster(window: Window) -> Raster:
+    """Reflectance that depends on the place on the grid only."""
+    rng = np.random.default_rng(5)
+    plane = rng.uniform(0, 0.5, (6, 512, 512)).astype(np.float32)
+    rows = np.arange(window.row, window.row + window.height) % 512
+    cols = np.arange(window.col, window.col + window.width) % 512
+    reflectance = plane[:, rows][:, :, cols]
+    valid = reflectance[0] > 0.02
+    return Raster(window=window, reflectance=np.where(valid, reflectance, 0), valid=valid, scl=None)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@settings(max_examples=12, deadline=None)
+@given(
+    row=st.integers(-4, 4),
+    col=st.integers(-4, 4),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    more=st.integers(0, 2),
+    batch=st.integers(1, 3),
+)
+def test_codes_are_the_same_when_cut_otherwise(
+    precision: Resolved, row: int, col: int, height: int, width: int, more: int, batch: int
+) -> None:
+    asked = model(precision)
+    margin = asked.card.margin_px
+    whole = Window(-64, -64, 208, 208)
+    outer = whole.grown(margin)
+    expected = segment(asked, raster(outer))
+    part = Window(row * ALIGN_PX, col * ALIGN_PX, height * ALIGN_PX, width * ALIGN_PX)
+    part = part.intersection(whole) or part
+    grown = part.grown(margin + more * ALIGN_PX)
+    for answer in segment_many(asked, [raster(grown)] * batch):
+        for name in ("pond_fraction", "ground_probability"):
+            cut = getattr(answer, name)[part.within(grown)]
+            np.testing.assert_array_equal(cut, getattr(expected, name)[part.within(outer)])
+    assert len(np.unique(expected.pond_fraction[part.within(outer)])) > 20
+
+
+def test_codes_differ_at_the_edge_when_the_margin_is_missing() -> None:
+    asked = model()
+    inner = Window(0, 0, 64, 64)
+    outer = inner.grown(asked.card.margin_px)
+    with_margin = segment(asked, raster(outer)).pond_fraction[inner.within(outer)]
+    assert (segment(asked, raster(inner)).pond_fraction != with_margin).any()
+
+
+@pytest.mark.parametrize("window", [Window(8, 0, 16, 16), Window(0, 0, 16, 24), Window(0, 1, 16, 16)])
+def test_a_window_is_refused_when_not_aligned(window: Window) -> None:
+    with pytest.raises(ValueError, match="aligned"):
+        segment(model(), raster(window))
+
+
+def test_what_lies_under_no_data_does_not_matter_when_segmented() -> None:
+    asked, window = model(), Window(0, 0, 64, 64)
+    given_raster = raster(window)
+    other = Raster(
+        window=window,
+        reflectance=np.where(given_raster.valid, given_raster.reflectance, 0.7).astype(np.float32),
+        valid=given_raster.valid,
+        scl=None,
+    )
+    np.testing.assert_array_equal(
+        segment(asked, other).pond_fraction, segment(asked, given_raster).pond_fraction
+    )
+
+
+def test_codes_are_rounded_probabilities_when_logits_are_extreme_or_zero() -> None:
+    logits = np.array([-1e4, -80, 0, 2, 80, 1e4], np.float32)
+    np.testing.assert_array_equal(to_codes(logits), [0, 0, LEVELS // 2, 176, LEVELS, LEVELS])
