@@ -6,6 +6,7 @@ brings its own calibration.
 """
 
 import math
+from collections.abc import Mapping
 
 from pipeline.errors import InputError
 from pipeline.history import History
@@ -21,6 +22,9 @@ FEATURES = (
     "share_of_looks_with_ponds",
 )
 """Order of the features and of the coefficients in a card."""
+
+AREA_ERROR = "area_error"
+"""Name, beside them in the card, of the relative standard error of a single pond area."""
 
 
 def features(site: Site, past: History) -> tuple[float, ...]:
@@ -38,13 +42,14 @@ def features(site: Site, past: History) -> tuple[float, ...]:
     )
 
 
-def confidence(values: tuple[float, ...], calibration: dict[str, float]) -> float:
-    """Probability from 0 to 1 that these features are those of a true site.
-
-    Raises `InputError` when the model card holds no calibration.
-    """
-    missing = [name for name in FEATURES if name not in calibration]
-    if missing:
-        raise InputError(f"the model card has no calibration for {', '.join(missing)}; run `leachwatch train`")
+def confidence(values: tuple[float, ...], calibration: Mapping[str, float]) -> float:
+    """Probability from 0 to 1 that these features are those of a true site."""
     score = sum(calibration[name] * value for name, value in zip(FEATURES, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
+
+
+def check_calibrated(model: str, calibration: Mapping[str, float]) -> None:
+    """Raise `InputError` when a model card lacks part of its calibration."""
+    missing = [name for name in (*FEATURES, AREA_ERROR) if name not in calibration]
+    if missing:
+        raise InputError(f"model {model}: its card has no calibration for {', '.join(missing)}; run `make train`")

@@ -134,12 +134,13 @@ def onset(days: list[date], areas_m2: list[float], present_m2: float, settings: 
     ratio = np.array([_log_ratio(area, present_m2) for area in areas_m2])
     weight = _stories(ratio)
     first, end = np.unravel_index(int(np.argmax(weight)), weight.shape)
-    if first >= end:
-        return None
+    if weight[first, end] <= 0:
+        return None  # "it never was there" is at least as good a story
     begin = np.exp(weight - weight.max()).sum(axis=1)[:n]
     low, high = _smallest_run(begin / begin.sum(), int(first), settings.interval_mass)
     inside = range(int(first), int(end))
     shown = [t for t in inside if ratio[t] > 0]
+    high = min(high, shown[-1])
     gone = next((t for t in range(int(end), n) if ratio[t] < 0), None)
     return Onset(
         after=days[low - 1] if low else None,
@@ -196,3 +197,28 @@ def _area(
     spread = float(np.std(shown)) / np.sqrt(len(shown)) if len(shown) > 1 else 0.0
     half = Z80 * float(np.hypot(spread, area_error * area))
     return area, max(0.0, area - half), area + half
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a site, dated as an interval."""
+
+    kind: str
+    """`appeared`, `ponds built`, `idle` or `ended`."""
+    after: date | None
+    """After this day; None = before the first clear look."""
+    by: date
+    """By this day."""
+
+
+def events(past: History, settings: HistorySettings) -> list[Event]:
+    """The events of a history, oldest first."""
+    found = []
+    if past.ground:
+        found.append(Event("appeared", past.ground.after, past.ground.by))
+    if past.ponds:
+        found.append(Event("ponds built", past.ponds.after, past.ponds.by))
+        if past.ponds.gone_by:
+            kind = past.status(settings, confirm_looks=1)
+            found.append(Event(kind, past.ponds.last, past.ponds.gone_by))
+    return sorted(found, key=lambda event: event.by)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +18,12 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from pyproj import Transformer
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
+from shapely import prepare
+from shapely.ops import transform
 
 from pipeline import atomic
 from pipeline.clear import RADIUS_PX, clear
@@ -35,6 +38,8 @@ from pipeline.weights import Model, load_model
 NO_DATA, NOT_CLEAR, CLEAR = 0, 1, 2
 UNKNOWN = 255
 """Pond fraction and ground probability where the ground was not clear."""
+REACH_PX = 160
+"""How far outside a block a granule is still asked for: more than the margin of any window."""
 ALIGN_PX = 16
 """Windows that the network sees begin and end on multiples of this, so that its pooling cells agree."""
 CODE = ("sources", "raster.py", "grid.py", "bands.py", "clear.py", "network.py", "weights.py", "segment.py")
@@ -127,6 +132,8 @@ class Stack:
     """Mine-ground probability in 1/200, shape (T, y, x); 0 where not clear."""
     clear: NDArray[np.bool_]
     """Shape (T, y, x). True: the ground was seen."""
+    measured: NDArray[np.bool_]
+    """Shape (T,). True: the overpass measured at least one pixel here, clear or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +216,30 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
     return Look(path, task.extent, task.overpass.day, task.overpass.name, share, computed=False)
 
 
-def tasks_of(
-    grid: Grid, windows: Iterable[Window], block_px: int, overpasses: list[tuple[Overpass, object]]
+def plan(
+    grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]
 ) -> Iterator[LookTask]:
     """One task per block and overpass whose granules touch the wanted windows.
 
-    `windows`: wanted windows, block by block (sorted by block). `overpasses`: each with its footprint in
-    metres on the grid's CRS (a prepared shapely geometry). Lazy: only one block is in memory.
+    `windows`: the wanted ones, north to south. Lazy: only a row of blocks is in memory. A task holds only the
+    granules that its windows, margins included, can meet.
     """
+    to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True).transform
+    placed = [
+        (overpass, [(scene, transform(to_grid, scene.footprint)) for scene in overpass.scenes])
+        for overpass in passes
+    ]
+    for _, scenes in placed:
+        for _, footprint in scenes:
+            prepare(footprint)
     for block, members in _by_block(windows, block_px):
-        for overpass, footprint in overpasses:
-            wanted = tuple(w for w in members if footprint.intersects(w.polygon_m))  # type: ignore[attr-defined]
+        near = block.grown(REACH_PX).polygon_m
+        for overpass, scenes in placed:
+            here = [(scene, footprint) for scene, footprint in scenes if footprint.intersects(near)]
+            wanted = tuple(w for w in members if any(f.intersects(w.polygon_m) for _, f in here))
             if wanted:
-                yield LookTask(grid, block, wanted, overpass)
+                granules = tuple(scene for scene, _ in here)
+                yield LookTask(grid, block, wanted, replace(overpass, scenes=granules))
 
 
 def read_stack(looks: Iterable[Look], window: Window) -> Stack:
@@ -247,6 +265,7 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
         pond=np.where(seen, cube[:, 0], 0).astype(np.uint8),
         ground=np.where(seen, cube[:, 1], 0).astype(np.uint8),
         clear=seen,
+        measured=(cube[:, 2] != NO_DATA).any(axis=(1, 2)),
     )
 
 

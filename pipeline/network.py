@@ -1,19 +1,20 @@
 """The network: a small U-Net that works at 20 m and is strictly local.
 
-Strictly local means that a logit depends on the input within `receptive_radius_px` of its pixel and on nothing
-else: no pooling over a whole chip, no normalisation by the statistics of what happens to be in the window.
-Together with windows that are aligned to `stride_px` this makes any cut into windows give the same logits.
+Strictly local means that a logit depends on the input within `receptive_radius_px` of its pixel and on
+nothing else: no pooling over a whole chip, no normalisation by the statistics of what happens to be in the
+window. Together with windows aligned to `stride_px` this makes any cut into windows give the same logits.
 
 ```
-6 x 10 m ─ unshuffle 2 ─ 24 x 20 m ─ 3x3 3x3 ────────────────────── concat ─ 3x3 3x3 ─ 1x1 ─ shuffle 2 ─ 2 x 10 m
-                                      │ 2x2 stride 2                   │ up 2, 1x1
-                                     3x3 3x3 ───────── concat ─ 3x3 3x3
-                                      │ 2x2 stride 2      │ up 2, 1x1
-                                     3x3 3x3 ─────────────┘
+6 x 10 m ─ unshuffle 2 ─ 3x3 3x3 ────────────────── concat ─ 3x3 3x3 ─ 1x1 ─ shuffle 2 ─ 2 x 10 m
+                 20 m     │ 2x2 stride 2              │ 1x1, up 2
+                 40 m    3x3 3x3 ──── concat ─ 3x3 3x3
+                          │ 2x2 stride 2 │ 1x1, up 2
+                 80 m    3x3 3x3 ────────┘
 ```
 """
 
 from collections import OrderedDict
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -60,7 +61,7 @@ class Network(nn.Module):
             self.down.append(_convs(len(BANDS) * STEM**2 if level == 0 else width, width, norm))
             if level + 1 < len(widths):
                 self.shrink.append(nn.Conv2d(width, widths[level + 1], 2, stride=2))
-        self.narrow = nn.ModuleList(nn.Conv2d(w, v, 1) for v, w in zip(widths, widths[1:], strict=False))
+        self.narrow = nn.ModuleList(nn.Conv2d(w, v, 1) for v, w in pairwise(widths))
         self.up = nn.ModuleList(_convs(2 * width, width, norm) for width in widths[:-1])
         self.head = nn.Conv2d(widths[0], OUTPUTS * STEM**2, 1)
 
@@ -84,9 +85,8 @@ def _convs(inputs: int, width: int, norm: bool) -> nn.Sequential:
     """`CONVS` times 3x3 convolution (zero padding), batch normalisation if asked, ReLU."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for index in range(CONVS):
-        layers[f"conv{index}"] = nn.Conv2d(
-            inputs if index == 0 else width, width, 3, padding=1, bias=not norm
-        )
+        before = inputs if index == 0 else width
+        layers[f"conv{index}"] = nn.Conv2d(before, width, 3, padding=1, bias=not norm)
         if norm:
             layers[f"norm{index}"] = nn.BatchNorm2d(width)
         layers[f"relu{index}"] = nn.ReLU()
@@ -124,10 +124,9 @@ def receptive_radius_px(spec: NetworkSpec) -> int:
             if level > 0:  # repetition by 2
                 low, high = low // 2, high // 2
             low, high = low - CONVS, high + CONVS
-        for level in reversed(range(depth - 1)):
+        for _ in range(depth - 1):
             low, high = 2 * low, 2 * high + 1  # 2x2 convolution with stride 2
             low, high = low - CONVS, high + CONVS
-            assert level >= 0
         first, last = STEM * low, STEM * high + STEM - 1
         radius = max(radius, pixel - first, last - pixel)
     return radius

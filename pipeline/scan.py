@@ -17,7 +17,7 @@ from shapely.ops import transform
 from pipeline import __version__
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
-from pipeline.confidence import confidence, features
+from pipeline.confidence import AREA_ERROR, check_calibrated, confidence, features
 from pipeline.coverage import NOT_LOOKED_AT, CellSeen, cell_seen, months_between
 from pipeline.engine import executor_for, run
 from pipeline.export.geojson import write_coverage, write_sites
@@ -127,14 +127,16 @@ def detect(
     and looks that fail are in the summary and in `manifest.json`.
     """
     model = load_model(settings.model, device, settings.segment.precision)
+    check_calibrated(model.card.name, model.card.calibration)
     maker = LookMaker(
-        source, _recipe(settings, model.card, model.precision), device, settings.segment.batch, out / "looks" / source.name
+        source, recipe_of(settings, model.card.digest, model.precision), device, settings.segment.batch, out / "looks" / source.name
     )
     found = source.search(aoi, period)
     looks, failures = make_looks(aoi, found, maker, settings, progress)
     months = _months(found, period)
     archive = Archive(aoi.grid, settings, looks)
-    seen, sites = derive(aoi, archive, settings, model.card, progress)
+    judge = partial(confidence, calibration=model.card.calibration)
+    seen, sites = derive(aoi, archive, settings, judge, model.card.calibration[AREA_ERROR], progress)
     kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
     run_id = _run_id(aoi, settings, maker.recipe, found, failures)
     records = _named(kept, aoi, source, settings, model.card, out, run_id)
@@ -205,9 +207,17 @@ Seen = dict[Window, CellSeen]
 
 
 def derive(
-    aoi: Aoi, archive: Archive, settings: Settings, card: ModelCard, progress: Progress
+    aoi: Aoi,
+    archive: Archive,
+    settings: Settings,
+    judge: Callable[[tuple[float, ...]], float],
+    area_error: float,
+    progress: Progress,
 ) -> tuple[Seen, list[Found]]:
-    """Coverage and sites from the looks: a pure function of looks, model and settings."""
+    """Coverage and sites from the looks: a pure function of looks, model and settings.
+
+    `judge` turns features into a confidence; `area_error` is the relative standard error of a pond area.
+    """
     seen: Seen = {}
     pieces: list[PondPixels] = []
     cells = archive.cells()
@@ -223,15 +233,16 @@ def derive(
     found = []
     with progress.stage("Dating", len(sites), unit="sites") as step:
         for site in sites:
-            past = history(site, archive.stack(site.window), settings.history, card.calibration.get("area_error", 0.25))
+            past = history(site, archive.stack(site.window), settings.history, area_error)
             values = features(site, past)
-            found.append(Found(site, past, confidence(values, card.calibration), values))
+            found.append(Found(site, past, judge(values), values))
             step(1)
     return seen, found
 
 
-def _recipe(settings: Settings, card: ModelCard, precision: str) -> Recipe:
-    return Recipe(settings.model, card.digest, precision, settings.clear, code_version())
+def recipe_of(settings: Settings, model_sha256: str, precision: str) -> Recipe:
+    """What makes the looks of a run, apart from scenes and places."""
+    return Recipe(settings.model, model_sha256, precision, settings.clear, code_version())
 
 
 def _months(found: Search, period: Period) -> tuple[str, ...]:
@@ -259,9 +270,9 @@ def _named(
     registry = read_registry(path, aoi.prefix)
     registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
     write_registry(path, registry)
-    to_lonlat = _to_lonlat(aoi.grid)
+    project = to_lonlat(aoi.grid)
     return [
-        _site_record(item, name, transform(to_lonlat, item.site.polygon_m), source, settings, card, run_id)
+        _site_record(item, name, transform(project, item.site.polygon_m), source, settings, card, run_id)
         for item, name in zip(kept, ids, strict=True)
     ]
 
@@ -316,7 +327,7 @@ def _export(
     """Write every file of the contract, each whole or not at all."""
     out, aoi = summary.out, summary.aoi
     notice = SIMULATED if summary.simulated else None
-    to_lonlat = _to_lonlat(aoi.grid)
+    project = to_lonlat(aoi.grid)
     named = list(zip(summary.sites, kept, strict=True))
     coverage = partial(_coverage_records, aoi, settings.coverage.cell_px, summary.months, seen)
     with progress.stage("Writing", 5, unit="files") as step:
@@ -327,7 +338,7 @@ def _export(
         write_geopackage(
             out / "sites.gpkg",
             sites=summary.sites,
-            ponds=[p for record, item in named for p in _pond_records(record, item, settings, to_lonlat)],
+            ponds=[p for record, item in named for p in _pond_records(record, item, settings, project)],
             looks=[k for record, item in named for k in _look_records(record, item, settings)],
             events=[e for record, item in named for e in _event_records(record, item, settings)],
             coverage=coverage(),
@@ -397,9 +408,9 @@ def _coverage_records(
     aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen
 ) -> Iterator[CoverageRecord]:
     """Every cell of the AOI in every month, seen or not."""
-    to_lonlat = _to_lonlat(aoi.grid)
+    project = to_lonlat(aoi.grid)
     for cell in aoi.windows(cell_px):
-        polygon = transform(to_lonlat, cell.polygon_m)
+        polygon = transform(project, cell.polygon_m)
         by_month = seen[cell].months if cell in seen else {}
         for month in months:
             record = by_month.get(month, NOT_LOOKED_AT)
@@ -414,7 +425,7 @@ def _coverage_records(
 
 
 def _pond_records(
-    record: SiteRecord, item: Found, settings: Settings, to_lonlat: Callable[..., object]
+    record: SiteRecord, item: Found, settings: Settings, project: Callable[..., object]
 ) -> Iterator[PondRecord]:
     for number, (outline, pixels) in enumerate(ponds_of(item.site), start=1):
         yield PondRecord(
@@ -422,7 +433,7 @@ def _pond_records(
             pond_id=number,
             area_m2=float(pixels.sum()) * PIXEL_M**2 * item.site.mean_pond_fraction,
             first_seen=record.ponds_by,
-            polygon=transform(to_lonlat, outline),
+            polygon=transform(project, outline),
         )
 
 
@@ -458,6 +469,7 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{share:.2g}"
 
 
-def _to_lonlat(grid: Grid) -> Callable[..., object]:
+def to_lonlat(grid: Grid) -> Callable[..., object]:
+    """The function that takes metres on the grid to lon/lat."""
     function: Callable[..., object] = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform
     return function

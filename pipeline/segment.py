@@ -1,9 +1,9 @@
 """From reflectance to pond fraction and ground probability, exactly the same for any cut into windows.
 
-Why it is exact: the network is strictly local (`network.py`), windows are aligned to `ALIGN_PX`, callers grow
-them by at least the receptive radius and crop the answer, and one thread computes each convolution the same
-way for any size and batch. Whoever runs this sets `torch.set_num_threads(1)` and takes more processes, not more
-threads: with two threads float32 logits were seen to differ by 3e-8, which can move a code by one.
+Why it is exact: the network is strictly local (`network.py`), windows are aligned to `ALIGN_PX`, callers
+grow them by at least the receptive radius and crop the answer, and one thread computes each convolution the
+same way for any size and batch. Whoever runs this sets `torch.set_num_threads(1)` and takes more processes,
+not more threads: with two threads float32 logits were seen to differ by 3e-8, which can move a code by one.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Segmentation:
 
 
 def segment(model: Model, raster: Raster) -> Segmentation:
-    """Codes for the whole window of `raster`; those nearer to its edge than the receptive radius are wrong."""
+    """Codes for the whole window of `raster`; nearer to its edge than the receptive radius they are wrong."""
     return segment_many(model, [raster])[0]
 
 
@@ -61,5 +61,6 @@ def normalised(card: ModelCard, reflectance: Floats, valid: NDArray[np.bool_]) -
 
 
 def to_codes(logits: Floats) -> Bytes:
-    """Probabilities of logits, in units of 1/200; float64 so that the processor's float32 exp does not matter."""
-    return np.floor(expit(logits.astype(np.float64)) * LEVELS + 0.5).astype(np.uint8)
+    """Probabilities of logits, in units of 1/200; in float64, lest a processor's float32 exp matter."""
+    codes: Bytes = np.floor(expit(logits.astype(np.float64)) * LEVELS + 0.5).astype(np.uint8)
+    return codes

@@ -181,7 +181,7 @@ def write_card(path: Path, card: ModelCard) -> None:
 
 
 def _toml_lines(table: dict[str, Value | list[Value]]) -> list[str]:
-    """One line per key. JSON's spelling of strings, finite numbers, booleans and lists of them is TOML's too."""
+    """One line per key. JSON spells strings, finite numbers, booleans and lists of them as TOML does."""
     return [
         f"{key} = {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in table.items()
     ]
@@ -227,7 +227,7 @@ def _device_of(device: Device) -> torch.device:
 def has_bf16(device: torch.device) -> bool:
     """Whether the processor computes in bfloat16 itself; emulated it would be slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(asked and asked())
 

@@ -7,7 +7,7 @@ import torch
 from pipeline import bands, weights
 from pipeline.errors import InputError
 from pipeline.network import Network, NetworkSpec, receptive_radius_px
-from pipeline.weights import CARD, WEIGHTS, ModelCard, Training, load_model, read_card, save_model
+from pipeline.weights import CARD, WEIGHTS, ModelCard, load_model, read_card, save_model
 
 SPEC = NetworkSpec(widths=(4, 6))
 

@@ -1,0 +1,190 @@
+"""Chips: squares of simulated looks with their truth, streamed from worlds that are made as they are needed.
+
+A unit is one world seen on a few days and cut into chips. Unit k of a seed is always the same, whoever makes it
+and whenever, so a stream can be resumed anywhere and does not depend on the number of worker processes.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, zoom
+
+from pipeline.raster import Bools, Bytes, Floats
+from pipeline.worlds.world import Rendering, World, make_world, render
+
+STYLE = "first"
+"""The style of the worlds that are trained on; others are for testing."""
+FIRST_SEED = 100_000_000
+"""World seeds of training begin here; a million for each training seed."""
+START = date(2023, 1, 1)
+END = date(2025, 12, 31)
+EDGE_PX = 8
+"""Labels nearer to a chip's edge are not used: what lies around is not seen there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChipSettings:
+    """How worlds become chips."""
+
+    chip_px: int = 128
+    """Side of a chip, pixels; a multiple of 16."""
+    world_px: int = 384
+    """Side of a world, pixels."""
+    sites: int = 4
+    """Sites per world, at most."""
+    days: int = 4
+    """Looks per world."""
+    chips: int = 8
+    """Chips per look."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Chips:
+    """Squares of looks, with truth."""
+
+    reflectance: NDArray[np.float16]
+    """Unitless, shape (n, band, y, x); float16 (3 digits) to keep many in memory."""
+    pond_percent: Bytes
+    """Share of the pixel that is pond, shape (n, y, x), 0 to 100."""
+    ground: Bools
+    """Ground of a site, shape (n, y, x)."""
+    clear: Bools
+    """Ground seen, so that the truth counts, shape (n, y, x)."""
+
+    def __len__(self) -> int:
+        """Number of chips."""
+        return len(self.clear)
+
+
+def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
+    """Unit `index` of a training seed."""
+    rng = np.random.default_rng([seed, index])
+    world = world_of(FIRST_SEED + 1_000_000 * seed + index, settings.world_px, settings.sites)
+    parts = []
+    for day in _days(world, rng, settings.days):
+        # Half of the looks are as good as cloudless; labels under the clouds of the others do not count.
+        cloud = 0.0 if rng.random() < 0.5 else float(rng.uniform(0, 0.6))
+        look = render(world, day, int(rng.integers(2**31)), cloud)
+        parts.append(_cut(look, _corners(look, rng, settings), settings.chip_px))
+    return joined(parts)
+
+
+def world_of(seed: int, size_px: int, most_sites: int) -> World:
+    """The world of a seed; a fifth of them have no site at all."""
+    rng = np.random.default_rng([seed, 1])
+    n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
+    return make_world(seed=seed, size_px=size_px, style=STYLE, start=START, end=END, n_sites=n_sites)
+
+
+def joined(parts: list[Chips]) -> Chips:
+    """All chips of `parts`, in order."""
+    return Chips(
+        reflectance=np.concatenate([part.reflectance for part in parts]),
+        pond_percent=np.concatenate([part.pond_percent for part in parts]),
+        ground=np.concatenate([part.ground for part in parts]),
+        clear=np.concatenate([part.clear for part in parts]),
+    )
+
+
+def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int) -> Iterator[Chips]:
+    """Units `first` to `end` - 1 in order, made by `workers` processes (0: by this one)."""
+    if workers == 0:
+        yield from (make_unit(seed, index, settings) for index in range(first, end))
+        return
+    ahead: deque[Future[Chips]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        index = first
+        try:
+            while index < end or ahead:
+                while index < end and len(ahead) < 3 * workers:
+                    ahead.append(pool.submit(make_unit, seed, index, settings))
+                    index += 1
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _days(world: World, rng: np.random.Generator, count: int) -> list[date]:
+    """Days spread over the world's time, later ones more often: that is when there is more to see."""
+    span = (END - START).days
+    return [START + timedelta(days=int(span * u**0.5)) for u in rng.random(count)]
+
+
+def _corners(look: Rendering, rng: np.random.Generator, settings: ChipSettings) -> list[tuple[int, int]]:
+    """First row and column of each chip: half on sites, a quarter on what could be taken for one, the rest anywhere.
+
+    What could be taken for one is told from the picture: water-like or bare pixels that are not of a site.
+    """
+    _, green, red, nir, _, _ = look.reflectance
+    site = look.ground | (look.pond_fraction > 0)
+    bare = (nir - red < 0.25 * (nir + red)) | (green > nir)
+    decoys = np.argwhere(bare & ~site & look.clear)
+    sites = np.argwhere(site & look.clear)
+    ponds = np.argwhere((look.pond_fraction > 0) & look.clear)
+    chip, last = settings.chip_px, look.clear.shape[0] - settings.chip_px
+    corners = []
+    for index in range(settings.chips):
+        wanted = (ponds, sites, decoys, None)[index % 4]
+        row, col = rng.integers(0, last + 1, 2)
+        if wanted is not None and len(wanted):
+            centre = wanted[rng.integers(len(wanted))]
+            row, col = np.clip(centre - chip // 2 + rng.integers(-chip // 3, chip // 3 + 1, 2), 0, last)
+        corners.append((int(row), int(col)))
+    return corners
+
+
+def _cut(look: Rendering, corners: list[tuple[int, int]], chip_px: int) -> Chips:
+    """The chips of a look."""
+    at = [(slice(row, row + chip_px), slice(col, col + chip_px)) for row, col in corners]
+    inner = np.zeros((chip_px, chip_px), bool)
+    inner[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX] = True
+    return Chips(
+        reflectance=np.stack([look.reflectance[:, rows, cols] for rows, cols in at]).astype(np.float16),
+        pond_percent=np.stack([np.rint(100 * look.pond_fraction[cut]) for cut in at]).astype(np.uint8),
+        ground=np.stack([look.ground[cut] for cut in at]).astype(bool),
+        clear=np.stack([look.clear[cut] & inner for cut in at]),
+    )
+
+
+def augmented(
+    chips: Chips, chosen: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Chosen chips turned, mirrored, and seen through another atmosphere.
+
+    Returns reflectance (n, band, y, x), pond fraction 0 to 1, ground and clear 0 or 1, each (n, y, x).
+    """
+    x = chips.reflectance[chosen].astype(np.float32)
+    planes = [chips.pond_percent[chosen] / np.float32(100), chips.ground[chosen], chips.clear[chosen]]
+    truth = np.stack([plane.astype(np.float32) for plane in planes], axis=1)
+    for index in range(len(chosen)):
+        turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+        x[index] = _turned(x[index], turns, mirror)
+        truth[index] = _turned(truth[index], turns, mirror)
+        x[index] = _other_air(x[index], rng)
+    return x, truth[:, 0], truth[:, 1], truth[:, 2]
+
+
+def _turned(planes: Floats, turns: int, mirror: bool) -> Floats:
+    """`planes` (n, y, x) turned by quarter turns, then mirrored if asked."""
+    planes = np.rot90(planes, turns, axes=(1, 2))
+    return planes[:, :, ::-1] if mirror else planes
+
+
+def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
+    """Other gains, offsets and, for a third of chips, haze that is stronger in blue; (band, y, x)."""
+    bands = len(reflectance)
+    gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, bands)
+    offset = rng.normal(0, 0.004, bands)
+    out = reflectance * gain[:, None, None].astype(np.float32) + offset[:, None, None].astype(np.float32)
+    if rng.random() < 0.33:
+        coarse = gaussian_filter(rng.random((8, 8)), 1)
+        thick = zoom(coarse, reflectance.shape[1] / 8, order=1).astype(np.float32) * rng.uniform(0, 0.3)
+        colour = np.array([1.0, 0.8, 0.65, 0.45, 0.15, 0.08], np.float32)[:, None, None]
+        out += thick * colour * (np.float32(0.5) - out)
+    return out

@@ -1,0 +1,38 @@
+"""What training makes small: cross entropy on soft targets plus soft Dice, for each output, on seen ground."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+RARE = 3.0
+"""Extra weight of a pixel that is wholly pond, over one without any; ponds are a few pixels in a thousand.
+
+Kept small: weights push doubtful pixels up, and the sum of pond fractions is an area."""
+DICE = 0.5
+"""Weight of the Dice term over that of the cross entropy."""
+ENTROPY = 5.0
+"""Weight of the cross entropy, which is small because most pixels are easy."""
+
+
+def loss(logits: Tensor, pond_fraction: Tensor, ground: Tensor, clear: Tensor) -> Tensor:
+    """A number to make small.
+
+    Logits (n, 2, y, x); pond fraction 0 to 1, ground 0 or 1, and clear (1 = label counts), all (n, y, x) floats.
+    """
+    pond = _entropy(logits[:, 0], pond_fraction, clear * (1 + RARE * pond_fraction))
+    earth = _entropy(logits[:, 1], ground, clear)
+    overlap = _dice(logits[:, 0], pond_fraction, clear) + _dice(logits[:, 1], ground, clear)
+    return ENTROPY * (2 * pond + earth) + DICE * overlap
+
+
+def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean cross entropy with targets between 0 and 1."""
+    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (each * weight).sum() / weight.sum().clamp(min=1)
+
+
+def _dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """1 - soft Dice over the whole batch, of squares, so that a fraction told exactly costs nothing."""
+    told = torch.sigmoid(logits) * weight
+    true = target * weight
+    return 1 - (2 * (told * true).sum() + 1) / ((told**2).sum() + (true**2).sum() + 1)
