@@ -27,7 +27,7 @@ from shapely.ops import transform
 
 from pipeline import atomic
 from pipeline.clear import RADIUS_PX, clear
-from pipeline.config import ClearSettings
+from pipeline.config import ClearSettings, Settings
 from pipeline.errors import SceneError
 from pipeline.grid import Grid, Window, hull
 from pipeline.raster import Bytes
@@ -267,6 +267,16 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
         clear=seen,
         measured=(cube[:, 2] != NO_DATA).any(axis=(1, 2)),
     )
+
+
+def recipe_of(settings: Settings, model: Model) -> Recipe:
+    """What makes the looks of a run, apart from scenes and places.
+
+    Of the model only what decides pixels counts: a new calibration makes no look again.
+    """
+    card = model.card
+    decides = [card.sha256, card.network.model_dump(), card.mean, card.std]
+    return Recipe(settings.model, _digest(decides), model.precision, settings.clear, code_version())
 
 
 def code_version() -> str:

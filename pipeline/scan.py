@@ -28,7 +28,7 @@ from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, Pon
 from pipeline.fuse import Evidence, fuse
 from pipeline.grid import PIXEL_M, Grid, Window
 from pipeline.history import History, events, history
-from pipeline.looks import Look, LookMaker, Recipe, Stack, code_version, plan, read_stack
+from pipeline.looks import Look, LookMaker, Recipe, Stack, plan, read_stack, recipe_of
 from pipeline.progress import Progress
 from pipeline.registry import read_registry, write_registry
 from pipeline.sites import PondPixels, Site, find_sites, pond_pixels, ponds_of
@@ -129,7 +129,7 @@ def detect(
     model = load_model(settings.model, device, settings.segment.precision)
     check_calibrated(model.card.name, model.card.calibration)
     maker = LookMaker(
-        source, recipe_of(settings, model.card.digest, model.precision), device, settings.segment.batch, out / "looks" / source.name
+        source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name
     )
     found = source.search(aoi, period)
     looks, failures = make_looks(aoi, found, maker, settings, progress)
@@ -238,11 +238,6 @@ def derive(
             found.append(Found(site, past, judge(values), values))
             step(1)
     return seen, found
-
-
-def recipe_of(settings: Settings, model_sha256: str, precision: str) -> Recipe:
-    """What makes the looks of a run, apart from scenes and places."""
-    return Recipe(settings.model, model_sha256, precision, settings.clear, code_version())
 
 
 def _months(found: Search, period: Period) -> tuple[str, ...]:

@@ -106,6 +106,12 @@ class ModelCard(BaseModel):
         return self
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of all that the answers for a pixel depend on; calibration, scores and notes are not of it."""
+        parts = {"sha256", "bands", "mean", "std", "network"}
+        return hashlib.sha256(self.model_dump_json(include=parts).encode()).hexdigest()
+
+    @property
     def margin_px(self) -> int:
         """The receptive radius, rounded up to a multiple of 16: what to grow a window by, pixels."""
         return -(-self.receptive_radius_px // 16) * 16

@@ -23,9 +23,7 @@ def card(**changes: object) -> ModelCard:
             "receptive_radius_px": receptive_radius_px(SPEC),
             "bf16": False,
             "sha256": "0" * 64,
-            "training": Training(
-                seed=1, command='train "x"', worlds="none", steps=0, commit="0"
-            ).model_dump(),
+            "training": {"seed": 1, "command": 'train "x"', "worlds": "", "steps": 0, "commit": "0"},
             "scores": {"set": "nothing at all", "pond_iou": 0.5},
             "calibration": {"slope": 1.5},
             "notes": 'one line, with "quotes" and ö\nand another',

@@ -16,13 +16,13 @@ from pipeline.aoi import Aoi, read_aoi
 from pipeline.confidence import AREA_ERROR, FEATURES
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError
-from pipeline.looks import LookMaker
+from pipeline.looks import LookMaker, recipe_of
 from pipeline.progress import Progress
-from pipeline.scan import Archive, Found, derive, make_looks, recipe_of, to_lonlat
+from pipeline.scan import Archive, Found, derive, make_looks, to_lonlat
 from pipeline.sources.interface import period_of
 from pipeline.sources.simulated import simulated_source
 from pipeline.training.evaluate import TrueSite, read_truth
-from pipeline.weights import load_model, with_calibration
+from pipeline.weights import CARD, Model, load_model, read_card, write_card
 
 AOIS = ("shan", "kachin")
 SEEDS = (9001, 9002, 9003)
@@ -45,13 +45,17 @@ def calibrate(model: Path, workers: int, progress: Progress) -> dict[str, float]
         if match is not None and match.n_ponds >= 6 and item.past.pond_m2 > 0 and match.pond_area_m2 > 0:
             errors.append(math.log(item.past.pond_m2 / match.pond_area_m2))
     if len(set(true)) < 2 or len(errors) < 3:
-        raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
+        raise PipelineError(
+            f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported"
+        )
     fit = LogisticRegression(C=1.0, fit_intercept=True).fit(np.array(rows)[:, 1:], np.array(true))
     numbers = [float(fit.intercept_[0]), *map(float, fit.coef_[0])]
     found = dict(zip(FEATURES, numbers, strict=True))
     found[AREA_ERROR] = float(np.sqrt(np.mean(np.square(errors))))
     note = f"{len(true)} reported sites ({sum(true)} true) in simulated archives of {', '.join(AOIS)}, seeds {SEEDS}"
-    with_calibration(model, found, note)
+    card = read_card(model / CARD)
+    scores = {**card.scores, "calibration_set": note}
+    write_card(model / CARD, card.model_copy(update={"calibration": found, "scores": scores}))
     return found
 
 
@@ -63,16 +67,16 @@ def _pairs(
         aoi = read_aoi(name)
         for seed in SEEDS:
             with tempfile.TemporaryDirectory() as scratch:
-                yield from _archive_pairs(aoi, seed, settings, loaded.card.digest, loaded.precision, Path(scratch), workers, progress)
+                yield from _archive_pairs(aoi, seed, settings, loaded, Path(scratch), workers, progress)
 
 
 def _archive_pairs(
-    aoi: Aoi, seed: int, settings: Settings, digest: str, precision: str, scratch: Path, workers: int, progress: Progress
+    aoi: Aoi, seed: int, settings: Settings, loaded: Model, scratch: Path, workers: int, progress: Progress
 ) -> Iterator[tuple[Found, TrueSite | None]]:
     simulated = settings.simulated.model_copy(update={"seed": seed})
     period = period_of(None, None)
     source = simulated_source(scratch / "scenes", aoi, simulated, period, workers, lambda done, total: None)
-    recipe = recipe_of(settings, digest, precision)
+    recipe = recipe_of(settings, loaded)
     maker = LookMaker(source, recipe, "cpu", settings.segment.batch, scratch / "looks")
     looks, failures = make_looks(aoi, source.search(aoi, period), maker, settings, progress)
     if failures:

@@ -1,7 +1,7 @@
 """Chips: squares of simulated looks with their truth, streamed from worlds that are made as they are needed.
 
-A unit is one world seen on a few days and cut into chips. Unit k of a seed is always the same, whoever makes it
-and whenever, so a stream can be resumed anywhere and does not depend on the number of worker processes.
+A unit is one world seen on a few days and cut into chips. Unit k of a seed is always the same, whoever makes
+it and whenever, so a stream can be resumed anywhere and does not depend on the number of worker processes.
 """
 
 from collections import deque
@@ -117,9 +117,9 @@ def _days(world: World, rng: np.random.Generator, count: int) -> list[date]:
 
 
 def _corners(look: Rendering, rng: np.random.Generator, settings: ChipSettings) -> list[tuple[int, int]]:
-    """First row and column of each chip: half on sites, a quarter on what could be taken for one, the rest anywhere.
+    """First row and column of each chip: half on sites, a quarter on what looks like one, the rest anywhere.
 
-    What could be taken for one is told from the picture: water-like or bare pixels that are not of a site.
+    What looks like a site is told from the picture: water-like or bare pixels that are not of one.
     """
     _, green, red, nir, _, _ = look.reflectance
     site = look.ground | (look.pond_fraction > 0)

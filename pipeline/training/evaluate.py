@@ -44,8 +44,13 @@ class Scores:
 
     def text(self) -> str:
         """One line per score."""
-        names = ("sites with >= 6 ponds found", "reported sites true", "ground onset inside", "pond onset inside",
-                 "pond area inside its 80 % interval")
+        names = (
+            "sites with >= 6 ponds found",
+            "reported sites true",
+            "ground onset inside",
+            "pond onset inside",
+            "pond area inside its 80 % interval",
+        )
         pairs = (self.found, self.true, self.ground_inside, self.ponds_inside, self.area_covered)
         return "\n".join(f"{n:36} {a}/{b}" for n, (a, b) in zip(names, pairs, strict=True))
 
@@ -74,7 +79,9 @@ def score(sites_geojson: Path, truth: list[TrueSite], first: date, last: date) -
     A true site counts when its ponds were there by `last`; a reported site is true when it lies on any true
     ground. An onset before the first look is inside when `after` is null.
     """
-    reported = [(shape(f["geometry"]), f["properties"]) for f in json.loads(sites_geojson.read_text())["features"]]
+    reported = [
+        (shape(f["geometry"]), f["properties"]) for f in json.loads(sites_geojson.read_text())["features"]
+    ]
     begun = [t for t in truth if t.ground_from <= last]
     due = [t for t in begun if t.n_ponds >= 6 and t.ponds_from is not None and t.ponds_from <= last]
     pairs = [(p, t) for g, p in reported for t in begun if g.intersects(t.polygon)]
@@ -90,11 +97,7 @@ def score(sites_geojson: Path, truth: list[TrueSite], first: date, last: date) -
             ]
         ),
         area_covered=_tally(
-            [
-                p["pond_area_low_m2"] <= t.pond_area_m2 <= p["pond_area_high_m2"]
-                for p, t in pairs
-                if t in due
-            ]
+            [p["pond_area_low_m2"] <= t.pond_area_m2 <= p["pond_area_high_m2"] for p, t in pairs if t in due]
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What training makes small: cross entropy on soft targets plus soft Dice, for each output, on seen ground."""
+"""What training makes small: cross entropy on soft targets and soft Dice, per output, on seen ground."""
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ ENTROPY = 5.0
 def loss(logits: Tensor, pond_fraction: Tensor, ground: Tensor, clear: Tensor) -> Tensor:
     """A number to make small.
 
-    Logits (n, 2, y, x); pond fraction 0 to 1, ground 0 or 1, and clear (1 = label counts), all (n, y, x) floats.
+    Logits (n, 2, y, x); pond fraction 0 to 1, ground 0 or 1, clear 1 where the label counts, each (n, y, x).
     """
     pond = _entropy(logits[:, 0], pond_fraction, clear * (1 + RARE * pond_fraction))
     earth = _entropy(logits[:, 1], ground, clear)

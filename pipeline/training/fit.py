@@ -1,0 +1,302 @@
+"""Fitting the network to simulated worlds, scoring it on worlds it never saw, and writing it with its card.
+
+The number of steps is fixed by the settings, never by the clock, and every random number comes from the seed
+and the step: the same command makes the same model up to the rounding of the processor, resumed or not.
+"""
+
+import json
+import logging
+import math
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline import bands
+from pipeline.errors import InputError
+from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
+from pipeline.training.chips import STYLE, Chips, ChipSettings, augmented, joined, stream
+from pipeline.training.loss import loss
+from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
+from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
+
+log = logging.getLogger(__name__)
+
+STEPS_PER_MINUTE = 300
+"""What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
+HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """How to train."""
+
+    steps: int
+    """Optimiser steps."""
+    seed: int = 0
+    """Of everything drawn at random."""
+    workers: int = 1
+    """Processes that make chips; 0: this one. Does not change the model."""
+    batch: int = 16
+    """Chips per step."""
+    rate: float = 3e-3
+    """Highest learning rate, reached after a twentieth of the steps."""
+    decay: float = 0.01
+    """AdamW's weight decay."""
+    average: float = 0.997
+    """Per step, of the running average of the weights; the average is what is kept."""
+    steps_per_unit: int = 6
+    """One new unit of chips joins the pool per so many steps, and the oldest leaves."""
+    pool_units: int = 40
+    """Units to draw chips from."""
+    checkpoint_steps: int = 500
+    """A checkpoint is written each so many steps."""
+    validation_worlds: int = 8
+    """Held-out worlds."""
+    validation_px: int = 384
+    """Their side, pixels; a multiple of 16."""
+    network: NetworkSpec = field(default_factory=NetworkSpec)
+    """Shape of the network."""
+    chips: ChipSettings = field(default_factory=ChipSettings)
+    """How worlds become chips."""
+
+
+@dataclass(eq=False, slots=True)
+class _State:
+    """All that changes from step to step, and the normalisation."""
+
+    net: Network
+    """The one that is fitted."""
+    mean: Network
+    """Running average of its weights: the one that is kept."""
+    optimiser: torch.optim.AdamW
+    """With its moments."""
+    mean_reflectance: tuple[float, ...]
+    """Per band; subtracted from the input."""
+    std_reflectance: tuple[float, ...]
+    """Per band; the input is divided by it."""
+    step: int
+    """Steps done."""
+
+
+def train(out: Path, minutes: float, seed: int, workers: int, steps: int | None = None) -> None:
+    """Train and write a model to the folder `out`; goes on from a checkpoint of the same command beside it.
+
+    `minutes` stands for `STEPS_PER_MINUTE` steps each unless `steps` are given. Raises `InputError`.
+    """
+    steps = steps if steps is not None else round(minutes * STEPS_PER_MINUTE)
+    if steps < 1:
+        raise InputError(f"training takes at least one step, not {steps}")
+    fit(out, FitSettings(steps=steps, seed=seed, workers=workers))
+
+
+def fit(out: Path, settings: FitSettings) -> ModelCard:
+    """Train, score, write the model to `out` and return its card."""
+    checkpoint = out.with_name(f".{out.name}.checkpoint")
+    kept = _resumed(checkpoint, settings) if checkpoint.is_file() else None
+    units = _units(settings, kept.step // settings.steps_per_unit if kept else 0)
+    pool = [next(units) for _ in range(settings.pool_units)]
+    state = kept or _fresh(settings, joined(pool))
+    _run(state, settings, pool, units, checkpoint)
+    card = _finished(out, state, settings)
+    checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def _units(settings: FitSettings, first: int = 0) -> Iterator[Chips]:
+    """The units from `first` on that the whole training takes."""
+    end = settings.pool_units + settings.steps // settings.steps_per_unit
+    return stream(settings.seed, settings.chips, first, end, settings.workers)
+
+
+def _fresh(settings: FitSettings, chips: Chips) -> _State:
+    """The state before the first step, normalised by the mean and spread of the first chips."""
+    torch.manual_seed(settings.seed)
+    net = Network(settings.network, norm=True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = Network(settings.network, norm=True)
+    mean.load_state_dict(net.state_dict())
+    values = chips.reflectance.astype(np.float32).transpose(1, 0, 2, 3).reshape(len(bands.NAMES), -1)
+    return _State(
+        net=net,
+        mean=mean,
+        optimiser=_optimiser(net, settings),
+        mean_reflectance=tuple(round(float(v), 4) for v in np.median(values, axis=1)),
+        std_reflectance=tuple(round(max(float(v), 0.01), 4) for v in values.clip(0, 0.6).std(axis=1)),
+        step=0,
+    )
+
+
+def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
+    return torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
+
+
+def _run(
+    state: _State, settings: FitSettings, pool: list[Chips], units: Iterator[Chips], checkpoint: Path
+) -> None:
+    """All steps that are left."""
+    first, started, told = state.step, time.monotonic(), 0.0
+    chips = joined(pool)
+    state.net.train()
+    while state.step < settings.steps:
+        rng = np.random.default_rng([settings.seed, state.step, 2])
+        value = _step(state, settings, chips, rng)
+        state.step += 1
+        if state.step % settings.steps_per_unit == 0:
+            pool.append(next(units))
+            pool.pop(0)
+            chips = joined(pool)
+        if state.step % settings.checkpoint_steps == 0:
+            _keep(checkpoint, state, settings)
+        spent = time.monotonic() - started
+        if spent - told > 10 or state.step == settings.steps:
+            told, rate = spent, (state.step - first) / spent
+            left = (settings.steps - state.step) / rate
+            log.info(
+                "step %d of %d, loss %.4f, %.1f steps/s, %.0f s left",
+                state.step,
+                settings.steps,
+                value,
+                rate,
+                left,
+            )
+
+
+def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
+    """One step of the optimiser; returns the loss."""
+    reflectance, pond, ground, clear = augmented(chips, rng.integers(len(chips), size=settings.batch), rng)
+    mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
+    std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
+    x = torch.from_numpy((reflectance - mean) / std).to(memory_format=torch.channels_last)
+    for group in state.optimiser.param_groups:
+        group["lr"] = settings.rate * _schedule(state.step / settings.steps)
+    # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
+        logits = state.net(x)
+    value = loss(logits.float(), *(torch.from_numpy(plane) for plane in (pond, ground, clear)))
+    state.optimiser.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
+    state.optimiser.step()
+    _average(state, min(settings.average, (1 + state.step) / (10 + state.step)))
+    return float(value.detach())
+
+
+def _schedule(done: float) -> float:
+    """Share of the highest learning rate after a share of the steps: up in a straight line, down by a cosine."""
+    warm = 0.05
+    up, down = (done + 0.001) / warm, 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
+    return min(up, 1.0) if done < warm else down
+
+
+def _average(state: _State, keep: float) -> None:
+    """Move the averaged network, batch statistics too, towards the present one."""
+    with torch.no_grad():
+        for kept, new in zip(state.mean.state_dict().values(), state.net.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - keep)
+            else:
+                kept.copy_(new)
+
+
+def _keep(path: Path, state: _State, settings: FitSettings) -> None:
+    """Write a checkpoint, atomically."""
+    part = path.with_name(path.name + ".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(
+        {
+            "settings": _signature(settings),
+            "net": state.net.state_dict(),
+            "mean": state.mean.state_dict(),
+            "optimiser": state.optimiser.state_dict(),
+            "mean_reflectance": list(state.mean_reflectance),
+            "std_reflectance": list(state.std_reflectance),
+            "step": state.step,
+        },
+        part,
+    )
+    part.replace(path)
+
+
+def _resumed(path: Path, settings: FitSettings) -> _State:
+    """The state in a checkpoint. Raises `InputError` where it is another training's."""
+    kept = torch.load(path, weights_only=True)
+    if kept["settings"] != _signature(settings):
+        raise InputError(f"{path}: the checkpoint of a training with other settings; delete it to begin anew")
+    net = Network(settings.network, norm=True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = Network(settings.network, norm=True)
+    net.load_state_dict(kept["net"])
+    mean.load_state_dict(kept["mean"])
+    optimiser = _optimiser(net, settings)
+    optimiser.load_state_dict(kept["optimiser"])
+    log.info("going on after step %d of %d", kept["step"], settings.steps)
+    return _State(
+        net, mean, optimiser, tuple(kept["mean_reflectance"]), tuple(kept["std_reflectance"]), kept["step"]
+    )
+
+
+def _signature(settings: FitSettings) -> str:
+    """What must be equal for a checkpoint to be gone on from; who makes the chips does not matter."""
+    plain = asdict(replace(settings, workers=0, checkpoint_steps=0))
+    return json.dumps(plain | {"network": settings.network.model_dump(mode="json")}, sort_keys=True)
+
+
+def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
+    """Fold, score, and write the model; returns its card."""
+    net = folded(state.mean.eval())
+    card = _card(out.name, state, settings)
+    looks = validation_looks(settings.validation_worlds, settings.validation_px)
+    full = told_of(net, card, looks, "fp32")
+    last = VALIDATION_SEED + settings.validation_worlds - 1
+    name = f"simulated worlds, {STYLE} style, seeds {VALIDATION_SEED}..{last}"
+    scores: dict[str, Value] = {"set": name, **asdict(scores_of(full, looks))}
+    bf16 = False
+    if has_bf16(torch.device("cpu")):
+        bf16, apart = half_precision(full, told_of(net, card, looks, "bf16"), looks)
+        scores |= apart
+    log.info("%s", ", ".join(f"{key} {value}" for key, value in scores.items()))
+    return save_model(out, net, card.model_copy(update={"scores": scores, "bf16": bf16}))
+
+
+def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
+    """The card before scoring."""
+    minutes = settings.steps / STEPS_PER_MINUTE
+    return ModelCard(
+        name=name,
+        bands=bands.NAMES,
+        mean=state.mean_reflectance,
+        std=state.std_reflectance,
+        network=settings.network,
+        receptive_radius_px=receptive_radius_px(settings.network),
+        bf16=False,
+        sha256="0" * 64,
+        training=Training(
+            seed=settings.seed,
+            command=f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}",
+            worlds=f"simulated worlds, {STYLE} style, made as needed from the seed",
+            steps=settings.steps,
+            commit=_commit(),
+        ),
+        scores={"set": "none yet"},
+        notes=HONEST,
+    )
+
+
+def _commit() -> str:
+    """The commit of the code, with `+` where files differ from it; `unknown` outside of a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    said = [
+        subprocess.run(  # noqa: S603 - fixed words, no shell
+            [git, "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        )
+        for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain"])
+    ]
+    if said[0].returncode:
+        return "unknown"
+    return said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")

@@ -1,0 +1,59 @@
+"""A source that needs no files: reflectance as a function of the place, for tests of looks and tiling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from shapely.geometry import box
+
+from pipeline.bands import BANDS
+from pipeline.errors import SceneError
+from pipeline.grid import Grid, Window
+from pipeline.raster import Raster
+from pipeline.sources.interface import Period, Scene, Search
+
+GRID = Grid(32647)
+
+
+def scene(name: str = "one", day: str = "2025-01-05", fingerprint: str = "1") -> Scene:
+    return Scene(
+        id=name,
+        time_utc=datetime.fromisoformat(day).replace(tzinfo=UTC),
+        platform="",
+        location=name,
+        footprint=box(98.0, 20.0, 101.0, 24.0),
+        fingerprint=fingerprint,
+        has_scl=True,
+        provider="test",
+    )
+
+
+@dataclass(frozen=True)
+class Field:
+    """Smooth ground with bright dots and clouds, the same for a pixel however it is asked for."""
+
+    name: str = "field"
+    simulated: bool = False
+    broken: bool = False
+    clouded: bool = False
+
+    def search(self, aoi: object, period: Period) -> Search:
+        return Search((scene(),), ())
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        if self.broken:
+            raise SceneError(f"{scenes[0].id}: cannot be read")
+        rows, cols = np.mgrid[
+            window.row : window.row + window.height, window.col : window.col + window.width
+        ].astype(np.int64)
+        noise = ((rows * 7919 + cols * 104729) % 997) / 997
+        bands = [0.05 + 0.03 * b + 0.05 * noise + 0.1 * np.sin((rows + b) / 17) ** 2 for b in range(len(BANDS))]
+        cloud = self.clouded | ((rows // 90 + cols // 70) % 5 == 0)
+        edge = (cols // 210) % 7 == 3
+        return Raster(
+            window=window,
+            reflectance=np.where(edge, 0, np.stack(bands)).astype(np.float32),
+            valid=~edge,
+            scl=np.where(edge, 0, np.where(cloud, 9, 4)).astype(np.uint8),
+        )
