@@ -26,8 +26,6 @@ ROOT = Path(__file__).parent.parent
 WEIGHTS = "weights.safetensors"
 CARD = "model.toml"
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "fp32", "bf16"]
 Resolved = Literal["fp32", "bf16"]
 Value = str | int | float | bool
 
@@ -107,7 +105,7 @@ class ModelCard(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that the answers for a pixel depend on; calibration, scores and notes are not of it."""
+        """SHA-256 of all that the answers for a pixel depend on: not of calibration, scores and notes."""
         parts = {"sha256", "bands", "mean", "std", "network"}
         return hashlib.sha256(self.model_dump_json(include=parts).encode()).hexdigest()
 
@@ -131,7 +129,7 @@ class Model:
     """What it computes in."""
 
 
-def load_model(name_or_path: str, device: Device = "cpu", precision: Precision = "auto") -> Model:
+def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") -> Model:
     """A model by name (a folder in `models/`) or by the path of its folder.
 
     `auto`: CUDA and bfloat16 where there is a processor for them and the card allows it. Raises `InputError`.
@@ -221,7 +219,7 @@ def _network_of(path: Path, card: ModelCard) -> Network:
     return net
 
 
-def _device_of(device: Device) -> torch.device:
+def _device_of(device: str) -> torch.device:
     """The device meant. Raises `InputError`."""
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"device must be auto, cpu or cuda, not {device!r}")
@@ -238,7 +236,7 @@ def has_bf16(device: torch.device) -> bool:
     return bool(asked and asked())
 
 
-def _precision_of(precision: Precision, card: ModelCard, device: torch.device) -> Resolved:
+def _precision_of(precision: str, card: ModelCard, device: torch.device) -> Resolved:
     """The precision meant. Raises `InputError`."""
     if precision not in ("auto", "fp32", "bf16"):
         raise InputError(f"precision must be auto, fp32 or bf16, not {precision!r}")

@@ -187,7 +187,7 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
 
 
 def _schedule(done: float) -> float:
-    """Share of the highest learning rate after a share of the steps: up in a straight line, down by a cosine."""
+    """Share of the highest learning rate after a share of the steps: up in a line, down by a cosine."""
     warm = 0.05
     up, down = (done + 0.001) / warm, 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
     return min(up, 1.0) if done < warm else down

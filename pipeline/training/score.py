@@ -1,10 +1,13 @@
-"""How well a model does on worlds it was not trained on, pixel by pixel, and whether bfloat16 does as well."""
+"""How well a model does, pixel by pixel, on worlds it was not trained on, and whether bfloat16 does too."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipeline.grid import Window
 from pipeline.network import Network
@@ -40,7 +43,7 @@ class Scores:
     """Sum of told over sum of true pond fractions."""
     ground_iou: float
     """Intersection over union of pixels with a ground probability of at least a half."""
-    quiet_share: float
+    false_area_share: float
     """Told pond area outside of true sites (30 m around them not counted), as a share of true pond area."""
 
 
@@ -59,7 +62,7 @@ def scores_of(told: list[Segmentation], looks: list[Rendering]) -> Scores:
         pond_iou=_iou(pond >= POND, true_pond >= POND),
         pond_area_ratio=round(float(pond[~away].sum()) / area, 4),
         ground_iou=_iou(ground >= 0.5, true_ground >= 0.5),
-        quiet_share=round(float(pond[away].sum()) / area, 4),
+        false_area_share=round(float(pond[away].sum()) / area, 4),
     )
 
 
@@ -108,7 +111,7 @@ def half_precision(
     return allowed, {"bf16_most_codes_apart": codes, "bf16_iou_apart": round(apart, 5)}
 
 
-def _seen(planes: list[Floats] | list[Bools], looks: list[Rendering]) -> Floats:
+def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
     """All values on seen ground, in a row."""
     values = [plane[look.clear] for plane, look in zip(planes, looks, strict=True)]
     return np.concatenate(values).astype(np.float32)

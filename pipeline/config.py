@@ -1,0 +1,159 @@
+"""Settings: typed, validated, and with their defaults in one commented file, `configs/default.toml`."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+"""The checkout."""
+DEFAULTS = ROOT / "configs" / "default.toml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Aligned = Annotated[int, Field(ge=64, le=8192, multiple_of=16)]
+
+
+class Section(BaseModel):
+    """A table of the settings file: frozen, and no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GridSettings(Section):
+    """How the ground is cut."""
+
+    block_px: Aligned
+
+
+class ClearSettings(Section):
+    """Where the ground was really seen."""
+
+    scl_unclear: tuple[Annotated[int, Field(ge=0, le=11)], ...]
+    margin_px: Annotated[int, Field(ge=0, le=40)]
+    own_bright: Share
+    own_white: Positive
+    own_min_nir: Share
+    own_max_swir_ratio: Positive
+    own_shadow_nir: Share
+    own_shadow_swir: Share
+    own_shadow_reach_px: Annotated[int, Field(ge=0, le=60)]
+
+
+class SegmentSettings(Section):
+    """How the network is run; changes speed and memory, never a pixel (but for `precision`)."""
+
+    window_px: Aligned
+    batch: Annotated[int, Field(ge=1, le=64)]
+    precision: Literal["auto", "fp32", "bf16"]
+
+
+class EvidenceSettings(Section):
+    """How clear looks are combined."""
+
+    agreeing_looks: Annotated[int, Field(ge=1, le=20)]
+
+
+class SitesSettings(Section):
+    """What a site is."""
+
+    link_m: Positive
+    pond_fraction: Share
+    min_pond_m2: Positive
+    ground_probability: Share
+    ground_reach_m: Annotated[float, Field(gt=0, le=400)]
+    min_ground_m2: Positive
+    min_confidence: Share
+    confirm_looks: Annotated[int, Field(ge=1)]
+
+
+class HistorySettings(Section):
+    """How a site is dated."""
+
+    min_share_seen: Share
+    pond_present_m2: Positive
+    ground_present_m2: Positive
+    interval_mass: Annotated[float, Field(ge=0.5, lt=1)]
+    ended_days: Annotated[int, Field(ge=1)]
+
+
+class CoverageSettings(Section):
+    """How coverage is told."""
+
+    cell_px: Aligned
+
+
+class EngineSettings(Section):
+    """How the work is shared."""
+
+    workers: Annotated[int, Field(ge=0, le=256)]
+
+
+class SimulatedSettings(Section):
+    """The embedded archive."""
+
+    seed: Annotated[int, Field(ge=0)]
+    worlds: Annotated[int, Field(ge=1, le=200)]
+    world_px: Annotated[int, Field(ge=128, le=2048, multiple_of=64)]
+    start: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+    months: Annotated[int, Field(ge=1, le=240)]
+    overpasses_per_month: Annotated[int, Field(ge=1, le=12)]
+
+
+class Settings(Section):
+    """Every setting; the meaning of each stands beside its default in `configs/default.toml`."""
+
+    model: Annotated[str, Field(min_length=1)]
+    grid: GridSettings
+    clear: ClearSettings
+    segment: SegmentSettings
+    evidence: EvidenceSettings
+    sites: SitesSettings
+    history: HistorySettings
+    coverage: CoverageSettings
+    engine: EngineSettings
+    simulated: SimulatedSettings
+
+
+def load(path: Path | None = None) -> Settings:
+    """The default settings, with those of the file at `path` in their place.
+
+    Raises `ConfigError` in one line: file, key, what is wrong, and for an unknown key the nearest known one.
+    """
+    content = _read(DEFAULTS)
+    if path is not None:
+        content = _merged(content, _read(path), path, "")
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}, not {first['input']!r}") from cause
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise ConfigError(f"{path}: the settings file cannot be read ({cause.strerror})") from cause
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as cause:
+        raise ConfigError(f"{path}: not TOML: {cause}") from cause
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        if key not in base:
+            near = difflib.get_close_matches(key, base, n=1, cutoff=0) or ["?"]
+            raise ConfigError(f"{path}: unknown key {prefix}{key}; the nearest known one is {prefix}{near[0]}")
+        if isinstance(base[key], dict):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: {prefix}{key} is a table, not {value!r}")
+            merged[key] = _merged(base[key], value, path, f"{prefix}{key}.")
+        else:
+            merged[key] = value
+    return merged
