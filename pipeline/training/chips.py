@@ -18,8 +18,8 @@ from scipy.ndimage import gaussian_filter, zoom
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.worlds.world import Rendering, World, make_world, render
 
-STYLE = "first"
-"""The style of the worlds that are trained on; others are for testing."""
+STYLES = ("kachin", "shan")
+"""The styles of world, in turn."""
 FIRST_SEED = 100_000_000
 """World seeds of training begin here; a million for each training seed."""
 START = date(2023, 1, 1)
@@ -34,9 +34,9 @@ class ChipSettings:
 
     chip_px: int = 128
     """Side of a chip, pixels; a multiple of 16."""
-    world_px: int = 384
+    world_px: int = 320
     """Side of a world, pixels."""
-    sites: int = 4
+    sites: int = 5
     """Sites per world, at most."""
     days: int = 4
     """Looks per world."""
@@ -71,7 +71,7 @@ def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
         # Half of the looks are as good as cloudless; labels under the clouds of the others do not count.
         cloud = 0.0 if rng.random() < 0.5 else float(rng.uniform(0, 0.6))
         look = render(world, day, int(rng.integers(2**31)), cloud)
-        parts.append(_cut(look, _corners(look, rng, settings), settings.chip_px))
+        parts.append(_cut(look, _corners(world, day, look, rng, settings), settings.chip_px))
     return joined(parts)
 
 
@@ -79,7 +79,9 @@ def world_of(seed: int, size_px: int, most_sites: int) -> World:
     """The world of a seed; a fifth of them have no site at all."""
     rng = np.random.default_rng([seed, 1])
     n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
-    return make_world(seed=seed, size_px=size_px, style=STYLE, start=START, end=END, n_sites=n_sites)
+    return make_world(
+        seed=seed, size_px=size_px, style=STYLES[seed % len(STYLES)], start=START, end=END, n_sites=n_sites
+    )
 
 
 def joined(parts: list[Chips]) -> Chips:
@@ -90,6 +92,22 @@ def joined(parts: list[Chips]) -> Chips:
         ground=np.concatenate([part.ground for part in parts]),
         clear=np.concatenate([part.clear for part in parts]),
     )
+
+
+def pooled(units: list[Chips], first: int) -> Chips:
+    """Units `first` and on side by side, each at the place that its index gives it."""
+    turn = len(units) - first % len(units)
+    return joined(units[turn:] + units[:turn])
+
+
+def renew(pool: Chips, index: int, unit: Chips) -> None:
+    """Put `unit` in the place of unit `index`, the oldest of the pool."""
+    places = len(pool) // len(unit)
+    at = slice(index % places * len(unit), (index % places + 1) * len(unit))
+    pool.reflectance[at] = unit.reflectance
+    pool.pond_percent[at] = unit.pond_percent
+    pool.ground[at] = unit.ground
+    pool.clear[at] = unit.clear
 
 
 def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int) -> Iterator[Chips]:
@@ -116,15 +134,23 @@ def _days(world: World, rng: np.random.Generator, count: int) -> list[date]:
     return [START + timedelta(days=int(span * u**0.5)) for u in rng.random(count)]
 
 
-def _corners(look: Rendering, rng: np.random.Generator, settings: ChipSettings) -> list[tuple[int, int]]:
+def _corners(
+    world: World, day: date, look: Rendering, rng: np.random.Generator, settings: ChipSettings
+) -> list[tuple[int, int]]:
     """First row and column of each chip: half on sites, a quarter on what looks like one, the rest anywhere.
 
-    What looks like a site is told from the picture: water-like or bare pixels that are not of one.
+    What looks like a site is what the world knows as such or, half the time and where it knows none, what is
+    told from the picture: water-like or bare pixels that are not of a site.
     """
     _, green, red, nir, _, _ = look.reflectance
     site = look.ground | (look.pond_fraction > 0)
     bare = (nir - red < 0.25 * (nir + red)) | (green > nir)
-    decoys = np.argwhere(bare & ~site & look.clear)
+    known = np.zeros_like(bare)
+    for decoy in world.decoys:
+        if decoy.begun_on <= day:
+            known[decoy.rows, decoy.cols] |= decoy.mask
+    known &= look.clear
+    decoys = np.argwhere(known if known.any() and rng.random() < 0.5 else bare & ~site & look.clear)
     sites = np.argwhere(site & look.clear)
     ponds = np.argwhere((look.pond_fraction > 0) & look.clear)
     chip, last = settings.chip_px, look.clear.shape[0] - settings.chip_px

@@ -20,15 +20,17 @@ import torch
 from pipeline import bands
 from pipeline.errors import InputError
 from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
-from pipeline.training.chips import STYLE, Chips, ChipSettings, augmented, joined, stream
+from pipeline.training.chips import STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
 from pipeline.training.loss import loss
 from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
 from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
 
 log = logging.getLogger(__name__)
 
-STEPS_PER_MINUTE = 300
+STEPS_PER_MINUTE = 240
 """What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
+THREADS = 2
+"""Of torch in training; fixed, because the rounding of sums depends on it."""
 HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
 
 
@@ -92,6 +94,7 @@ def train(out: Path, minutes: float, seed: int, workers: int, steps: int | None 
     steps = steps if steps is not None else round(minutes * STEPS_PER_MINUTE)
     if steps < 1:
         raise InputError(f"training takes at least one step, not {steps}")
+    torch.set_num_threads(THREADS)
     fit(out, FitSettings(steps=steps, seed=seed, workers=workers))
 
 
@@ -99,16 +102,17 @@ def fit(out: Path, settings: FitSettings) -> ModelCard:
     """Train, score, write the model to `out` and return its card."""
     checkpoint = out.with_name(f".{out.name}.checkpoint")
     kept = _resumed(checkpoint, settings) if checkpoint.is_file() else None
-    units = _units(settings, kept.step // settings.steps_per_unit if kept else 0)
-    pool = [next(units) for _ in range(settings.pool_units)]
-    state = kept or _fresh(settings, joined(pool))
+    first = kept.step // settings.steps_per_unit if kept else 0
+    units = _units(settings, first)
+    pool = pooled([next(units) for _ in range(settings.pool_units)], first)
+    state = kept or _fresh(settings, pool)
     _run(state, settings, pool, units, checkpoint)
     card = _finished(out, state, settings)
     checkpoint.unlink(missing_ok=True)
     return card
 
 
-def _units(settings: FitSettings, first: int = 0) -> Iterator[Chips]:
+def _units(settings: FitSettings, first: int) -> Iterator[Chips]:
     """The units from `first` on that the whole training takes."""
     end = settings.pool_units + settings.steps // settings.steps_per_unit
     return stream(settings.seed, settings.chips, first, end, settings.workers)
@@ -135,21 +139,16 @@ def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
 
 
-def _run(
-    state: _State, settings: FitSettings, pool: list[Chips], units: Iterator[Chips], checkpoint: Path
-) -> None:
+def _run(state: _State, settings: FitSettings, pool: Chips, units: Iterator[Chips], checkpoint: Path) -> None:
     """All steps that are left."""
     first, started, told = state.step, time.monotonic(), 0.0
-    chips = joined(pool)
     state.net.train()
     while state.step < settings.steps:
         rng = np.random.default_rng([settings.seed, state.step, 2])
-        value = _step(state, settings, chips, rng)
+        value = _step(state, settings, pool, rng)
         state.step += 1
         if state.step % settings.steps_per_unit == 0:
-            pool.append(next(units))
-            pool.pop(0)
-            chips = joined(pool)
+            renew(pool, state.step // settings.steps_per_unit - 1, next(units))
         if state.step % settings.checkpoint_steps == 0:
             _keep(checkpoint, state, settings)
         spent = time.monotonic() - started
@@ -195,12 +194,10 @@ def _schedule(done: float) -> float:
 
 def _average(state: _State, keep: float) -> None:
     """Move the averaged network, batch statistics too, towards the present one."""
+    pairs = zip(state.mean.state_dict().values(), state.net.state_dict().values(), strict=True)
+    moving = [(kept, new) for kept, new in pairs if kept.is_floating_point()]  # not the count of batches
     with torch.no_grad():
-        for kept, new in zip(state.mean.state_dict().values(), state.net.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - keep)
-            else:
-                kept.copy_(new)
+        torch._foreach_lerp_([kept for kept, _ in moving], [new for _, new in moving], 1 - keep)
 
 
 def _keep(path: Path, state: _State, settings: FitSettings) -> None:
@@ -252,7 +249,7 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     looks = validation_looks(settings.validation_worlds, settings.validation_px)
     full = told_of(net, card, looks, "fp32")
     last = VALIDATION_SEED + settings.validation_worlds - 1
-    name = f"simulated worlds, {STYLE} style, seeds {VALIDATION_SEED}..{last}"
+    name = f"simulated worlds, {' and '.join(STYLES)} styles, seeds {VALIDATION_SEED}..{last}"
     scores: dict[str, Value] = {"set": name, **asdict(scores_of(full, looks))}
     bf16 = False
     if has_bf16(torch.device("cpu")):
@@ -277,7 +274,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
         training=Training(
             seed=settings.seed,
             command=f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}",
-            worlds=f"simulated worlds, {STYLE} style, made as needed from the seed",
+            worlds=f"simulated worlds, {' and '.join(STYLES)} styles, made as needed from the seed",
             steps=settings.steps,
             commit=_commit(),
         ),

@@ -1,0 +1,64 @@
+"""Air: haze and smoke, thin cloud, cloud and the shadow it throws, by month as the monsoon has them."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, shift
+
+from pipeline.raster import Floats
+from pipeline.worlds.terrain import noise, sun
+
+CLOUD_SHARE = (0.15, 0.15, 0.25, 0.35, 0.6, 0.85, 0.9, 0.88, 0.8, 0.55, 0.25, 0.15)
+"""Mean cloud cover by month, January first; planning values, not measured."""
+SMOKE = (0.010, 0.022, 0.035, 0.030, 0.015, 0.008, 0.008, 0.008, 0.008, 0.008, 0.008, 0.008)
+"""Mean residual haze by month: smoke of the burning season from February to April."""
+HAZE_COLOUR = np.array([0.85, 0.75, 0.65, 0.5, 0.22, 0.15], np.float32)
+"""How strongly haze shows in each band, against its opacity."""
+CLOUD_COLOUR = np.array([0.62, 0.61, 0.61, 0.64, 0.46, 0.34], np.float32)
+SHADOW_LIGHT = np.array([0.48, 0.42, 0.36, 0.30, 0.28, 0.27], np.float32)
+"""Light that still reaches shadowed ground, by band."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Air:
+    """What stands between the ground and the sensor."""
+
+    haze: Floats
+    """Opacity of haze, 0 to 1, shape (y, x)."""
+    cloud: Floats
+    """Opacity of cloud, 0 to 1, shape (y, x)."""
+    shadow: Floats
+    """Depth of cloud shadow, 0 to 1, shape (y, x)."""
+
+
+def make_air(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Air:
+    """The air of a day; `cover` is the share of cloud, or None for one drawn by month."""
+    month = day.month - 1
+    share = float(np.clip(rng.normal(CLOUD_SHARE[month], 0.3), 0, 1)) if cover is None else cover
+    haze = rng.gamma(2.0, SMOKE[month] / 2) * (1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4))
+    cloud = np.zeros((size, size), np.float32)
+    if share > 0.01:
+        field = noise(rng, size, 2.9)
+        edge = np.quantile(field, 1 - min(share, 0.999))
+        cloud = np.clip((field - edge) / rng.uniform(0.15, 0.5), 0, 1).astype(np.float32)
+        if rng.random() < 0.3:  # a veil of thin cirrus as well
+            veil = np.clip(noise(rng, size, 3.6), 0, None) * rng.uniform(0.02, 0.1)
+            cloud = np.maximum(cloud, veil.astype(np.float32))
+    up, azimuth = sun(day, latitude)
+    reach = rng.uniform(60, 220) / np.tan(up)  # cloud base 600 to 2200 m above the ground
+    offset = (np.cos(azimuth) * reach, -np.sin(azimuth) * reach)
+    shadow = shift(cloud, offset, order=1, mode="reflect", prefilter=False) if share > 0.01 else np.zeros_like(cloud)
+    return Air(
+        haze=np.clip(haze, 0, 0.5).astype(np.float32),
+        cloud=cloud,
+        shadow=np.clip(1.3 * shadow, 0, 1).astype(np.float32),
+    )
+
+
+def seen_through(ground: Floats, air: Air) -> Floats:
+    """Reflectance (band, y, x) as it leaves the top of the air."""
+    lit = ground * (1 - air.shadow * (1 - SHADOW_LIGHT[:, None, None]))
+    veil = air.haze * HAZE_COLOUR[:, None, None]
+    hazy = lit * (1 - veil) + 0.30 * veil
+    return (hazy * (1 - air.cloud) + CLOUD_COLOUR[:, None, None] * air.cloud).astype(np.float32)
