@@ -1,0 +1,257 @@
+"""Areas of interest: the polygons asked about, in a GeoJSON file."""
+
+import difflib
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
+from rasterio.features import geometry_mask
+from shapely.errors import ShapelyError
+from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.ops import transform, unary_union
+
+from pipeline.errors import AoiError
+from pipeline.grid import Grid, Window, grid_at, window_of
+from pipeline.raster import Bools
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "aoi"
+MOST_BYTES = 50_000_000
+MOST_DEGREES = 20.0
+"""Widest AOI: one UTM zone must serve all of it."""
+LEAST_KM2 = 0.01
+EARTH = Geod(ellps="WGS84")
+
+Area = Polygon | MultiPolygon
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Aoi:
+    """An area of interest."""
+
+    name: str
+    """Short name, as in the output folder."""
+    title: str
+    """Name for people."""
+    prefix: str
+    """Three capital letters that site ids begin with."""
+    polygon: Area
+    """Lon/lat, EPSG:4326, valid."""
+    grid: Grid = field(init=False)
+    """The UTM zone of its centroid."""
+    polygon_m: Area = field(init=False)
+    """The same in metres on the grid's CRS."""
+
+    def __post_init__(self) -> None:
+        centre = self.polygon.centroid
+        grid = grid_at(centre.x, centre.y)
+        to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True).transform
+        projected = transform(to_grid, self.polygon)
+        shapely.prepare(projected)
+        object.__setattr__(self, "grid", grid)
+        object.__setattr__(self, "polygon_m", projected)
+
+    @property
+    def area_km2(self) -> float:
+        """Area on the ellipsoid, square kilometres."""
+        return abs(EARTH.geometry_area_perimeter(self.polygon)[0]) / 1e6
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the polygon, the same however the file was written."""
+        return hashlib.sha256(shapely.normalize(self.polygon).wkb).hexdigest()
+
+    def windows(self, size_px: int) -> Iterator[Window]:
+        """The aligned squares of `size_px` that touch the AOI, north to south; one row of them at a time."""
+        extent = window_of(self.polygon_m.bounds)
+        columns = range(extent.col // size_px, (extent.col + extent.width - 1) // size_px + 1)
+        for row in range(extent.row // size_px, (extent.row + extent.height - 1) // size_px + 1):
+            cells = [Window(row * size_px, col * size_px, size_px, size_px) for col in columns]
+            boxes = shapely.box(*np.array([cell.bounds_m for cell in cells]).T)
+            touching = shapely.intersects(self.polygon_m, boxes)
+            yield from (cell for cell, touches in zip(cells, touching, strict=True) if touches)
+
+    def inside(self, window: Window) -> Bools:
+        """Shape (y, x). True: the pixel's centre lies in the AOI."""
+        part = shapely.intersection(self.polygon_m, window.polygon_m)
+        if part.is_empty or part.area == 0:
+            return np.zeros(window.shape, bool)
+        mask: Bools = geometry_mask([part], window.shape, window.transform, invert=True)
+        return mask
+
+
+def read_aoi(name_or_path: str) -> Aoi:
+    """The AOI of a name in `aoi/` or of a GeoJSON file. Self-crossing rings are repaired.
+
+    Raises `AoiError` in one line for everything that cannot be used.
+    """
+    path = Path(name_or_path)
+    if not (path.suffix.lower() in {".geojson", ".json"} or "/" in name_or_path or "\\" in name_or_path):
+        path = FOLDER / f"{name_or_path}.geojson"
+        if not path.is_file():
+            raise AoiError(_unknown(name_or_path))
+    content = _read(path)
+    polygon = _usable(_polygon(content, path), path)
+    known = _first_properties(content)
+    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "aoi"
+    title = str(known.get("title") or known.get("name") or path.stem)[:80]
+    return Aoi(stem, title, _prefix(known.get("prefix"), stem), polygon)
+
+
+def list_aois() -> list[Aoi]:
+    """The AOIs in `aoi/`, by name."""
+    return [read_aoi(path.stem) for path in sorted(FOLDER.glob("*.geojson"))]
+
+
+def _unknown(name: str) -> str:
+    names = sorted(path.stem for path in FOLDER.glob("*.geojson"))
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown AOI {name!r}: {hint}Known are {', '.join(names)}; the path of a GeoJSON file works too"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise AoiError(f"{path}: larger than {MOST_BYTES // 1_000_000} MB; simplify the outline")
+        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
+    except OSError as cause:
+        raise AoiError(f"{path}: cannot be read ({cause.strerror})") from cause
+    except (ValueError, RecursionError) as cause:
+        raise AoiError(f"{path}: not JSON ({str(cause) or 'nested too deeply'})") from cause
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
+        raise AoiError(f"{path}: not GeoJSON (no object with a `type`)")
+    return content
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a coordinate")
+
+
+def _polygon(content: dict[str, Any], path: Path) -> Area:
+    """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it says another CRS."""
+    try:
+        geometries = [shape(_checked(member)) for member in _members(content)]
+    except (ShapelyError, AttributeError, KeyError, TypeError, ValueError, IndexError, RecursionError) as cause:
+        reason = " ".join(str(cause).split()) or "unexpected structure"
+        raise AoiError(f"{path}: broken GeoJSON geometry ({reason[:120]})") from cause
+    areas = [g for g in geometries if g.geom_type in {"Polygon", "MultiPolygon"} and not g.is_empty]
+    if not areas:
+        kinds = ", ".join(sorted({g.geom_type for g in geometries})) or "nothing"
+        raise AoiError(f"{path}: holds no polygon (found {kinds}); draw the area as a polygon")
+    if not all(np.isfinite(shapely.get_coordinates(area)).all() for area in areas):
+        raise AoiError(f"{path}: coordinates that are not finite numbers")
+    lonlat = [_lonlat(area, content.get("crs"), path) for area in areas]
+    _in_range(lonlat, path)
+    return unary_union([_polygonal(shapely.make_valid(area)) for area in lonlat])
+
+
+def _members(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if content["type"] == "FeatureCollection":
+        for feature in content["features"]:
+            yield from _members(feature)
+    elif content["type"] == "Feature":
+        if content["geometry"] is not None:
+            yield from _members(content["geometry"])
+    elif content["type"] == "GeometryCollection":
+        for geometry in content["geometries"]:
+            yield from _members(geometry)
+    else:
+        yield content
+
+
+def _checked(geometry: dict[str, Any]) -> dict[str, Any]:
+    """Polygons with their rings closed: a missing last point is the commonest fault of hand-made files."""
+    kind, coordinates = geometry["type"], geometry["coordinates"]
+    polygons = [coordinates] if kind == "Polygon" else coordinates if kind == "MultiPolygon" else None
+    if polygons is None:
+        return geometry
+    closed = [[_closed(ring) for ring in polygon if ring] for polygon in polygons]
+    return {"type": "MultiPolygon", "coordinates": [polygon for polygon in closed if polygon]}
+
+
+def _closed(ring: list[Any]) -> list[tuple[float, float]]:
+    points = [(_number(point[0]), _number(point[1])) for point in ring]
+    if len(points) >= 3 and points[0] != points[-1]:
+        points.append(points[0])
+    if len(points) < 4:
+        raise ValueError("a ring needs at least three different points")
+    return points
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is not a coordinate")
+    return float(value)
+
+
+def _lonlat(area: Area, crs: Any, path: Path) -> Area:
+    if crs is None:
+        return area
+    try:
+        name = crs["properties"]["name"]
+        source = CRS.from_user_input(name)
+    except (CRSError, KeyError, TypeError) as cause:
+        raise AoiError(f"{path}: its `crs` member is not understood; save it as WGS 84 (EPSG:4326)") from cause
+    if source.is_geographic:
+        return area
+    project = Transformer.from_crs(source, 4326, always_xy=True).transform
+    moved: Area = transform(project, area)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise AoiError(f"{path}: coordinates do not fit its `crs` {name}; save it as WGS 84 (EPSG:4326)")
+    return moved
+
+
+def _in_range(areas: list[Area], path: Path) -> None:
+    west, south, east, north = shapely.total_bounds(areas)
+    if max(abs(west), abs(east)) > 180.0001 or max(abs(south), abs(north)) > 90.0001:
+        if max(abs(west), abs(east)) <= 360 and max(abs(south), abs(north)) <= 90:
+            raise AoiError(f"{path}: crosses the antimeridian; split it at 180° into two polygons or two files")
+        raise AoiError(f"{path}: looks like projected coordinates; save it as WGS 84 (EPSG:4326)")
+    if max(abs(south), abs(north)) > 80:
+        raise AoiError(f"{path}: reaches beyond 80° of latitude, where there is no UTM grid")
+    if east - west > 180:
+        raise AoiError(f"{path}: seems to cross the antimeridian; split it at 180° into two files")
+    if east - west > MOST_DEGREES:
+        raise AoiError(f"{path}: {east - west:.0f}° wide; one AOI may span {MOST_DEGREES:.0f}°, split it")
+
+
+def _polygonal(geometry: Any) -> Any:
+    """The polygons of what a repair returned, without the lines and points it may leave."""
+    if geometry.geom_type in {"Polygon", "MultiPolygon"}:
+        return geometry
+    parts = [_polygonal(part) for part in getattr(geometry, "geoms", [])]
+    return unary_union([part for part in parts if not part.is_empty])
+
+
+def _usable(polygon: Any, path: Path) -> Area:
+    if polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
+        raise AoiError(f"{path}: the polygon is empty")
+    area_km2 = abs(EARTH.geometry_area_perimeter(polygon)[0]) / 1e6
+    if not math.isfinite(area_km2) or area_km2 < LEAST_KM2:
+        raise AoiError(f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²; nothing to look at")
+    return polygon
+
+
+def _first_properties(content: dict[str, Any]) -> dict[str, Any]:
+    features = content.get("features")
+    feature = features[0] if isinstance(features, list) and features else content
+    known = feature.get("properties") if isinstance(feature, dict) else None
+    return known if isinstance(known, dict) else {}
+
+
+def _prefix(given: object, stem: str) -> str:
+    if isinstance(given, str) and re.fullmatch("[A-Z]{3}", given):
+        return given
+    letters = re.sub("[^A-Z]", "", stem.upper())
+    consonants = re.sub("[AEIOU]", "", letters)
+    return ((consonants if len(consonants) >= 3 else letters) + "XXX")[:3]

@@ -1,0 +1,243 @@
+"""A small archive of simulated acquisitions inside an AOI, as the GeoTIFFs a user's own folder would hold.
+
+`truth.geojson` beside them says what is really there. The archive is marked complete by `build.json`, written
+last; a half or stale one is built again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from pyproj import Transformer
+from rasterio.features import shapes
+from rasterio.io import MemoryFile
+from shapely.geometry import mapping, shape
+from shapely.ops import transform, unary_union
+
+from pipeline import atomic
+from pipeline.aoi import Aoi
+from pipeline.bands import NAMES, SCL
+from pipeline.config import SimulatedSettings
+from pipeline.errors import AoiError
+from pipeline.grid import Grid, Window
+from pipeline.sources.interface import Period
+from pipeline.worlds.ponds import SitePlan
+from pipeline.worlds.world import Rendering, World, make_world, render
+
+MARKER = "build.json"
+TRUTH = "truth.geojson"
+SCALE, OFFSET = 0.0001, -0.1
+"""Stored number to reflectance, as processing baselines from 04.00 on store it."""
+STYLE_LATITUDE = 23.8
+"""Worlds north of this take the Kachin style, the others that of Shan; degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """One scene to write."""
+
+    folder: Path
+    """Where to."""
+    number: int
+    """Number of the world."""
+    seed: int
+    """Seed of the world."""
+    style: str
+    """Style of the world."""
+    window: Window
+    """Its place on the grid."""
+    grid: Grid
+    """The AOI's grid."""
+    first: date
+    """First day of the archive."""
+    last: date
+    """Last day of the archive."""
+    time_utc: datetime
+    """When."""
+    platform: str
+    """S2A or S2B."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"{self.time_utc:%Y%m%dT%H%M%S}_w{self.number:02d}.tif"
+
+
+def build_archive(
+    folder: Path,
+    aoi: Aoi,
+    settings: SimulatedSettings,
+    period: Period,
+    progress: Callable[[int, int], None],
+    workers: int = 1,
+) -> None:
+    """Write the archive of an AOI to `folder` unless it is there already; the same bytes for any `workers`.
+
+    `progress` is told (scenes done, scenes in all). Raises `AoiError` when the AOI is too thin for a world,
+    `UnitsFailed` on a full disk.
+    """
+    first, last = _span(settings, period)
+    marker = {"aoi": aoi.digest, "settings": settings.model_dump(), "code": code_version(),
+              "first": first.isoformat(), "last": last.isoformat()}  # fmt: skip
+    if _is_built(folder, marker):
+        return
+    if folder.is_dir():
+        for old in [folder / MARKER, *folder.glob("*_w??.tif")]:
+            old.unlink(missing_ok=True)
+    places = choose_places(aoi, settings)
+    work = list(_acquisitions(folder, aoi, settings, places, first, last))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
+    with pool as executor:
+        for done, _ in enumerate(_written(work, executor), start=1):
+            progress(done, len(work))
+    atomic.write_text(folder / TRUTH, _truth(aoi, work, last))
+    atomic.write_text(folder / MARKER, json.dumps(marker, indent=1, default=str) + "\n")
+
+
+def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
+    """Where the worlds lie: whole cells inside the AOI, spread over it; the cells it touches when it is small."""
+    touching = list(aoi.windows(settings.world_px))
+    whole = [w for w in touching if aoi.polygon_m.contains(w.polygon_m)]
+    cells = whole or sorted(touching, key=lambda w: -aoi.polygon_m.intersection(w.polygon_m).area)[:1]
+    if not cells:
+        raise AoiError(f"{aoi.title}: no room for a simulated world")
+    rng = np.random.default_rng([settings.seed, int(aoi.digest[:8], 16)])
+    chosen = [cells[int(rng.integers(len(cells)))]]
+    centres = np.array([(w.row, w.col) for w in cells])
+    while len(chosen) < min(settings.worlds, len(cells)):
+        gap = np.min([np.hypot(*(centres - (w.row, w.col)).T) for w in chosen], axis=0)
+        odds = np.where(gap > 0, gap, 0.0)  # far from the others is likelier
+        chosen.append(cells[int(rng.choice(len(cells), p=odds / odds.sum()))])
+    return sorted(chosen)
+
+
+def write_acquisition(wanted: Acquisition) -> None:
+    """Render one scene and write it as a GeoTIFF in the folder source's format."""
+    world = _world(wanted)
+    seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal())
+    atomic.write_bytes(wanted.path, _geotiff(seen, wanted))
+
+
+def code_version() -> str:
+    """Hash of the simulator's source files."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
+    """First and last day: the period where it is given, the settings' months otherwise."""
+    year, month = map(int, settings.start.split("-"))
+    start = date(year, month, 1)
+    after = month - 1 + settings.months
+    end = date(year + after // 12, after % 12 + 1, 1) - timedelta(days=1)
+    first, last = period.first or min(start, period.last or start), period.last or max(end, period.first or end)
+    return first.replace(day=1), last
+
+
+def _is_built(folder: Path, marker: dict[str, object]) -> bool:
+    try:
+        found = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(found == json.loads(json.dumps(marker, default=str)))
+
+
+def _acquisitions(
+    folder: Path, aoi: Aoi, settings: SimulatedSettings, places: list[Window], first: date, last: date
+) -> Iterator[Acquisition]:
+    """World by world, so that neighbours in the list share a world."""
+    to_lonlat = Transformer.from_crs(aoi.grid.crs, 4326, always_xy=True)
+    for number, window in enumerate(places):
+        west, south, east, north = window.bounds_m
+        _, latitude = to_lonlat.transform((west + east) / 2, (south + north) / 2)
+        style = "kachin" if latitude > STYLE_LATITUDE else "shan"
+        for time_utc, platform in _times(settings, first, last):
+            seed = 1_000 * settings.seed + number
+            yield Acquisition(folder, number, seed, style, window, aoi.grid, first, last, time_utc, platform)
+
+
+def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str]]:
+    rng = np.random.default_rng([settings.seed, 77])
+    month = first
+    count = 0
+    while month <= last:
+        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+        for part in np.linspace(0, 1, settings.overpasses_per_month, endpoint=False):
+            day = month + timedelta(days=int(28 * (part + rng.uniform(0, 1) / settings.overpasses_per_month)))
+            time = datetime(day.year, day.month, day.day, 4, int(rng.integers(60)), int(rng.integers(60)), tzinfo=UTC)
+            if first <= day <= last:
+                yield time, "S2A" if count % 2 else "S2B"
+                count += 1
+        month = following
+
+
+def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[None]:
+    if executor is None:
+        yield from map(write_acquisition, work)
+    else:
+        yield from executor.map(write_acquisition, work, chunksize=4)
+
+
+def _world(wanted: Acquisition) -> World:
+    return make_world(wanted.seed, wanted.window.height, wanted.style, wanted.first, wanted.last)
+
+
+def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
+    stored = np.clip(np.rint((seen.reflectance - OFFSET) / SCALE), 1, 65535).astype(np.uint16)
+    height, width = wanted.window.shape
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff", dtype="uint16", count=len(NAMES) + 1, height=height, width=width, nodata=0,
+            crs=wanted.grid.crs, transform=wanted.window.transform, tiled=True, blockxsize=256, blockysize=256,
+            compress="deflate", zlevel=1, predictor=2, interleave="band",
+        ) as file:  # fmt: skip
+            file.write(np.concatenate([stored, seen.scl[None].astype(np.uint16)]))
+            file.descriptions = (*NAMES, SCL)
+            file.scales = (*[SCALE] * len(NAMES), 1.0)
+            file.offsets = (*[OFFSET] * len(NAMES), 0.0)
+            file.update_tags(
+                datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"), platform=wanted.platform, simulated="true"
+            )
+        return bytes(memory.getbuffer())
+
+
+def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
+    """The sites whose centre lies in the AOI, as GeoJSON."""
+    to_lonlat = Transformer.from_crs(aoi.grid.crs, 4326, always_xy=True).transform
+    features = []
+    for wanted in {w.number: w for w in work}.values():
+        for number, site in enumerate(_world(wanted).sites):
+            outline = unary_union(
+                [shape(s) for s, _ in shapes(site.footprint.astype(np.uint8), mask=site.footprint, transform=wanted.window.transform)]
+            )  # fmt: skip
+            if not aoi.polygon_m.contains(outline.centroid):
+                continue
+            geometry = mapping(transform(to_lonlat, outline))
+            features.append({"type": "Feature", "geometry": geometry, "properties": _life(wanted, number, site, last)})
+    return json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}) + "\n"
+
+
+def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
+    """What a site truly was, its ponds counted on the last day (or the day before it was given up)."""
+    day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
+    ponds = site.ponds_on(day)
+    diameters = [pond.diameter_m for pond in ponds]
+    return {
+        "world": f"w{wanted.number:02d}",
+        "site": number,
+        "ground_from": site.ground_from.isoformat(),
+        "ponds_from": site.ponds_from.isoformat() if site.ponds_from else None,
+        "ended_on": site.ended_on.isoformat() if site.ended_on else None,
+        "n_ponds": len(ponds),
+        "pond_diameter_m": round(float(np.mean(diameters)), 2) if ponds else None,
+        "pond_area_m2": round(float(sum(np.pi * d**2 / 4 for d in diameters)), 1),
+    }
