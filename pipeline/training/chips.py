@@ -24,8 +24,8 @@ FIRST_SEED = 100_000_000
 """World seeds of training begin here; a million for each training seed."""
 START = date(2023, 1, 1)
 END = date(2025, 12, 31)
-EDGE_PX = 8
-"""Labels nearer to a chip's edge are not used: what lies around is not seen there."""
+BLANK = 0.15
+"""Share of chips with a part without data, as at the edge of a swath."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +168,11 @@ def _corners(
 def _cut(look: Rendering, corners: list[tuple[int, int]], chip_px: int) -> Chips:
     """The chips of a look."""
     at = [(slice(row, row + chip_px), slice(col, col + chip_px)) for row, col in corners]
-    inner = np.zeros((chip_px, chip_px), bool)
-    inner[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX] = True
     return Chips(
         reflectance=np.stack([look.reflectance[:, rows, cols] for rows, cols in at]).astype(np.float16),
         pond_percent=np.stack([np.rint(100 * look.pond_fraction[cut]) for cut in at]).astype(np.uint8),
         ground=np.stack([look.ground[cut] for cut in at]).astype(bool),
-        clear=np.stack([look.clear[cut] & inner for cut in at]),
+        clear=np.stack([look.clear[cut] for cut in at]),
     )
 
 
@@ -183,7 +181,8 @@ def augmented(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Chosen chips turned, mirrored, and seen through another atmosphere.
 
-    Returns reflectance (n, band, y, x), pond fraction 0 to 1, ground and clear 0 or 1, each (n, y, x).
+    Returns reflectance (n, band, y, x), NaN where there is no data; pond fraction 0 to 1; ground; clear, 0 or 1
+    each (n, y, x).
     """
     x = chips.reflectance[chosen].astype(np.float32)
     planes = [chips.pond_percent[chosen] / np.float32(100), chips.ground[chosen], chips.clear[chosen]]
@@ -193,7 +192,18 @@ def augmented(
         x[index] = _turned(x[index], turns, mirror)
         truth[index] = _turned(truth[index], turns, mirror)
         x[index] = _other_air(x[index], rng)
+        if rng.random() < BLANK:
+            blank = _beyond_edge(x.shape[2], rng)
+            x[index, :, blank] = np.nan
+            truth[index, 2, blank] = 0
     return x, truth[:, 0], truth[:, 1], truth[:, 2]
+
+
+def _beyond_edge(size: int, rng: np.random.Generator) -> Bools:
+    """One side of a straight line through the middle half of a square, (y, x)."""
+    rows, cols = np.mgrid[:size, :size] / size - rng.uniform(0.25, 0.75, (2, 1, 1))
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.asarray(rows * np.cos(angle) + cols * np.sin(angle) > 0)
 
 
 def _turned(planes: Floats, turns: int, mirror: bool) -> Floats:

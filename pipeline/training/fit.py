@@ -170,7 +170,7 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     reflectance, pond, ground, clear = augmented(chips, rng.integers(len(chips), size=settings.batch), rng)
     mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
-    x = torch.from_numpy((reflectance - mean) / std).to(memory_format=torch.channels_last)
+    x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(memory_format=torch.channels_last)
     for group in state.optimiser.param_groups:
         group["lr"] = settings.rate * _schedule(state.step / settings.steps)
     # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.

@@ -23,6 +23,8 @@ DAYS = ((date(2024, 2, 10), 0.0), (date(2025, 1, 15), 0.2), (date(2025, 11, 20),
 """When validation worlds are looked at, and how much of them is then under cloud."""
 POND = 0.25
 """From this fraction on a pixel counts as pond, for intersection over union."""
+MARGIN_PX = 48
+"""Pixels along the edge of a look that are not scored: in a run every window has this margin."""
 MOST_BF16_CODES = 4
 """bfloat16 is allowed up to this difference of any code, units of 1/200 ..."""
 MOST_BF16_IOU = 0.005
@@ -112,8 +114,10 @@ def half_precision(
 
 
 def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
-    """All values on seen ground, in a row."""
-    values = [plane[look.clear] for plane, look in zip(planes, looks, strict=True)]
+    """All values on seen ground, but for the margin that callers cut off, in a row."""
+    inner = slice(MARGIN_PX, -MARGIN_PX)
+    cut = [(plane[inner, inner], look.clear[inner, inner]) for plane, look in zip(planes, looks, strict=True)]
+    values = [plane[clear] for plane, clear in cut]
     return np.concatenate(values).astype(np.float32)
 
 

@@ -1,0 +1,352 @@
+"""A directory of GeoTIFFs, one per acquisition, as the contract describes them.
+
+Whatever is wrong with a file becomes a refusal with a reason; only a directory that cannot be read is an error.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as FileWindow
+from shapely.geometry import Polygon
+from shapely.ops import transform
+
+from pipeline.aoi import Aoi
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import InputError, SceneError
+from pipeline.grid import PIXEL_M, Grid, Window
+from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
+from pipeline.sources.radiometry import scale_and_offset
+
+GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+"""A small block cache (megabytes), so that memory does not grow with the AOI; no look at neighbouring files."""
+LARGEST_REFLECTANCE = 2.0
+"""Numbers up to this in a float file without a scale are reflectance already."""
+METRES_PER_DEGREE = 111_320.0
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """A user's own imagery."""
+
+    folder: Path
+    """The directory; files may lie anywhere in it."""
+    name: str = "folder"
+    """As written into every product."""
+    simulated: bool = False
+    """True: the files came from the simulator."""
+
+    def search(self, aoi: Aoi, period: Period) -> Search:
+        """The usable files over an AOI, and the others with the reason. Raises `InputError`."""
+        scenes: list[Scene] = []
+        refusals: list[Refusal] = []
+        first_of: dict[tuple[object, ...], str] = {}
+        for path in _files(self.folder):
+            name = path.relative_to(self.folder).with_suffix("").as_posix()
+            try:
+                scene, shape = _scene(path, name, self)
+                _needed(scene, aoi, period)
+                twin = (scene.time_utc, scene.footprint.bounds, shape)
+                if twin in first_of:
+                    raise SceneError(f"duplicate of {first_of[twin]}: same time, same place, same size")
+                first_of[twin] = scene.id
+                scenes.append(scene)
+            except SceneError as cause:
+                refusals.append(Refusal(name, str(cause)))
+        return Search(tuple(sorted(scenes, key=lambda s: (s.time_utc, s.id))), tuple(refusals))
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """As `Source.read`; the answer for a pixel does not depend on the window it is asked with."""
+        reflectance = np.zeros((len(NAMES), *window.shape), np.float32)
+        valid = np.zeros(window.shape, bool)
+        scl = np.zeros(window.shape, np.uint8) if all(scene.has_scl for scene in scenes) else None
+        for scene in sorted(scenes, key=lambda scene: scene.id):
+            piece, usable, classes = _read(scene, grid, window, scl is not None)
+            new = usable & ~valid
+            reflectance[:, new] = piece[:, new]
+            if scl is not None and classes is not None:
+                scl[new] = classes[new]
+            valid |= new
+        return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The GeoTIFFs in a directory, sorted by path. Raises `InputError` when it cannot be listed."""
+    if not folder.exists():
+        raise InputError(f"{folder}: there is no such directory; give the one with your GeoTIFFs as SCENES=")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a directory; give the one with your GeoTIFFs as SCENES=")
+    try:
+        os.listdir(folder)
+    except OSError as cause:
+        raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
+    hidden = {".", "@"}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.suffix.lower() in {".tif", ".tiff"} and not any(part[0] in hidden for part in parts):
+            yield path
+
+
+def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
+    """The scene in a file and its size in pixels. Raises `SceneError` with the reason why there is none."""
+    if not path.resolve().is_relative_to(source.folder.resolve()):
+        raise SceneError("a link that leaves the directory")
+    try:
+        size = path.stat()
+    except OSError as cause:
+        raise SceneError(f"cannot be read ({cause.strerror})") from cause
+    if size.st_size == 0:
+        raise SceneError("empty file (0 bytes); download it again")
+    try:
+        with rasterio.Env(**GDAL), _opened(path) as file:
+            names = _bands(file)
+            for band in NAMES:
+                scale_and_offset(file.scales[names[band] - 1], file.offsets[names[band] - 1])
+            footprint = _footprint(file)
+            _whole(file, size.st_size)
+            _units(file, names)
+            scene = Scene(
+                id=name,
+                time_utc=_time(file.tags().get("datetime"), path.name),
+                platform=_platform(file.tags().get("platform"), path.name),
+                location=str(path),
+                footprint=footprint,
+                fingerprint=f"{size.st_size}-{size.st_mtime_ns}",
+                has_scl=SCL in names,
+                provider=source.name,
+            )
+            return scene, file.shape
+    except (RasterioError, OSError) as cause:
+        raise SceneError(f"not a readable GeoTIFF ({_one_line(cause)})") from cause
+
+
+def _opened(path: Path) -> Any:
+    """The dataset of a GeoTIFF, and of nothing else: a VRT in disguise could read other files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused with a reason just after
+        return rasterio.open(path, driver="GTiff")
+
+
+def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
+    if not period.holds(scene.time_utc):
+        raise SceneError(f"{NOT_NEEDED}{scene.time_utc:%Y-%m-%d} is outside the period")
+    if not scene.footprint.intersects(aoi.polygon):
+        west, south, east, north = scene.footprint.bounds
+        raise SceneError(f"no overlap with the AOI: it covers {west:.2f}..{east:.2f} E, {south:.2f}..{north:.2f} N")
+
+
+def _bands(file: Any) -> dict[str, int]:
+    """Band number by name. Raises `SceneError` when one is missing or there twice."""
+    named = [(text or "").strip().upper() for text in file.descriptions]
+    twice = [name for name in (*NAMES, SCL) if named.count(name) > 1]
+    if twice:
+        raise SceneError(f"band {', '.join(twice)} is there twice")
+    missing = [name for name in NAMES if name not in named]
+    if missing:
+        found = ", ".join(name for name in named if name) or "none"
+        raise SceneError(f"band {', '.join(missing)} missing (band descriptions found: {found})")
+    return {name: named.index(name) + 1 for name in (*NAMES, SCL) if name in named}
+
+
+def _footprint(file: Any) -> Polygon:
+    """Outline in lon/lat. Raises `SceneError` when CRS or coordinates make no sense."""
+    if file.crs is None:
+        raise SceneError("no CRS; write one, for instance with gdal_edit.py -a_srs EPSG:32647")
+    if file.transform.is_identity:
+        raise SceneError("no georeference: its coordinates are plain pixel numbers")
+    outline = Polygon([file.transform * corner for corner in _corners(file.width, file.height)])
+    step = max(outline.length / 80, 1e-9)
+    project = Transformer.from_crs(file.crs.to_wkt(), 4326, always_xy=True).transform
+    lonlat = transform(project, outline.segmentize(step))
+    coordinates = shapely.get_coordinates(lonlat)
+    sound = np.isfinite(coordinates).all() and (np.abs(coordinates) <= [180.001, 90.001]).all()
+    if not sound or outline.area == 0:
+        raise SceneError(f"coordinates do not fit its CRS {file.crs.to_string()[:40]}: wrong CRS?")
+    return lonlat
+
+
+def _corners(width: int, height: int) -> list[tuple[int, int]]:
+    return [(0, 0), (0, height), (width, height), (width, 0)]
+
+
+def _whole(file: Any, size: int) -> None:
+    """Raise `SceneError` when a block of pixels would lie past the end of the file."""
+    planes = range(1, file.count + 1) if file.interleaving != "PIXEL" else [1]
+    for band in planes:
+        height, width = file.block_shapes[band - 1]
+        for row in range(-(-file.height // height)):
+            for col in range(-(-file.width // width)):
+                offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
+                length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
+                if offset and length and int(offset) + int(length) > size:
+                    raise SceneError(f"truncated: {size} bytes, but its pixels go on to {int(offset) + int(length)}")
+
+
+def _units(file: Any, names: dict[str, int]) -> None:
+    """Raise `SceneError` for a float file that holds reflectance but says nothing of its scale."""
+    number = names[NAMES[0]]
+    silent = (file.scales[number - 1], file.offsets[number - 1]) == (1.0, 0.0)
+    if silent and file.dtypes[number - 1].startswith("float"):
+        step = max(1, max(file.shape) // 256)
+        sample = file.read(number, out_shape=(-(-file.height // step), -(-file.width // step)), masked=True)
+        numbers = np.ma.masked_invalid(sample).compressed()
+        if len(numbers) and numbers.max() <= LARGEST_REFLECTANCE:
+            raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
+
+
+def _time(tag: str | None, name: str) -> datetime:
+    """Time of acquisition, UTC. Raises `SceneError`."""
+    if tag is not None:
+        try:
+            moment = datetime.fromisoformat(tag.strip())
+        except ValueError as cause:
+            raise SceneError(f"its tag datetime={tag[:40]!r} is not an ISO 8601 date") from cause
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    found = re.match(r"(\d{8})(?:T(\d{6}))?(?!\d)", name)
+    if found is None:
+        raise SceneError("no date: neither a tag `datetime` nor a file name that begins with YYYYMMDD")
+    try:
+        return datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError as cause:
+        raise SceneError(f"its name begins with {found[0]}, which is not a date") from cause
+
+
+def _platform(tag: str | None, name: str) -> str:
+    found = re.search(r"S(?:entinel-)?2([A-D])(?![A-Za-z])", f"{tag or ''} {name}", re.IGNORECASE)
+    return f"S2{found[1].upper()}" if found else ""
+
+
+def _read(scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Floats, Bools, Bytes | None]:
+    """Reflectance, valid and SCL of one scene on a window. Raises `SceneError`."""
+    try:
+        with rasterio.Env(**GDAL), _opened(Path(scene.location)) as file:
+            names = _bands(file)
+            wanted = [names[name] for name in NAMES] + ([names[SCL]] if with_scl else [])
+            if _on_grid(file, grid):
+                numbers = _cut(file, wanted, _file_window(file, window))
+                reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+                classes = numbers[-1]
+            else:
+                reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
+    except (RasterioError, OSError) as cause:
+        raise SceneError(f"{scene.id}: cannot be read ({_one_line(cause)})") from cause
+    scl = np.where(valid & (classes >= 0) & (classes <= 11), classes, 0).astype(np.uint8) if with_scl else None
+    return reflectance, valid, scl
+
+
+def _on_grid(file: Any, grid: Grid) -> bool:
+    """Whether the file's pixels are the grid's own: no resampling is needed."""
+    t = file.transform
+    square = (t.a, t.b, t.d, t.e) == (PIXEL_M, 0, 0, -PIXEL_M)
+    return square and t.c % PIXEL_M == 0 and t.f % PIXEL_M == 0 and file.crs.to_epsg() == grid.epsg
+
+
+def _file_window(file: Any, window: Window) -> Window:
+    """A window of the grid in rows and columns of a file that lies on it."""
+    t = file.transform
+    row, col = round(-t.f / PIXEL_M), round(t.c / PIXEL_M)
+    return Window(window.row - row, window.col - col, window.height, window.width)
+
+
+def _cut(file: Any, wanted: list[int], window: Window, step: int = 1) -> NDArray[np.float64]:
+    """Stored numbers (band, y, x) of a window in file pixels; NaN outside. `step` file pixels are averaged to one."""
+    shape = (-(-file.height // step), -(-file.width // step))
+    out = np.full((len(wanted), *window.shape), np.nan)
+    part = window.intersection(Window(0, 0, *shape))
+    if part is None:
+        return out
+    height = min(file.height, (part.row + part.height) * step) - part.row * step
+    width = min(file.width, (part.col + part.width) * step) - part.col * step
+    source = FileWindow(part.col * step, part.row * step, width, height)
+    how = Resampling.nearest if step == 1 else Resampling.average
+    out[(slice(None), *part.within(window))] = file.read(wanted, window=source, out_shape=(len(wanted), *part.shape), resampling=how)
+    return out
+
+
+def _reflectance(
+    file: Any, names: dict[str, int], numbers: NDArray[np.float64]
+) -> tuple[Floats, Bools]:
+    """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite."""
+    valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0)
+    out = np.zeros(numbers.shape, np.float32)
+    for plane, (band, name) in zip(out, enumerate(NAMES), strict=True):
+        number = names[name] - 1
+        if file.nodatavals[number] is not None:
+            valid &= numbers[band] != file.nodatavals[number]
+        scale, offset = scale_and_offset(file.scales[number], file.offsets[number])
+        plane[...] = np.where(np.isfinite(numbers[band]), numbers[band] * scale + offset, 0)
+    out[:, ~valid] = 0
+    return out, valid
+
+
+def _resampled(
+    file: Any, names: dict[str, int], wanted: list[int], grid: Grid, window: Window
+) -> tuple[Floats, Bools, NDArray[np.float64]]:
+    """The file on the grid: bilinear for reflectance, nearest for SCL, from exact coordinates of each pixel.
+
+    A pixel's neighbours and weights follow from its own place alone, so any cut into windows gives the same.
+    """
+    step = _step(file)
+    rows, cols = _places(file, grid, window, step)
+    known = np.isfinite(rows) & np.isfinite(cols)
+    height, width = -(-file.height // step), -(-file.width // step)
+    known &= (rows > -1) & (cols > -1) & (rows < height) & (cols < width)
+    if not known.any():
+        empty = np.zeros(window.shape)
+        return np.zeros((len(NAMES), *window.shape), np.float32), empty.astype(bool), empty
+    rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
+    top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
+    piece = Window(
+        int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2
+    )
+    numbers = _cut(file, wanted, piece, step)
+    reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+    down, right = rows - top, cols - left
+    i, j = top - piece.row, left - piece.col
+    total, sound = np.zeros((len(NAMES), *window.shape)), known.copy()
+    for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (down if di else 1 - down) * (right if dj else 1 - right)
+        total += weight * reflectance[:, i + di, j + dj]
+        sound &= valid[i + di, j + dj] | (weight == 0)
+    total[:, ~sound] = 0
+    nearest = numbers[-1][i + (down >= 0.5), j + (right >= 0.5)]
+    return total.astype(np.float32), sound, nearest
+
+
+def _step(file: Any) -> int:
+    """How many file pixels are averaged to one before resampling: finer imagery must not fill the memory."""
+    pixel = max(abs(file.transform.a), abs(file.transform.b))
+    metres = pixel * METRES_PER_DEGREE if file.crs.is_geographic else pixel * (file.crs.linear_units_factor[1] or 1.0)
+    return max(1, int(PIXEL_M / metres + 0.01))
+
+
+def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row and column in the file (pixel centres at whole numbers) of each pixel of a window, shape (y, x)."""
+    x = (window.col + np.arange(window.width) + 0.5) * PIXEL_M
+    y = -(window.row + np.arange(window.height) + 0.5) * PIXEL_M
+    xs, ys = np.meshgrid(x, y)
+    if file.crs.to_epsg() != grid.epsg:
+        xs, ys = Transformer.from_crs(grid.crs, file.crs.to_wkt(), always_xy=True).transform(xs, ys)
+    inverse = ~file.transform
+    cols = (inverse.a * xs + inverse.b * ys + inverse.c) / step - 0.5
+    rows = (inverse.d * xs + inverse.e * ys + inverse.f) / step - 0.5
+    return rows, cols
+
+
+def _one_line(cause: BaseException) -> str:
+    return " ".join(str(cause).split())[:160] or type(cause).__name__
+
+

@@ -1,0 +1,147 @@
+"""What every source gives: scenes on search, reflectance on read. Foreign objects stop at this door."""
+
+import calendar
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from shapely.geometry import Polygon
+
+from pipeline.aoi import Aoi
+from pipeline.errors import InputError
+from pipeline.grid import Grid, Window
+from pipeline.raster import Raster
+
+NOT_NEEDED = "not needed: "
+"""How the reason of a scene begins that is sound but was not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One granule as a provider lists it; metadata only."""
+
+    id: str
+    """The same in every run."""
+    time_utc: datetime
+    """Time of acquisition, UTC, aware."""
+    platform: str
+    """`S2A`, `S2B`, `S2C`, or empty when not told."""
+    location: str
+    """Where its source finds it: a path or an address."""
+    footprint: Polygon
+    """Outline of the raster, lon/lat, EPSG:4326."""
+    fingerprint: str
+    """Changes when the bytes may have changed."""
+    has_scl: bool
+    """True: it brings ESA's scene classification."""
+    provider: str
+    """Name of the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that was not used, with the reason: never a silent skip."""
+
+    id: str
+    """Scene, file or unit."""
+    reason: str
+    """In one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a source has for an AOI and a period."""
+
+    scenes: tuple[Scene, ...]
+    """To be used, by time and id."""
+    refusals: tuple[Refusal, ...]
+    """Not to be used, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days asked for, both ends included; None = open."""
+
+    first: date | None
+    """First day."""
+    last: date | None
+    """Last day."""
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a time (UTC) lies in the period."""
+        day = moment.date()
+        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Overpass:
+    """One pass of one satellite: its granules share a day (UTC) and a platform."""
+
+    day: date
+    """Day, UTC."""
+    platform: str
+    """As in `Scene`."""
+    scenes: tuple[Scene, ...]
+    """Its granules, by id."""
+
+    @property
+    def name(self) -> str:
+        """`YYYYMMDD-S2A`, or `YYYYMMDD` when the platform is not told."""
+        return f"{self.day:%Y%m%d}-{self.platform}" if self.platform else f"{self.day:%Y%m%d}"
+
+
+class Source(Protocol):
+    """One kind of provider. Must be picklable: it goes to worker processes."""
+
+    @property
+    def name(self) -> str:
+        """As written into every product."""
+
+    @property
+    def simulated(self) -> bool:
+        """True: nothing it gives is about a real place."""
+
+    def search(self, aoi: Aoi, period: Period) -> Search:
+        """Scenes over an AOI; reads no pixels. Raises `InputError` when the source itself cannot be used."""
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """Granules of one overpass on a window, the first valid pixel by scene id.
+
+        Raises `SceneError`, naming the scene, when any of them cannot be read: a failed read is never an
+        empty hillside.
+        """
+
+
+def overpasses(scenes: Sequence[Scene]) -> list[Overpass]:
+    """Scenes grouped by day and platform, in time."""
+    groups: dict[tuple[date, str], list[Scene]] = {}
+    for scene in scenes:
+        groups.setdefault((scene.time_utc.date(), scene.platform), []).append(scene)
+    return [
+        Overpass(day, platform, tuple(sorted(members, key=lambda scene: scene.id)))
+        for (day, platform), members in sorted(groups.items())
+    ]
+
+
+def period_of(first: str | None, last: str | None) -> Period:
+    """The period from the month `first` to the month `last`, each `YYYY-MM` or None for open.
+
+    Raises `InputError`.
+    """
+    begin = _month("--from", first)
+    end = _month("--to", last)
+    if begin and end and begin > end:
+        raise InputError(f"--from {first} is after --to {last}")
+    if end:
+        end = end.replace(day=calendar.monthrange(end.year, end.month)[1])
+    return Period(begin, end)
+
+
+def _month(option: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", text):
+        raise InputError(f"{option} {text}: not a month; write YYYY-MM, such as 2025-01")
+    return date.fromisoformat(f"{text}-01")
