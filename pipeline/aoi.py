@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod
 from pyproj.exceptions import CRSError
 from rasterio.features import geometry_mask
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, shape
-from shapely.ops import transform, unary_union
+from shapely.ops import unary_union
 
 from pipeline.errors import AoiError
-from pipeline.grid import Grid, Window, grid_at, window_of
+from pipeline.grid import LONLAT, Grid, Window, grid_at, reprojected, window_of
 from pipeline.raster import Bools
 
 ROOT = Path(__file__).parent.parent
@@ -54,8 +54,7 @@ class Aoi:
     def __post_init__(self) -> None:
         centre = self.polygon.centroid
         grid = grid_at(centre.x, centre.y)
-        to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True).transform
-        projected = transform(to_grid, self.polygon)
+        projected = reprojected(self.polygon, LONLAT, grid.crs)
         shapely.prepare(projected)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "polygon_m", projected)
@@ -204,8 +203,7 @@ def _lonlat(area: Area, crs: Any, path: Path) -> Area:
         raise AoiError(f"{path}: its `crs` member is not understood; save it as WGS 84 (EPSG:4326)") from cause
     if source.is_geographic:
         return area
-    project = Transformer.from_crs(source, 4326, always_xy=True).transform
-    moved: Area = transform(project, area)
+    moved: Area = reprojected(area, source.to_wkt(), LONLAT)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise AoiError(f"{path}: coordinates do not fit its `crs` {name}; save it as WGS 84 (EPSG:4326)")
     return moved

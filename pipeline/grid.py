@@ -8,12 +8,23 @@ AOI. Every cut into blocks or windows therefore falls on the same lines, whoever
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
+import shapely
+from pyproj import Transformer
 from rasterio.transform import Affine
 from shapely.geometry import Polygon, box
+from shapely.geometry.base import BaseGeometry
 
 PIXEL_M = 10
 """Pixel size, metres."""
+
+
+LONLAT = "EPSG:4326"
+"""WGS 84, always as (lon, lat)."""
+
+Geometry = TypeVar("Geometry", bound=BaseGeometry)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -139,3 +150,14 @@ def grid_at(lon: float, lat: float) -> Grid:
     """The grid of the UTM zone that holds a point, degrees."""
     zone = min(60, int((lon + 180) // 6) + 1)
     return Grid((32600 if lat >= 0 else 32700) + zone)
+
+
+def reprojected(geometry: Geometry, source: str, target: str) -> Geometry:
+    """A geometry moved from one CRS to another; (x, y) is (east, north) or (lon, lat) in both."""
+    moved: Geometry = shapely.transform(geometry, _transformer(source, target).transform, interleaved=False)
+    return moved
+
+
+@lru_cache(maxsize=32)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)

@@ -18,18 +18,16 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
 from shapely import prepare
-from shapely.ops import transform
 
 from pipeline import atomic
 from pipeline.clear import RADIUS_PX, clear
 from pipeline.config import ClearSettings, Settings
 from pipeline.errors import SceneError
-from pipeline.grid import Grid, Window, hull
+from pipeline.grid import LONLAT, Grid, Window, hull, reprojected
 from pipeline.raster import Bytes
 from pipeline.segment import LEVELS, segment
 from pipeline.sources.interface import Overpass, Source
@@ -224,9 +222,8 @@ def plan(
     `windows`: the wanted ones, north to south. Lazy: only a row of blocks is in memory. A task holds only the
     granules that its windows, margins included, can meet.
     """
-    to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True).transform
     placed = [
-        (overpass, [(scene, transform(to_grid, scene.footprint)) for scene in overpass.scenes])
+        (overpass, [(scene, reprojected(scene.footprint, LONLAT, grid.crs)) for scene in overpass.scenes])
         for overpass in passes
     ]
     for _, scenes in placed:

@@ -9,16 +9,14 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyproj import Transformer
 from shapely import from_wkt, to_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 from pipeline import atomic
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.grid import LONLAT, Grid, reprojected
 
 VERSION = 1
 """Version of the file's layout."""
@@ -54,9 +52,7 @@ class Registry:
         A site takes the name of the place it overlaps most, or else of the nearest one within `link_m`;
         each name goes to one site (the best match), the rest get new names in the order given.
         """
-        to_metres = Transformer.from_crs(4326, grid.crs, always_xy=True).transform
-        to_lonlat = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform
-        known = [transform(to_metres, entry.footprint) for entry in self.entries]
+        known = [reprojected(entry.footprint, LONLAT, grid.crs) for entry in self.entries]
         matches = sorted(
             (-polygon.intersection(place).area, polygon.distance(place), i, k)
             for i, polygon in enumerate(polygons_m)
@@ -71,12 +67,12 @@ class Registry:
                 ids[i] = entries[k].site_id
                 taken.add(k)
                 if polygons_m[i].difference(known[k]).area > GROWN * polygons_m[i].area:
-                    grown = entries[k].footprint.union(transform(to_lonlat, polygons_m[i]))
+                    grown = entries[k].footprint.union(reprojected(polygons_m[i], grid.crs, LONLAT))
                     entries[k] = replace(entries[k], footprint=grown)
         for i, polygon in enumerate(polygons_m):
             if i not in ids:
                 ids[i] = f"{self.prefix}-{len(entries) + 1:04d}"
-                entries.append(Entry(ids[i], transform(to_lonlat, polygon)))
+                entries.append(Entry(ids[i], reprojected(polygon, grid.crs, LONLAT)))
         return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
 
 

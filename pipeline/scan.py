@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pyproj import Transformer
 from shapely.geometry import MultiPolygon, Point, Polygon
-from shapely.ops import transform
 
 from pipeline import __version__
 from pipeline.aoi import Aoi
@@ -26,7 +24,7 @@ from pipeline.export.manifest import write_manifest
 from pipeline.export.qgis import write_sites_qml
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.fuse import Evidence, fuse
-from pipeline.grid import PIXEL_M, Grid, Window
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.history import History, events, history
 from pipeline.looks import Look, LookMaker, Recipe, Stack, plan, read_stack, recipe_of
 from pipeline.progress import Progress
@@ -265,9 +263,8 @@ def _named(
     registry = read_registry(path, aoi.prefix)
     registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
     write_registry(path, registry)
-    project = to_lonlat(aoi.grid)
     return [
-        _site_record(item, name, transform(project, item.site.polygon_m), source, settings, card, run_id)
+        _site_record(item, name, reprojected(item.site.polygon_m, aoi.grid.crs, LONLAT), source, settings, card, run_id)
         for item, name in zip(kept, ids, strict=True)
     ]
 
@@ -322,7 +319,6 @@ def _export(
     """Write every file of the contract, each whole or not at all."""
     out, aoi = summary.out, summary.aoi
     notice = SIMULATED if summary.simulated else None
-    project = to_lonlat(aoi.grid)
     named = list(zip(summary.sites, kept, strict=True))
     coverage = partial(_coverage_records, aoi, settings.coverage.cell_px, summary.months, seen)
     with progress.stage("Writing", 5, unit="files") as step:
@@ -333,7 +329,7 @@ def _export(
         write_geopackage(
             out / "sites.gpkg",
             sites=summary.sites,
-            ponds=[p for record, item in named for p in _pond_records(record, item, settings, project)],
+            ponds=[p for record, item in named for p in _pond_records(record, item, aoi.grid)],
             looks=[k for record, item in named for k in _look_records(record, item, settings)],
             events=[e for record, item in named for e in _event_records(record, item, settings)],
             coverage=coverage(),
@@ -403,9 +399,8 @@ def _coverage_records(
     aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen
 ) -> Iterator[CoverageRecord]:
     """Every cell of the AOI in every month, seen or not."""
-    project = to_lonlat(aoi.grid)
     for cell in aoi.windows(cell_px):
-        polygon = transform(project, cell.polygon_m)
+        polygon = reprojected(cell.polygon_m, aoi.grid.crs, LONLAT)
         by_month = seen[cell].months if cell in seen else {}
         for month in months:
             record = by_month.get(month, NOT_LOOKED_AT)
@@ -420,7 +415,7 @@ def _coverage_records(
 
 
 def _pond_records(
-    record: SiteRecord, item: Found, settings: Settings, project: Callable[..., object]
+    record: SiteRecord, item: Found, grid: Grid
 ) -> Iterator[PondRecord]:
     for number, (outline, pixels) in enumerate(ponds_of(item.site), start=1):
         yield PondRecord(
@@ -428,7 +423,7 @@ def _pond_records(
             pond_id=number,
             area_m2=float(pixels.sum()) * PIXEL_M**2 * item.site.mean_pond_fraction,
             first_seen=record.ponds_by,
-            polygon=transform(project, outline),
+            polygon=reprojected(outline, grid.crs, LONLAT),
         )
 
 
@@ -462,9 +457,3 @@ def _seen_share(aoi: Aoi, seen: Seen) -> float:
 
 def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{share:.2g}"
-
-
-def to_lonlat(grid: Grid) -> Callable[..., object]:
-    """The function that takes metres on the grid to lon/lat."""
-    function: Callable[..., object] = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform
-    return function

@@ -21,12 +21,11 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as FileWindow
 from shapely.geometry import Polygon
-from shapely.ops import transform
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import InputError, SceneError
-from pipeline.grid import PIXEL_M, Grid, Window
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
 from pipeline.sources.radiometry import scale_and_offset
@@ -167,19 +166,15 @@ def _footprint(file: Any) -> Polygon:
         raise SceneError("no CRS; write one, for instance with gdal_edit.py -a_srs EPSG:32647")
     if file.transform.is_identity:
         raise SceneError("no georeference: its coordinates are plain pixel numbers")
-    outline = Polygon([file.transform * corner for corner in _corners(file.width, file.height)])
+    t, corners = file.transform, [(0, 0), (0, file.height), (file.width, file.height), (file.width, 0)]
+    outline = Polygon([(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f) for x, y in corners])
     step = max(outline.length / 80, 1e-9)
-    project = Transformer.from_crs(file.crs.to_wkt(), 4326, always_xy=True).transform
-    lonlat = transform(project, outline.segmentize(step))
+    lonlat = reprojected(outline.segmentize(step), file.crs.to_wkt(), LONLAT)
     coordinates = shapely.get_coordinates(lonlat)
     sound = np.isfinite(coordinates).all() and (np.abs(coordinates) <= [180.001, 90.001]).all()
     if not sound or outline.area == 0:
         raise SceneError(f"coordinates do not fit its CRS {file.crs.to_string()[:40]}: wrong CRS?")
     return lonlat
-
-
-def _corners(width: int, height: int) -> list[tuple[int, int]]:
-    return [(0, 0), (0, height), (width, height), (width, 0)]
 
 
 def _whole(file: Any, size: int) -> None:

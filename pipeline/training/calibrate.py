@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from shapely.ops import transform
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.aoi import Aoi, read_aoi
 from pipeline.confidence import AREA_ERROR, FEATURES
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError
+from pipeline.grid import LONLAT, reprojected
 from pipeline.looks import LookMaker, recipe_of
 from pipeline.progress import Progress
-from pipeline.scan import Archive, Found, derive, make_looks, to_lonlat
+from pipeline.scan import Archive, Found, derive, make_looks
 from pipeline.sources.interface import period_of
 from pipeline.sources.simulated import simulated_source
 from pipeline.training.evaluate import TrueSite, read_truth
@@ -84,7 +84,7 @@ def _archive_pairs(
     _, found = derive(aoi, Archive(aoi.grid, settings, looks), settings, lambda values: 1.0, 0.0, progress)
     truth = read_truth(scratch / "scenes" / "truth.geojson")
     for item in found:
-        polygon = transform(to_lonlat(aoi.grid), item.site.polygon_m)
+        polygon = reprojected(item.site.polygon_m, aoi.grid.crs, LONLAT)
         yield item, next((t for t in truth if t.polygon.intersects(polygon)), None)
 
 

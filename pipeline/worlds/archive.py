@@ -15,18 +15,17 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from pyproj import Transformer
 from rasterio.features import shapes
 from rasterio.io import MemoryFile
 from shapely.geometry import mapping, shape
-from shapely.ops import transform, unary_union
+from shapely.ops import unary_union
 
 from pipeline import atomic
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.config import SimulatedSettings
 from pipeline.errors import AoiError
-from pipeline.grid import Grid, Window
+from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.sources.interface import Period
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -155,11 +154,9 @@ def _acquisitions(
     folder: Path, aoi: Aoi, settings: SimulatedSettings, places: list[Window], first: date, last: date
 ) -> Iterator[Acquisition]:
     """World by world, so that neighbours in the list share a world."""
-    to_lonlat = Transformer.from_crs(aoi.grid.crs, 4326, always_xy=True)
     for number, window in enumerate(places):
-        west, south, east, north = window.bounds_m
-        _, latitude = to_lonlat.transform((west + east) / 2, (south + north) / 2)
-        style = "kachin" if latitude > STYLE_LATITUDE else "shan"
+        centre = reprojected(window.polygon_m.centroid, aoi.grid.crs, LONLAT)
+        style = "kachin" if centre.y > STYLE_LATITUDE else "shan"
         for time_utc, platform in _times(settings, first, last):
             seed = 1_000 * settings.seed + number
             yield Acquisition(folder, number, seed, style, window, aoi.grid, first, last, time_utc, platform)
@@ -212,7 +209,6 @@ def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
 
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
     """The sites whose centre lies in the AOI, as GeoJSON."""
-    to_lonlat = Transformer.from_crs(aoi.grid.crs, 4326, always_xy=True).transform
     features = []
     for wanted in {w.number: w for w in work}.values():
         for number, site in enumerate(_world(wanted).sites):
@@ -221,7 +217,7 @@ def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
             )  # fmt: skip
             if not aoi.polygon_m.contains(outline.centroid):
                 continue
-            geometry = mapping(transform(to_lonlat, outline))
+            geometry = mapping(reprojected(outline, aoi.grid.crs, LONLAT))
             features.append({"type": "Feature", "geometry": geometry, "properties": _life(wanted, number, site, last)})
     return json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}) + "\n"
 
