@@ -178,7 +178,10 @@ def write_card(path: Path, card: ModelCard) -> None:
             tables[key] = value
         else:
             plain[key] = value
-    lines = ["# The card of a trained model: what it is, how it was made, how well it does.", *_toml_lines(plain)]
+    lines = [
+        "# The card of a trained model: what it is, how it was made, how well it does.",
+        *_toml_lines(plain),
+    ]
     for key, table in tables.items():
         lines += ["", f"[{key}]", *_toml_lines(table)]
     write_text(path, "\n".join(lines) + "\n")

@@ -11,7 +11,8 @@ from pipeline.grid import Window
 from pipeline.network import Network, NetworkSpec, receptive_radius_px
 from pipeline.raster import Raster
 from pipeline.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
-from pipeline.weights import Model, ModelCard, Resolved, has_bf16
+from pipeline.training.score import raster_of, scores_of, validation_looks
+from pipeline.weights import Model, ModelCard, Resolved, has_bf16, load_model
 
 CPU = torch.device("cpu")
 PRECISIONS: list[Resolved] = ["fp32", "bf16"] if has_bf16(CPU) else ["fp32"]
@@ -117,3 +118,13 @@ def test_what_lies_under_no_data_does_not_matter_when_segmented() -> None:
 def test_codes_are_rounded_probabilities_when_logits_are_extreme_or_zero() -> None:
     logits = np.array([-1e4, -80, 0, 2, 80, 1e4], np.float32)
     np.testing.assert_array_equal(to_codes(logits), [0, 0, LEVELS // 2, 176, LEVELS, LEVELS])
+
+
+def test_shipped_model_finds_sites_and_keeps_quiet_elsewhere_when_worlds_are_new() -> None:
+    looks = validation_looks(2, 256)
+    shipped = load_model("first", "cpu", "fp32")
+    scores = scores_of([segment(shipped, raster_of(look)) for look in looks], looks)
+    assert scores.ground_iou > 0.5
+    assert scores.pond_iou > 0.3
+    assert 0.5 < scores.pond_area_ratio < 1.6
+    assert scores.false_area_share < 0.5

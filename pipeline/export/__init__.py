@@ -1,0 +1,1 @@
+"""The files a user opens, each written whole or not at all."""

@@ -1,0 +1,84 @@
+"""`sites.geojson` and `coverage.geojson`: RFC 7946, streamed, the same bytes for the same rows."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import shapely
+from shapely.geometry import mapping
+
+from pipeline import atomic
+from pipeline.export.records import Area, CoverageRecord, SiteRecord
+
+SITE_DIGITS = 6
+"""Decimals of a degree for sites: about 0.1 m."""
+CELL_DIGITS = 5
+"""Decimals of a degree for coverage cells: about 1 m."""
+DATES = ("ground_after", "ground_by", "ponds_after", "ponds_by", "last_seen", "last_clear")
+AREAS = ("pond_area_m2", "pond_area_low_m2", "pond_area_high_m2", "ground_area_m2")
+
+
+def write_sites(path: Path, sites: Iterable[SiteRecord], notice: str | None) -> None:
+    """Write the sites, by id; `notice` marks simulated collections. Raises as `atomic.write_text`."""
+    ordered = sorted(sites, key=lambda site: site.site_id)
+    features = (_feature(site_properties(site), _rounded(site.polygon, SITE_DIGITS)) for site in ordered)
+    atomic.write_text(path, _collection(features, notice))
+
+
+def write_coverage(path: Path, records: Iterable[CoverageRecord], notice: str | None) -> None:
+    """Write coverage as it comes, however long it is. Raises as `atomic.write_text`."""
+    atomic.write_text(path, _collection(map(_coverage_feature, records), notice))
+
+
+def site_properties(site: SiteRecord) -> dict[str, object]:
+    """The properties of the contract, all of them, in its order."""
+    values: dict[str, object] = {"site_id": site.site_id, "status": site.status, "confidence": round(site.confidence, 3)}
+    values.update({name: _iso(getattr(site, name)) for name in DATES})
+    values["clear_looks"] = site.clear_looks
+    values.update({name: round(getattr(site, name)) for name in AREAS})
+    values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on), "simulated": site.simulated})
+    values.update({"source": site.source, "model": site.model, "run_id": site.run_id})
+    return values
+
+
+def _coverage_feature(record: CoverageRecord) -> str:
+    properties = {
+        "cell": record.cell,
+        "month": record.month,
+        "looks": record.looks,
+        "clear_looks": record.clear_looks,
+        "share_seen": round(record.share_seen, 4),
+    }
+    ring = shapely.get_coordinates(shapely.orient_polygons(record.polygon)).round(CELL_DIGITS).tolist()
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return json.dumps({"type": "Feature", "properties": properties, "geometry": geometry}, separators=(",", ":"))
+
+
+def _feature(properties: dict[str, object], polygon: Area) -> str:
+    content = {"type": "Feature", "id": properties["site_id"], "properties": properties, "geometry": mapping(polygon)}
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def _rounded(polygon: Area, digits: int) -> Area:
+    """On a grid of so many decimals, still valid, outer rings counter-clockwise (right-hand rule)."""
+    snapped = shapely.set_precision(polygon, 10.0**-digits)
+    clean = snapped if not snapped.is_empty else polygon
+    tidy: Area = shapely.transform(shapely.orient_polygons(clean), lambda xy: xy.round(digits))
+    return tidy
+
+
+def _collection(features: Iterable[str], notice: str | None) -> Iterator[str]:
+    yield '{"type": "FeatureCollection",'
+    if notice:
+        yield f' "leachwatch": {json.dumps({"notice": notice}, ensure_ascii=False)},'
+    yield ' "features": ['
+    separator = "\n"
+    for feature in features:
+        yield separator + feature
+        separator = ",\n"
+    yield "\n]}\n"
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None

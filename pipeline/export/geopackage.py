@@ -1,0 +1,155 @@
+"""`sites.gpkg`: the same and more as layers, each with a default style, that QGIS opens as they are."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+from pyogrio.errors import DataSourceError
+from shapely.geometry import MultiPolygon, Polygon
+
+from pipeline.errors import InputError, UnitsFailed, write_error
+from pipeline.export.qgis import STYLES
+from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
+from pipeline.grid import LONLAT
+
+CHUNK = 5000
+"""Coverage rows in memory at once."""
+EPOCH = "2000-01-01T00:00:00.000Z"
+"""Stands where GeoPackage asks for a time of change: the same rows then give the same bytes."""
+DAYS = {
+    "sites": ("ground_after", "ground_by", "ponds_after", "ponds_by", "last_seen", "last_clear", "reviewed_on"),
+    "ponds": ("first_seen",),
+    "looks": ("day",),
+    "events": ("after", "by"),
+    "coverage": ("month_start", "month_end"),
+}
+TEXTS = {"sites": ("verdict",)}
+"""Columns that may hold nothing at all, whose type must be said."""
+LAYER_STYLES = """CREATE TABLE "layer_styles" (
+ "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),
+ "f_table_name" TEXT(256), "f_geometry_column" TEXT(256), "styleName" TEXT(30), "styleQML" TEXT, "styleSLD" TEXT,
+ "useAsDefault" BOOLEAN, "description" TEXT, "owner" TEXT(30), "ui" TEXT(30),
+ "update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
+
+
+def write_geopackage(
+    path: Path,
+    *,
+    sites: Sequence[SiteRecord],
+    ponds: Sequence[PondRecord],
+    looks: Sequence[LookRecord],
+    events: Sequence[EventRecord],
+    coverage: Iterable[CoverageRecord],
+) -> None:
+    """Write all layers beside the target, check them, then rename.
+
+    Raises `UnitsFailed` on a full disk, `InputError` where the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        counts = {
+            "sites": _write(part, "sites", SiteRecord, sites, "MultiPolygon"),
+            "ponds": _write(part, "ponds", PondRecord, ponds, "MultiPolygon"),
+            "looks": _write(part, "looks", LookRecord, looks, "Point"),
+            "events": _write(part, "events", EventRecord, events, "Point"),
+            "coverage": _write(part, "coverage", CoverageRecord, coverage, "MultiPolygon"),
+        }
+        _finish(part, counts, path)
+        part.replace(path)
+    except OSError as cause:
+        raise write_error(path, cause) from cause
+    except (sqlite3.Error, DataSourceError) as cause:
+        reason = " ".join(str(cause).split())[:160]
+        if "full" in reason.lower() or "space" in reason.lower():
+            raise UnitsFailed(f"{path}: the disk is full; free some space and run again") from cause
+        raise InputError(f"{path}: cannot be written ({reason})") from cause
+    finally:
+        for rest in (part, *path.parent.glob(f"{part.name}-*")):
+            rest.unlink(missing_ok=True) if path.parent.is_dir() else None
+
+
+def _write(part: Path, layer: str, kind: type, records: Iterable[Any], geometry: str) -> int:
+    """Write one layer chunk by chunk; an empty one gets its columns as well. Returns the number of rows."""
+    written, chunks = 0, _chunks(records)
+    for number, chunk in enumerate(chunks):
+        frame = _frame(layer, kind, chunk)
+        pyogrio.write_dataframe(
+            frame, part, layer=layer, driver="GPKG", geometry_type=geometry, append=number > 0,
+            dataset_options={} if part.exists() else {"VERSION": "1.2"},  # QGIS 3.22 warns about 1.4
+        )  # fmt: skip
+        written += len(frame)
+    return written
+
+
+def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:
+    """Lists of at most `CHUNK` records; one empty list when there is none."""
+    queue = iter(records)
+    yield list(islice(queue, CHUNK))
+    while chunk := list(islice(queue, CHUNK)):
+        yield chunk
+
+
+def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
+    names = [field.name for field in fields(kind)]
+    place = "point" if "point" in names else "polygon"
+    columns = {name: [getattr(record, name) for record in records] for name in names if name != place}
+    if layer == "coverage":
+        starts = pd.to_datetime(columns["month"], format="%Y-%m")
+        columns |= {"month_start": starts, "month_end": starts + pd.offsets.MonthEnd(0)}
+    data = pd.DataFrame(columns)
+    for name in DAYS[layer]:
+        data[name] = pd.to_datetime(data[name]).astype("datetime64[ms]")  # real dates, which QGIS can animate
+    for field in fields(kind):
+        if not records and field.type in NUMBERS:
+            data[field.name] = data[field.name].astype(NUMBERS[field.type])
+    for name in TEXTS.get(layer, ()):
+        data[name] = data[name].astype("str").where(data[name].notna(), None)
+    shapes = [_many(getattr(record, place)) for record in records]
+    return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
+
+
+NUMBERS = {float: "float64", int: "int64", bool: "bool", str: "str"}
+"""Column types that an empty list of rows cannot tell."""
+
+
+def _many(shape: Any) -> Any:
+    return MultiPolygon([shape]) if isinstance(shape, Polygon) else shape
+
+
+def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
+    """Add the default styles, take the clock out, and check that every row arrived."""
+    with closing(sqlite3.connect(part)) as database:
+        database.execute(LAYER_STYLES)
+        database.execute(
+            "INSERT INTO gpkg_contents(table_name, data_type, identifier, description, last_change) "
+            "VALUES('layer_styles', 'attributes', 'layer_styles', '', ?)",
+            (EPOCH,),
+        )
+        for layer in counts:
+            (column,) = database.execute(
+                "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
+            ).fetchone()
+            database.execute(
+                "INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+                "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+                "VALUES('', '', ?, ?, ?, ?, '', 1, 'leachwatch default', '', ?)",
+                (layer, column, layer, STYLES[layer](), EPOCH),
+            )
+        database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
+        database.commit()
+        sound = database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        for layer, count in counts.items():
+            (found,) = database.execute(f'SELECT count(*) FROM "{layer}"').fetchone()  # noqa: S608 our own names
+            sound &= found == count
+    if not sound:
+        raise UnitsFailed(f"{path}: did not read back whole after writing; is the disk full?")

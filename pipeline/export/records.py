@@ -1,0 +1,130 @@
+"""Rows of the outputs, with the names of the contract. Geometries are lon/lat, EPSG:4326."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from shapely.geometry import MultiPolygon, Point, Polygon
+
+Area = Polygon | MultiPolygon
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class SiteRecord:
+    """One site, as in `sites.geojson`."""
+
+    site_id: str
+    """Stable for life."""
+    status: str
+    """`candidate`, `confirmed`, `idle`, `ended` or `rejected`."""
+    confidence: float
+    """Calibrated probability that this is a leach-pond site, 0 to 1."""
+    ground_after: date | None
+    """Last clear look without cleared ground; None = already there at the first clear look."""
+    ground_by: date | None
+    """First clear look with it."""
+    ponds_after: date | None
+    """The same for ponds."""
+    ponds_by: date | None
+    """The same for ponds; both None = cleared ground only, so far."""
+    last_seen: date | None
+    """Last clear look with the site active."""
+    last_clear: date | None
+    """Last clear look at all."""
+    clear_looks: int
+    """Clear looks behind this row."""
+    pond_area_m2: float
+    """Sub-pixel pond area, square metres."""
+    pond_area_low_m2: float
+    """Lower end of its 80 % interval."""
+    pond_area_high_m2: float
+    """Upper end of its 80 % interval."""
+    ground_area_m2: float
+    """Mine-disturbed ground, square metres."""
+    verdict: str | None
+    """The reviewer's."""
+    reviewed_on: date | None
+    """Day of the review."""
+    simulated: bool
+    """True: made from simulated input."""
+    source: str
+    """Name of the source."""
+    model: str
+    """Name of the model."""
+    run_id: str
+    """The run, as in `manifest.json`."""
+    polygon: Area
+    """Outline of the ground."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class PondRecord:
+    """One patch of touching pond pixels; below about 20 m several ponds may share one."""
+
+    site_id: str
+    """Its site."""
+    pond_id: int
+    """Number within the site, from 1."""
+    area_m2: float
+    """Pond area from pond fractions, square metres."""
+    first_seen: date | None
+    """First clear look in which the site has ponds."""
+    polygon: Area
+    """Outline of its pixels."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class LookRecord:
+    """One clear look at one site."""
+
+    site_id: str
+    """Its site."""
+    day: date
+    """Day of the overpass."""
+    overpass: str
+    """Name of the overpass."""
+    share_seen: float
+    """Share of the site seen, 0 to 1."""
+    pond_area_m2: float
+    """Pond area, square metres."""
+    ground_area_m2: float
+    """Mine ground, square metres."""
+    ponds_present: bool
+    """Whether this look alone shows ponds."""
+    ground_present: bool
+    """Whether this look alone shows cleared ground."""
+    point: Point
+    """A point in the site."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class EventRecord:
+    """Something that happened to a site."""
+
+    site_id: str
+    """Its site."""
+    kind: str
+    """`appeared`, `ponds built`, `idle` or `ended`."""
+    after: date | None
+    """After this day; None = before the first clear look."""
+    by: date
+    """By this day."""
+    point: Point
+    """A point in the site."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class CoverageRecord:
+    """One cell in one month."""
+
+    cell: str
+    """Name of the cell."""
+    month: str
+    """`YYYY-MM`."""
+    looks: int
+    """Overpasses that measured it, clear or not."""
+    clear_looks: int
+    """Overpasses that saw at least 5 % of it."""
+    share_seen: float
+    """Share of the cell's part of the AOI seen at least once that month, 0 to 1."""
+    polygon: Polygon
+    """The cell."""

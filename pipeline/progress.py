@@ -1,0 +1,81 @@
+"""Progress on anything that takes longer than a moment: what is being done, how fast, and how long it will take."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+EVERY_S = 5.0
+"""Seconds between lines where there is no terminal to draw a bar on."""
+
+
+class Progress:
+    """Tells a person on stderr how the work goes; a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        """`quiet` says nothing at all."""
+        self.quiet = quiet
+        self.console = Console(stderr=True)
+
+    def note(self, text: str) -> None:
+        """Say one thing."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        """A stage of `total` units; call what it gives with the number of units just done."""
+        if self.quiet or total == 0:
+            yield lambda done: None
+        elif self.console.is_terminal:
+            with self._bars(unit) as bars:
+                task = bars.add_task(what, total=total, rate="")
+                begun = time.monotonic()
+
+                def advance(done: int) -> None:
+                    bars.advance(task, done)
+                    count = bars.tasks[0].completed
+                    bars.update(task, rate=f"{count / max(1e-3, time.monotonic() - begun):.1f} {unit}/s")
+
+                yield advance
+        else:
+            lines = _Lines(what, total, unit)
+            yield lines.advance
+            lines.close()
+
+    def _bars(self, unit: str) -> Bars:
+        return Bars(
+            TextColumn("{task.description:18}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(f"{unit}  {{task.fields[rate]}}"),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+
+
+class _Lines:
+    """Progress as lines of text, for logs."""
+
+    def __init__(self, what: str, total: int, unit: str) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.done, self.begun, self.told = 0, time.monotonic(), time.monotonic()
+
+    def advance(self, done: int) -> None:
+        self.done += done
+        now = time.monotonic()
+        if now - self.told >= EVERY_S:
+            rate = self.done / max(1e-3, now - self.begun)
+            left = (self.total - self.done) / max(1e-9, rate)
+            self._say(f"{self.done}/{self.total} {self.unit}, {rate:.1f} {self.unit}/s, about {left:.0f} s left")
+            self.told = now
+
+    def close(self) -> None:
+        self._say(f"{self.done}/{self.total} {self.unit} in {time.monotonic() - self.begun:.1f} s")
+
+    def _say(self, text: str) -> None:
+        print(f"{self.what}: {text}", file=sys.stderr, flush=True)
