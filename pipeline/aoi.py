@@ -140,7 +140,15 @@ def _polygon(content: dict[str, Any], path: Path) -> Area:
     """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it says another CRS."""
     try:
         geometries = [shape(_checked(member)) for member in _members(content)]
-    except (ShapelyError, AttributeError, KeyError, TypeError, ValueError, IndexError, RecursionError) as cause:
+    except (
+        ShapelyError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        RecursionError,
+    ) as cause:
         reason = " ".join(str(cause).split()) or "unexpected structure"
         raise AoiError(f"{path}: broken GeoJSON geometry ({reason[:120]})") from cause
     areas = [g for g in geometries if g.geom_type in {"Polygon", "MultiPolygon"} and not g.is_empty]
@@ -236,7 +244,9 @@ def _usable(polygon: Any, path: Path) -> Area:
         raise AoiError(f"{path}: the polygon is empty")
     area_km2 = abs(EARTH.geometry_area_perimeter(polygon)[0]) / 1e6
     if not math.isfinite(area_km2) or area_km2 < LEAST_KM2:
-        raise AoiError(f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²; nothing to look at")
+        raise AoiError(
+            f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²; nothing to look at"
+        )
     return polygon
 
 

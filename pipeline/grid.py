@@ -111,17 +111,13 @@ def window_of(bounds_m: tuple[float, float, float, float]) -> Window:
     """The smallest window that covers (west, south, east, north), metres on the grid's CRS."""
     west, south, east, north = bounds_m
     col, row = math.floor(west / PIXEL_M), math.floor(-north / PIXEL_M)
-    return Window(
-        row, col, max(1, math.ceil(-south / PIXEL_M) - row), max(1, math.ceil(east / PIXEL_M) - col)
-    )
+    return Window(row, col, max(1, math.ceil(-south / PIXEL_M) - row), max(1, math.ceil(east / PIXEL_M) - col))
 
 
 def hull(windows: list[Window]) -> Window:
     """The smallest window that covers all of `windows` (at least one)."""
     row, col = min(w.row for w in windows), min(w.col for w in windows)
-    return Window(
-        row, col, max(w.row + w.height for w in windows) - row, max(w.col + w.width for w in windows) - col
-    )
+    return Window(row, col, max(w.row + w.height for w in windows) - row, max(w.col + w.width for w in windows) - col)
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,9 +214,7 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
     return Look(path, task.extent, task.overpass.day, task.overpass.name, share, computed=False)
 
 
-def plan(
-    grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]
-) -> Iterator[LookTask]:
+def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]) -> Iterator[LookTask]:
     """One task per block and overpass whose granules touch the wanted windows.
 
     `windows`: the wanted ones, north to south. Lazy: only a row of blocks is in memory. A task holds only the
@@ -324,7 +322,11 @@ def _encode(bands: Bytes, task: LookTask, key: str) -> bytes:
     with MemoryFile() as memory:
         with memory.open(**profile) as file:
             file.write(bands)
-            file.descriptions = ("pond fraction", "mine-ground probability", "state: 0 no data, 1 not clear, 2 clear")
+            file.descriptions = (
+                "pond fraction",
+                "mine-ground probability",
+                "state: 0 no data, 1 not clear, 2 clear",
+            )
             file.scales = (1 / LEVELS, 1 / LEVELS, 1.0)
             file.update_tags(
                 key=key,

@@ -1,6 +1,6 @@
 """The way from an AOI to its sites: one function per arrow of the design, and nothing else.
 
-    search → looks → coverage and evidence → sites → histories → names → files
+search → looks → coverage and evidence → sites → histories → names → files
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from pipeline import __version__
 from pipeline.aoi import Aoi
-from pipeline.config import Settings
 from pipeline.confidence import AREA_ERROR, check_calibrated, confidence, features
+from pipeline.config import Settings
 from pipeline.coverage import NOT_LOOKED_AT, CellSeen, cell_seen, months_between
 from pipeline.engine import executor_for, run
 from pipeline.export.geojson import write_coverage, write_sites
@@ -126,9 +126,7 @@ def detect(
     """
     model = load_model(settings.model, device, settings.segment.precision)
     check_calibrated(model.card.name, model.card.calibration)
-    maker = LookMaker(
-        source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name
-    )
+    maker = LookMaker(source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name)
     found = source.search(aoi, period)
     looks, failures = make_looks(aoi, found, maker, settings, progress)
     months = _months(found, period)
@@ -245,9 +243,7 @@ def _months(found: Search, period: Period) -> tuple[str, ...]:
     return tuple(months_between(first, last)) if first and last else ()
 
 
-def _run_id(
-    aoi: Aoi, settings: Settings, recipe: Recipe, found: Search, failures: tuple[Refusal, ...]
-) -> str:
+def _run_id(aoi: Aoi, settings: Settings, recipe: Recipe, found: Search, failures: tuple[Refusal, ...]) -> str:
     """The same inputs give the same id, in every run."""
     scenes = sorted([scene.id, scene.fingerprint] for scene in found.scenes)
     derived = settings.model_dump(exclude={"engine", "segment"}, mode="json")
@@ -369,12 +365,20 @@ def _manifest(
         "sites": len(summary.sites),
         "overpasses": len(days),
         "looks": [
-            {"file": _relative(look.path, summary.out), "overpass": look.overpass, "clear_share": round(look.clear_share, 4)}
+            {
+                "file": _relative(look.path, summary.out),
+                "overpass": look.overpass,
+                "clear_share": round(look.clear_share, 4),
+            }
             for look in summary.looks
         ],
         "scenes": [_scene_entry(scene) for scene in found.scenes]
         + [
-            {"id": r.id, "status": "not needed" if r.reason.startswith("not needed") else "refused", "reason": r.reason}
+            {
+                "id": r.id,
+                "status": "not needed" if r.reason.startswith("not needed") else "refused",
+                "reason": r.reason,
+            }
             for r in found.refusals
         ],
         "failed_units": [{"unit": failure.id, "reason": failure.reason} for failure in summary.failures],
@@ -395,9 +399,7 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _coverage_records(
-    aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen
-) -> Iterator[CoverageRecord]:
+def _coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen) -> Iterator[CoverageRecord]:
     """Every cell of the AOI in every month, seen or not."""
     for cell in aoi.windows(cell_px):
         polygon = reprojected(cell.polygon_m, aoi.grid.crs, LONLAT)
@@ -414,9 +416,7 @@ def _coverage_records(
             )
 
 
-def _pond_records(
-    record: SiteRecord, item: Found, grid: Grid
-) -> Iterator[PondRecord]:
+def _pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRecord]:
     for number, (outline, pixels) in enumerate(ponds_of(item.site), start=1):
         yield PondRecord(
             site_id=record.site_id,

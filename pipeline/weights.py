@@ -189,9 +189,7 @@ def write_card(path: Path, card: ModelCard) -> None:
 
 def _toml_lines(table: dict[str, Value | list[Value]]) -> list[str]:
     """One line per key. JSON spells strings, finite numbers, booleans and lists of them as TOML does."""
-    return [
-        f"{key} = {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in table.items()
-    ]
+    return [f"{key} = {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in table.items()]
 
 
 def _folder_of(name_or_path: str) -> Path:

@@ -44,9 +44,9 @@ class Field:
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         if self.broken:
             raise SceneError(f"{scenes[0].id}: cannot be read")
-        rows, cols = np.mgrid[
-            window.row : window.row + window.height, window.col : window.col + window.width
-        ].astype(np.int64)
+        rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width].astype(
+            np.int64
+        )
         noise = ((rows * 7919 + cols * 104729) % 997) / 997
         bands = [0.05 + 0.03 * b + 0.05 * noise + 0.1 * np.sin((rows + b) / 17) ** 2 for b in range(len(BANDS))]
         cloud = self.clouded | ((rows // 90 + cols // 70) % 5 == 0)

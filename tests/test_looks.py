@@ -11,7 +11,18 @@ from pipeline.config import load
 from pipeline.engine import executor_for, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
-from pipeline.looks import CLEAR, NO_DATA, NOT_CLEAR, LookMaker, LookTask, look_at, open_look, plan, read_stack, recipe_of
+from pipeline.looks import (
+    CLEAR,
+    NO_DATA,
+    NOT_CLEAR,
+    LookMaker,
+    LookTask,
+    look_at,
+    open_look,
+    plan,
+    read_stack,
+    recipe_of,
+)
 from pipeline.sources.interface import overpasses
 from pipeline.weights import load_model
 

@@ -110,9 +110,7 @@ def test_what_lies_under_no_data_does_not_matter_when_segmented() -> None:
         valid=given_raster.valid,
         scl=None,
     )
-    np.testing.assert_array_equal(
-        segment(asked, other).pond_fraction, segment(asked, given_raster).pond_fraction
-    )
+    np.testing.assert_array_equal(segment(asked, other).pond_fraction, segment(asked, given_raster).pond_fraction)
 
 
 def test_codes_are_rounded_probabilities_when_logits_are_extreme_or_zero() -> None:

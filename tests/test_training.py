@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from pipeline.errors import InputError
-from pipeline.network import NetworkSpec
+from pipeline.network import Network, NetworkSpec
 from pipeline.segment import LEVELS, Segmentation
 from pipeline.training import fit as fitting
 from pipeline.training.chips import ChipSettings, augmented, joined, make_unit, stream
 from pipeline.training.fit import FitSettings, fit, train
+from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
-from pipeline.training.score import half_precision, scores_of, validation_looks
+from pipeline.training.score import half_precision, scores_of, told_of, validation_looks
 from pipeline.weights import WEIGHTS, load_model
 
 CHIPS = ChipSettings(chip_px=64, world_px=128, sites=1, days=1, chips=4)
@@ -26,7 +27,7 @@ TINY = FitSettings(
     pool_units=2,
     checkpoint_steps=2,
     validation_worlds=1,
-    validation_px=128,
+    validation_px=160,
     network=NetworkSpec(widths=(4, 6)),
     chips=CHIPS,
 )
@@ -183,3 +184,27 @@ def test_average_follows_the_network_when_it_moves() -> None:
     kept = dict(state.mean.named_parameters())["head.bias"]
     moved = dict(state.net.named_parameters())["head.bias"]
     torch.testing.assert_close(moved - kept, torch.full_like(kept, 0.75))
+
+
+def test_sums_are_true_when_levelled_after_being_pushed_up() -> None:
+    looks = levelling_looks(3, 2, 176)
+    state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
+    card = fitting._card("m", state, TINY)
+    net = Network(TINY.network).eval()
+    with torch.no_grad():
+        assert net.head.bias is not None
+        net.head.bias += 2
+    told = told_of(levelled(net, card, looks), card, looks, "fp32")
+    assert scores_of(told_of(net, card, looks, "fp32"), looks).false_area_share > 10
+    for name, true in (("pond_fraction", "pond_fraction"), ("ground_probability", "ground")):
+        inner = [look.clear[48:-48, 48:-48] for look in looks]
+        summed = sum(
+            float(getattr(code, name)[48:-48, 48:-48][seen].sum()) / LEVELS
+            for code, seen in zip(told, inner, strict=True)
+        )
+        expected = sum(
+            float(getattr(look, true)[48:-48, 48:-48][seen].sum()) for look, seen in zip(looks, inner, strict=True)
+        )
+        pixels = sum(int(seen.sum()) for seen in inner)
+        # Codes are steps of 1/200, so that the sum of many small ones is only known to half a step each.
+        assert summed == pytest.approx(expected, rel=0.02, abs=0.5 / LEVELS * pixels)

@@ -128,9 +128,7 @@ def test_cuda_is_refused_when_there_is_none(folder: Path, monkeypatch: pytest.Mo
     assert load_model(str(folder), "auto").device.type == "cpu"
 
 
-def test_bf16_is_used_only_when_card_and_processor_allow(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bf16_is_used_only_when_card_and_processor_allow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "has_bf16", lambda device: True)
     assert load_model(str(folder)).precision == "fp32"
     with pytest.raises(InputError, match="not allowed by the card"):

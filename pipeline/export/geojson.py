@@ -33,7 +33,11 @@ def write_coverage(path: Path, records: Iterable[CoverageRecord], notice: str | 
 
 def site_properties(site: SiteRecord) -> dict[str, object]:
     """The properties of the contract, all of them, in its order."""
-    values: dict[str, object] = {"site_id": site.site_id, "status": site.status, "confidence": round(site.confidence, 3)}
+    values: dict[str, object] = {
+        "site_id": site.site_id,
+        "status": site.status,
+        "confidence": round(site.confidence, 3),
+    }
     values.update({name: _iso(getattr(site, name)) for name in DATES})
     values["clear_looks"] = site.clear_looks
     values.update({name: round(getattr(site, name)) for name in AREAS})
@@ -56,7 +60,12 @@ def _coverage_feature(record: CoverageRecord) -> str:
 
 
 def _feature(properties: dict[str, object], polygon: Area) -> str:
-    content = {"type": "Feature", "id": properties["site_id"], "properties": properties, "geometry": mapping(polygon)}
+    content = {
+        "type": "Feature",
+        "id": properties["site_id"],
+        "properties": properties,
+        "geometry": mapping(polygon),
+    }
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 

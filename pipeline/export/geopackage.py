@@ -25,7 +25,15 @@ CHUNK = 5000
 EPOCH = "2000-01-01T00:00:00.000Z"
 """Stands where GeoPackage asks for a time of change: the same rows then give the same bytes."""
 DAYS = {
-    "sites": ("ground_after", "ground_by", "ponds_after", "ponds_by", "last_seen", "last_clear", "reviewed_on"),
+    "sites": (
+        "ground_after",
+        "ground_by",
+        "ponds_after",
+        "ponds_by",
+        "last_seen",
+        "last_clear",
+        "reviewed_on",
+    ),
     "ponds": ("first_seen",),
     "looks": ("day",),
     "events": ("after", "by"),
@@ -53,7 +61,7 @@ def write_geopackage(
 
     Raises `UnitsFailed` on a full disk, `InputError` where the file cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part.gpkg")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ ALIASES = {
     "simulated": "SIMULATED",
 }
 TIP = (
-    "<b>[% \"site_id\" %]</b> suspected leach-pond site<br>[% \"status\" %], confidence [% \"confidence\" %]<br>"
+    '<b>[% "site_id" %]</b> suspected leach-pond site<br>[% "status" %], confidence [% "confidence" %]<br>'
     "ponds after [% coalesce(\"ponds_after\", 'before the first clear look') %], by [% coalesce(\"ponds_by\", 'none yet') %]"
     "[% if(\"simulated\", '<br><b>SIMULATED</b>', '') %]"
 )

@@ -267,13 +267,13 @@ def _cut(file: Any, wanted: list[int], window: Window, step: int = 1) -> NDArray
     width = min(file.width, (part.col + part.width) * step) - part.col * step
     source = FileWindow(part.col * step, part.row * step, width, height)
     how = Resampling.nearest if step == 1 else Resampling.average
-    out[(slice(None), *part.within(window))] = file.read(wanted, window=source, out_shape=(len(wanted), *part.shape), resampling=how)
+    out[(slice(None), *part.within(window))] = file.read(
+        wanted, window=source, out_shape=(len(wanted), *part.shape), resampling=how
+    )
     return out
 
 
-def _reflectance(
-    file: Any, names: dict[str, int], numbers: NDArray[np.float64]
-) -> tuple[Floats, Bools]:
+def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
     """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite."""
     valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0)
     out = np.zeros(numbers.shape, np.float32)
@@ -304,9 +304,7 @@ def _resampled(
         return np.zeros((len(NAMES), *window.shape), np.float32), empty.astype(bool), empty
     rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
-    piece = Window(
-        int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2
-    )
+    piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
     numbers = _cut(file, wanted, piece, step)
     reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
     down, right = rows - top, cols - left
@@ -343,5 +341,3 @@ def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[n
 
 def _one_line(cause: BaseException) -> str:
     return " ".join(str(cause).split())[:160] or type(cause).__name__
-
-

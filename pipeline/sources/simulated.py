@@ -4,11 +4,11 @@ The archive is made once, as the same GeoTIFFs that a user's own folder holds, a
 what runs on simulated input is what runs on real input.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.aoi import Aoi
 from pipeline.config import SimulatedSettings
+from pipeline.progress import Progress
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 from pipeline.worlds.archive import build_archive
@@ -20,11 +20,11 @@ def simulated_source(
     settings: SimulatedSettings,
     period: Period,
     workers: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> FolderSource:
     """The simulated archive of an AOI in `folder`, built when it is not there or was made otherwise.
 
-    `progress` is told (scenes done, scenes in all). Raises `UnitsFailed` on a full disk.
+    Raises `UnitsFailed` on a full disk.
     """
     build_archive(folder, aoi, settings, period, progress, workers=workers)
     return FolderSource(folder, name="simulated", simulated=True)

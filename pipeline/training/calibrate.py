@@ -45,9 +45,7 @@ def calibrate(model: Path, workers: int, progress: Progress) -> dict[str, float]
         if match is not None and match.n_ponds >= 6 and item.past.pond_m2 > 0 and match.pond_area_m2 > 0:
             errors.append(math.log(item.past.pond_m2 / match.pond_area_m2))
     if len(set(true)) < 2 or len(errors) < 3:
-        raise PipelineError(
-            f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported"
-        )
+        raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
     fit = LogisticRegression(C=1.0, fit_intercept=True).fit(np.array(rows)[:, 1:], np.array(true))
     numbers = [float(fit.intercept_[0]), *map(float, fit.coef_[0])]
     found = dict(zip(FEATURES, numbers, strict=True))
@@ -75,7 +73,7 @@ def _archive_pairs(
 ) -> Iterator[tuple[Found, TrueSite | None]]:
     simulated = settings.simulated.model_copy(update={"seed": seed})
     period = period_of(None, None)
-    source = simulated_source(scratch / "scenes", aoi, simulated, period, workers, lambda done, total: None)
+    source = simulated_source(scratch / "scenes", aoi, simulated, period, workers, progress)
     recipe = recipe_of(settings, loaded)
     maker = LookMaker(source, recipe, "cpu", settings.segment.batch, scratch / "looks")
     looks, failures = make_looks(aoi, source.search(aoi, period), maker, settings, progress)

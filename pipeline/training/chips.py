@@ -181,8 +181,8 @@ def augmented(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Chosen chips turned, mirrored, and seen through another atmosphere.
 
-    Returns reflectance (n, band, y, x), NaN where there is no data, and, each (n, y, x), pond fraction 0 to 1,
-    ground 0 or 1, and clear 0 or 1.
+    Returns reflectance (n, band, y, x), NaN where there is no data, and, each (n, y, x), pond fraction 0 to
+    1, ground 0 or 1, and clear 0 or 1.
     """
     x = chips.reflectance[chosen].astype(np.float32)
     planes = [chips.pond_percent[chosen] / np.float32(100), chips.ground[chosen], chips.clear[chosen]]

@@ -79,9 +79,7 @@ def score(sites_geojson: Path, truth: list[TrueSite], first: date, last: date) -
     A true site counts when its ponds were there by `last`; a reported site is true when it lies on any true
     ground. An onset before the first look is inside when `after` is null.
     """
-    reported = [
-        (shape(f["geometry"]), f["properties"]) for f in json.loads(sites_geojson.read_text())["features"]
-    ]
+    reported = [(shape(f["geometry"]), f["properties"]) for f in json.loads(sites_geojson.read_text())["features"]]
     begun = [t for t in truth if t.ground_from <= last]
     due = [t for t in begun if t.n_ponds >= 6 and t.ponds_from is not None and t.ponds_from <= last]
     pairs = [(p, t) for g, p in reported for t in begun if g.intersects(t.polygon)]

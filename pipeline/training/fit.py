@@ -21,6 +21,7 @@ from pipeline import bands
 from pipeline.errors import InputError
 from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
 from pipeline.training.chips import STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
+from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
 from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
 from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
@@ -231,9 +232,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
     optimiser = _optimiser(net, settings)
     optimiser.load_state_dict(kept["optimiser"])
     log.info("going on after step %d of %d", kept["step"], settings.steps)
-    return _State(
-        net, mean, optimiser, tuple(kept["mean_reflectance"]), tuple(kept["std_reflectance"]), kept["step"]
-    )
+    return _State(net, mean, optimiser, tuple(kept["mean_reflectance"]), tuple(kept["std_reflectance"]), kept["step"])
 
 
 def _signature(settings: FitSettings) -> str:
@@ -244,8 +243,9 @@ def _signature(settings: FitSettings) -> str:
 
 def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     """Fold, score, and write the model; returns its card."""
-    net = folded(state.mean.eval())
     card = _card(out.name, state, settings)
+    on = levelling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
+    net = levelled(folded(state.mean.eval()), card, on)
     looks = validation_looks(settings.validation_worlds, settings.validation_px)
     full = told_of(net, card, looks, "fp32")
     last = VALIDATION_SEED + settings.validation_worlds - 1

@@ -20,7 +20,7 @@ from pipeline.worlds.world import Rendering, render
 VALIDATION_SEED = 900_000_001
 """First world seed of validation; training seeds are below."""
 DAYS = ((date(2024, 2, 10), 0.0), (date(2025, 1, 15), 0.2), (date(2025, 11, 20), 0.0))
-"""When validation worlds are looked at, and how much of them is then under cloud."""
+"""When these worlds are looked at, and how much of them is then under cloud."""
 POND = 0.25
 """From this fraction on a pixel counts as pond, for intersection over union."""
 MARGIN_PX = 48
@@ -68,11 +68,16 @@ def scores_of(told: list[Segmentation], looks: list[Rendering]) -> Scores:
     )
 
 
-def validation_looks(worlds: int, size_px: int, most_sites: int = 4) -> list[Rendering]:
+def validation_looks(worlds: int, size_px: int) -> list[Rendering]:
     """The looks that models are scored on."""
+    return looks_at(VALIDATION_SEED, worlds, size_px)
+
+
+def looks_at(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
+    """Looks at so many worlds, on `DAYS`."""
     looks = []
-    for seed in range(VALIDATION_SEED, VALIDATION_SEED + worlds):
-        world = world_of(seed, size_px, most_sites)
+    for seed in range(first_seed, first_seed + worlds):
+        world = world_of(seed, size_px, 4)
         looks += [render(world, day, seed + index, cloud) for index, (day, cloud) in enumerate(DAYS)]
     return looks
 

@@ -6,7 +6,7 @@ last; a half or stale one is built again.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from pipeline.bands import NAMES, SCL
 from pipeline.config import SimulatedSettings
 from pipeline.errors import AoiError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.progress import Progress
 from pipeline.sources.interface import Period
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -74,12 +75,12 @@ def build_archive(
     aoi: Aoi,
     settings: SimulatedSettings,
     period: Period,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     workers: int = 1,
 ) -> None:
     """Write the archive of an AOI to `folder` unless it is there already; the same bytes for any `workers`.
 
-    `progress` is told (scenes done, scenes in all). Raises `AoiError` when the AOI is too thin for a world,
+    Raises `AoiError` when the AOI is too thin for a world,
     `UnitsFailed` on a full disk.
     """
     first, last = _span(settings, period)
@@ -93,9 +94,9 @@ def build_archive(
     places = choose_places(aoi, settings)
     work = list(_acquisitions(folder, aoi, settings, places, first, last))
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
-    with pool as executor:
-        for done, _ in enumerate(_written(work, executor), start=1):
-            progress(done, len(work))
+    with pool as executor, progress.stage("Simulating", len(work), unit="scenes") as step:
+        for _ in _written(work, executor):
+            step(1)
     atomic.write_text(folder / TRUTH, _truth(aoi, work, last))
     atomic.write_text(folder / MARKER, json.dumps(marker, indent=1, default=str) + "\n")
 
@@ -138,7 +139,10 @@ def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
     start = date(year, month, 1)
     after = month - 1 + settings.months
     end = date(year + after // 12, after % 12 + 1, 1) - timedelta(days=1)
-    first, last = period.first or min(start, period.last or start), period.last or max(end, period.first or end)
+    first, last = (
+        period.first or min(start, period.last or start),
+        period.last or max(end, period.first or end),
+    )
     return first.replace(day=1), last
 
 
@@ -202,7 +206,9 @@ def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
             file.scales = (*[SCALE] * len(NAMES), 1.0)
             file.offsets = (*[OFFSET] * len(NAMES), 0.0)
             file.update_tags(
-                datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"), platform=wanted.platform, simulated="true"
+                datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                platform=wanted.platform,
+                simulated="true",
             )
         return bytes(memory.getbuffer())
 

@@ -56,9 +56,7 @@ def plan_decoys(rng: np.random.Generator, terrain: Terrain, taken: Bools, start:
     return found
 
 
-def _decoy(
-    rng: np.random.Generator, kind: str, terrain: Terrain, taken: Bools, start: date, end: date
-) -> Decoy | None:
+def _decoy(rng: np.random.Generator, kind: str, terrain: Terrain, taken: Bools, start: date, end: date) -> Decoy | None:
     half = 30
     size = len(taken)
     by_river = kind in ("placer gold", "fish ponds", "reservoir")
@@ -114,9 +112,7 @@ def _drawn(
     return cover, mask
 
 
-def _rectangles(
-    rng: np.random.Generator, kind: str, u: np.ndarray, v: np.ndarray, cover: Bytes
-) -> tuple[Bytes, Bools]:
+def _rectangles(rng: np.random.Generator, kind: str, u: np.ndarray, v: np.ndarray, cover: Bytes) -> tuple[Bytes, Bools]:
     """Rectangles side by side: ponds between banks, plastic strips, or a pad with a few ponds at its foot."""
     if kind == "heap leach":
         length, width = rng.uniform(8, 24), rng.uniform(6, 16)

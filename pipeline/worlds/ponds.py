@@ -79,9 +79,7 @@ class SitePlan:
         return self.bare * np.float32(max(0.1, 1 - (day - self.ended_on).days / 700))
 
 
-def plan_site(
-    rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date
-) -> SitePlan | None:
+def plan_site(rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date) -> SitePlan | None:
     """A site on a slope that nothing else has taken, or None when no place is found."""
     size = len(terrain.height_m)
     place = _place(rng, terrain, taken)

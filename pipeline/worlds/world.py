@@ -72,7 +72,13 @@ def make_world(seed: int, size_px: int, style: str, start: date, end: date, n_si
             sites.append(site)
     decoys = plan_decoys(rng, terrain, taken, start, end)
     return World(
-        seed=seed, size_px=size_px, style=style, terrain=terrain, land=land, sites=tuple(sites), decoys=tuple(decoys)
+        seed=seed,
+        size_px=size_px,
+        style=style,
+        terrain=terrain,
+        land=land,
+        sites=tuple(sites),
+        decoys=tuple(decoys),
     )
 
 
