@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
@@ -31,7 +31,7 @@ MOST_DEGREES = 20.0
 LEAST_KM2 = 0.01
 EARTH = Geod(ellps="WGS84")
 
-Area = Polygon | MultiPolygon
+Area: TypeAlias = Polygon | MultiPolygon
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -244,9 +244,7 @@ def _usable(polygon: Any, path: Path) -> Area:
         raise AoiError(f"{path}: the polygon is empty")
     area_km2 = abs(EARTH.geometry_area_perimeter(polygon)[0]) / 1e6
     if not math.isfinite(area_km2) or area_km2 < LEAST_KM2:
-        raise AoiError(
-            f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²; nothing to look at"
-        )
+        raise AoiError(f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²")
     return polygon
 
 

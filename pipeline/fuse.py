@@ -50,4 +50,5 @@ def _agreed(values: Bytes, count: NDArray[np.uint16], agreeing: int) -> Floats:
     ranked = -np.sort(-values.astype(np.int16), axis=0)[:agreeing]
     rank = np.clip(count, 1, len(ranked)).astype(np.intp) - 1
     highest = np.take_along_axis(ranked, rank[None], axis=0)[0]
-    return (highest / LEVELS).astype(np.float32)
+    agreed: Floats = (highest / LEVELS).astype(np.float32)
+    return agreed

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
-from shapely import prepare
+from shapely import box, prepare
 
 from pipeline import atomic
 from pipeline.clear import RADIUS_PX, clear
 from pipeline.config import ClearSettings, Settings
 from pipeline.errors import SceneError
-from pipeline.grid import LONLAT, Grid, Window, hull, reprojected
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, hull, reprojected
 from pipeline.raster import Bytes
 from pipeline.segment import LEVELS, segment
 from pipeline.sources.interface import Overpass, Source
@@ -229,9 +229,10 @@ def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[
             prepare(footprint)
     for block, members in _by_block(windows, block_px):
         near = block.grown(REACH_PX).polygon_m
+        cores = [(w, box(*w.bounds_m).buffer(-PIXEL_M / 2)) for w in members]  # sharing an edge is not enough
         for overpass, scenes in placed:
             here = [(scene, footprint) for scene, footprint in scenes if footprint.intersects(near)]
-            wanted = tuple(w for w in members if any(f.intersects(w.polygon_m) for _, f in here))
+            wanted = tuple(w for w, core in cores if any(f.intersects(core) for _, f in here))
             if wanted:
                 granules = tuple(scene for scene, _ in here)
                 yield LookTask(grid, block, wanted, replace(overpass, scenes=granules))
@@ -338,7 +339,7 @@ def _encode(bands: Bytes, task: LookTask, key: str) -> bytes:
 
 
 def _checksum(bands: Bytes) -> str:
-    return f"{zlib.crc32(np.ascontiguousarray(bands)):08x}"
+    return f"{zlib.crc32(bands.tobytes()):08x}"
 
 
 def _digest(parts: object) -> str:

@@ -78,7 +78,7 @@ class Network(nn.Module):
             # The 1x1 convolution commutes with repetition and is four times cheaper before it.
             x = F.interpolate(self.narrow[level](x), scale_factor=2, mode="nearest")
             x = self.up[level](torch.cat([x, skips[level]], dim=1))
-        return F.pixel_shuffle(self.head(x), STEM)
+        return F.pixel_shuffle(self.head(x.to(self.head.weight.dtype)), STEM)
 
 
 def _convs(inputs: int, width: int, norm: bool) -> nn.Sequential:
@@ -108,6 +108,13 @@ def folded(net: Network) -> Network:
                 state[f"{name}.conv{index}.bias"] = fused.bias.detach().cpu()
     plain.load_state_dict({key: state[key] for key in plain.state_dict()})
     return plain
+
+
+def halved(net: Network) -> Network:
+    """`net` itself with all layers in bfloat16 but the last, which costs next to nothing and decides the codes."""
+    net.to(torch.bfloat16)
+    net.head.float()
+    return net
 
 
 def receptive_radius_px(spec: NetworkSpec) -> int:

@@ -19,7 +19,7 @@ from safetensors.torch import save as tensor_bytes
 from pipeline import bands
 from pipeline.atomic import write_bytes, write_text
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec, receptive_radius_px
+from pipeline.network import Network, NetworkSpec, halved, receptive_radius_px
 
 ROOT = Path(__file__).parent.parent
 """The checkout: named models lie in its folder `models`."""
@@ -126,7 +126,7 @@ class Model:
     device: torch.device
     """Where it runs."""
     precision: Resolved
-    """What it computes in."""
+    """What it computes in; with bf16 all layers but the last."""
 
 
 def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") -> Model:
@@ -139,7 +139,7 @@ def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") 
     net = _network_of(folder / WEIGHTS, card)
     chosen = _device_of(device)
     resolved = _precision_of(precision, card, chosen)
-    net = net.to(chosen, torch.bfloat16 if resolved == "bf16" else torch.float32)
+    net = halved(net.to(chosen)) if resolved == "bf16" else net.to(chosen)
     return Model(net.to(memory_format=torch.channels_last).eval(), card, chosen, resolved)  # type: ignore[call-overload]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline import bands
 from pipeline.grid import Window
-from pipeline.network import Network, NetworkSpec, receptive_radius_px
+from pipeline.network import Network, NetworkSpec, halved, receptive_radius_px
 from pipeline.raster import Raster
 from pipeline.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
 from pipeline.training.score import raster_of, scores_of, validation_looks
@@ -43,8 +43,10 @@ def model(precision: Resolved = "fp32", widths: tuple[int, ...] = (8, 12, 16)) -
             "scores": {"set": "none"},
         }
     )
-    net = Network(spec).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+    net = Network(spec)
     net.head.weight.data *= 6  # spreads the codes, so that a difference shows
+    if precision == "bf16":
+        halved(net)
     return Model(net.to(memory_format=torch.channels_last).eval(), card, CPU, precision)
 
 

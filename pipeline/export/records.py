@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeAlias
 
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-Area = Polygon | MultiPolygon
+Area: TypeAlias = Polygon | MultiPolygon
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

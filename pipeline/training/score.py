@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.grid import Window
-from pipeline.network import Network
+from pipeline.network import Network, halved
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.segment import LEVELS, Segmentation, segment
 from pipeline.training.chips import world_of
@@ -86,7 +86,7 @@ def told_of(net: Network, card: ModelCard, looks: list[Rendering], precision: Re
     """What a network says of looks, on the CPU. `net` is not changed."""
     own = Network(card.network)
     own.load_state_dict(net.state_dict())
-    own = own.to(torch.bfloat16 if precision == "bf16" else torch.float32)
+    own = halved(own) if precision == "bf16" else own
     own = own.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     model = Model(own, card, torch.device("cpu"), precision)
     return [segment(model, raster_of(look)) for look in looks]

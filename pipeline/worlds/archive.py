@@ -6,7 +6,7 @@ last; a half or stale one is built again.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -146,7 +146,7 @@ def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
     return first.replace(day=1), last
 
 
-def _is_built(folder: Path, marker: dict[str, object]) -> bool:
+def _is_built(folder: Path, marker: Mapping[str, object]) -> bool:
     try:
         found = json.loads((folder / MARKER).read_text())
     except (OSError, ValueError):
@@ -218,9 +218,8 @@ def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
     features = []
     for wanted in {w.number: w for w in work}.values():
         for number, site in enumerate(_world(wanted).sites):
-            outline = unary_union(
-                [shape(s) for s, _ in shapes(site.footprint.astype(np.uint8), mask=site.footprint, transform=wanted.window.transform)]
-            )  # fmt: skip
+            mask, place = site.footprint, wanted.window.transform
+            outline = unary_union([shape(s) for s, _ in shapes(mask.astype(np.uint8), mask=mask, transform=place)])
             if not aoi.polygon_m.contains(outline.centroid):
                 continue
             geometry = mapping(reprojected(outline, aoi.grid.crs, LONLAT))

@@ -61,4 +61,5 @@ def seen_through(ground: Floats, air: Air) -> Floats:
     lit = ground * (1 - air.shadow * (1 - SHADOW_LIGHT[:, None, None]))
     veil = air.haze * HAZE_COLOUR[:, None, None]
     hazy = lit * (1 - veil) + 0.30 * veil
-    return (hazy * (1 - air.cloud) + CLOUD_COLOUR[:, None, None] * air.cloud).astype(np.float32)
+    seen: Floats = (hazy * (1 - air.cloud) + CLOUD_COLOUR[:, None, None] * air.cloud).astype(np.float32)
+    return seen

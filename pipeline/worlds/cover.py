@@ -103,7 +103,8 @@ def _fields(rng: np.random.Generator, size: int) -> Bytes:
     grid = rng.integers(1, 8, (size // cell + 2, size // cell + 2)).astype(np.uint8)
     wobble = (gaussian_filter(rng.standard_normal((2, size, size)), (0, 6, 6)) * 20).astype(int)
     y, x = np.mgrid[0:size, 0:size]
-    return grid[np.clip(y + wobble[0], 0, size) // cell, np.clip(x + wobble[1], 0, size) // cell]
+    fields: Bytes = grid[np.clip(y + wobble[0], 0, size) // cell, np.clip(x + wobble[1], 0, size) // cell]
+    return fields
 
 
 def _river(rng: np.random.Generator, base: Bytes, paddy: Bytes, terrain: Terrain) -> None:

@@ -30,7 +30,8 @@ def noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
     spectrum *= frequency ** (-beta / 2)
     spectrum[0, 0] = 0
     field = np.fft.irfft2(spectrum, s=(size, size))
-    return ((field - field.mean()) / field.std()).astype(np.float32)
+    even: Floats = ((field - field.mean()) / field.std()).astype(np.float32)
+    return even
 
 
 def make_terrain(rng: np.random.Generator, size: int, relief_m: float) -> Terrain:
@@ -68,4 +69,5 @@ def light(terrain: Terrain, day: date, latitude: float) -> Floats:
     down, right = np.gradient(terrain.height_m, PIXEL_M)
     towards = (down * np.cos(azimuth) - right * np.sin(azimuth)) / np.tan(up)
     ratio = np.clip((1 + towards) / np.sqrt(1 + terrain.slope**2), 0.15, 1.8)
-    return (1 + 0.5 * (ratio - 1)).astype(np.float32)
+    left: Floats = (1 + 0.5 * (ratio - 1)).astype(np.float32)
+    return left

@@ -137,4 +137,5 @@ def _painted(low: Floats, high: Floats, place: Floats, tint: Floats) -> Floats:
     if low.ndim == 1:
         low, span = low[:, None, None], span[:, None, None]
     sign = np.array([1, 1, 1, -0.6, 0.4, 0.8], np.float32)[:, None, None]
-    return np.maximum(low + span * (place + sign * tint), 0.002).astype(np.float32)
+    painted: Floats = np.maximum(low + span * (place + sign * tint), 0.002).astype(np.float32)
+    return painted
