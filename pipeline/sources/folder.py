@@ -258,14 +258,12 @@ def _file_window(file: Any, window: Window) -> Window:
 
 def _cut(file: Any, wanted: list[int], window: Window, step: int = 1) -> NDArray[np.float64]:
     """Stored numbers (band, y, x) of a window in file pixels; NaN outside. `step` file pixels are averaged to one."""
-    shape = (-(-file.height // step), -(-file.width // step))
+    shape = (file.height // step, file.width // step)  # a last group that is not whole is left out
     out = np.full((len(wanted), *window.shape), np.nan)
     part = window.intersection(Window(0, 0, *shape))
     if part is None:
         return out
-    height = min(file.height, (part.row + part.height) * step) - part.row * step
-    width = min(file.width, (part.col + part.width) * step) - part.col * step
-    source = FileWindow(part.col * step, part.row * step, width, height)
+    source = FileWindow(part.col * step, part.row * step, part.width * step, part.height * step)
     how = Resampling.nearest if step == 1 else Resampling.average
     out[(slice(None), *part.within(window))] = file.read(
         wanted, window=source, out_shape=(len(wanted), *part.shape), resampling=how
@@ -297,7 +295,7 @@ def _resampled(
     step = _step(file)
     rows, cols = _places(file, grid, window, step)
     known = np.isfinite(rows) & np.isfinite(cols)
-    height, width = -(-file.height // step), -(-file.width // step)
+    height, width = file.height // step, file.width // step
     known &= (rows > -1) & (cols > -1) & (rows < height) & (cols < width)
     if not known.any():
         empty = np.zeros(window.shape)

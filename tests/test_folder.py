@@ -1,0 +1,222 @@
+import os
+import pickle
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rasterio.transform import Affine
+from scenes import GRID, PLACE, aoi, forest, write
+
+from pipeline.bands import NAMES
+from pipeline.errors import InputError, SceneError
+from pipeline.grid import Window
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period, overpasses, period_of
+
+ALWAYS = Period(None, None)
+GOOD = "20250105T040000_good.tif"
+
+
+def search(folder: Path, period: Period = ALWAYS):
+    return FolderSource(folder).search(aoi(), period)
+
+
+def refused(folder: Path) -> str:
+    """The one-line reason for the only file; a good scene beside it must still be found."""
+    write(folder / GOOD)
+    found = search(folder)
+    assert [scene.id for scene in found.scenes] == [Path(GOOD).stem]
+    (refusal,) = found.refusals
+    assert "\n" not in refusal.reason
+    return refusal.reason
+
+
+def test_a_scene_is_read_as_the_contract_says(tmp_path: Path) -> None:
+    write(tmp_path / "deep" / "S2B_whatever.TIF", tags={"datetime": "2025-01-05T11:00:00+07:00"}, scale=0.0002, offset=-0.1)
+    found = search(tmp_path)
+    (scene,) = found.scenes
+    assert found.refusals == ()
+    assert (scene.id, scene.platform, scene.has_scl) == ("deep/S2B_whatever", "S2B", False)
+    assert scene.time_utc == datetime(2025, 1, 5, 4, tzinfo=UTC)
+    source = pickle.loads(pickle.dumps(FolderSource(tmp_path)))
+    raster = source.read([scene], GRID, PLACE)
+    np.testing.assert_allclose(raster.reflectance, forest() * 0.0002 - 0.1, atol=1e-6)
+    assert raster.valid.all()
+
+
+def test_scale_is_sentinel_2s_own_when_the_file_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path / GOOD)
+    raster = FolderSource(tmp_path).read(search(tmp_path).scenes, GRID, PLACE)
+    np.testing.assert_allclose(raster.reflectance, forest() * 0.0001, atol=1e-6)
+
+
+def test_bands_are_found_by_name_in_any_order(tmp_path: Path) -> None:
+    extra = np.concatenate([forest()[::-1], np.full((2, *PLACE.shape), 4, np.uint16)])
+    write(tmp_path / GOOD, extra, names=(*NAMES[::-1], "SCL", "B05"))
+    found = search(tmp_path).scenes
+    raster = FolderSource(tmp_path).read(found, GRID, PLACE)
+    np.testing.assert_allclose(raster.reflectance, forest() * 0.0001, atol=1e-6)
+    assert found[0].has_scl
+    assert raster.scl is not None
+    assert (raster.scl == 4).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("20250106.tif", {"numbers": forest()[:5], "names": NAMES[:5]}, ["B12", "missing"]),
+        ("20250106.tif", {"numbers": forest()[[0, 1, 2, 3, 4, 5, 5]], "names": (*NAMES, "B12")}, ["B12", "twice"]),
+        ("undated.tif", {}, ["no date"]),
+        ("20251399.tif", {}, ["20251399", "not a date"]),
+        ("20250106.tif", {"tags": {"datetime": "last tuesday"}}, ["last tuesday", "ISO 8601"]),
+        ("20250106.tif", {"crs": None}, ["no CRS"]),
+        ("20250106.tif", {"crs": "EPSG:4326"}, ["CRS"]),
+        ("20250106.tif", {"transform": Affine(10, 0, 900_000, 0, -10, 5_000_000)}, ["no overlap"]),
+        ("20250106.tif", {"scale": float("inf")}, ["scale"]),
+        ("20250106.tif", {"numbers": forest().astype(np.float32) / 10_000}, ["reflectance", "scale"]),
+        ("20250105T040000_same.tif", {}, ["duplicate"]),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_a_reason(tmp_path: Path, name: str, changes, words) -> None:
+    write(tmp_path / name, **changes)
+    reason = refused(tmp_path)
+    for word in words:
+        assert word in reason
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # writing one warns as well
+def test_a_file_without_georeference_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "20250106.tif", transform=None)
+    assert "georeference" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(("keep", "words"), [(0.0, "0 bytes"), (0.001, "not a readable"), (0.6, "truncated")])
+def test_a_file_cut_short_is_refused(tmp_path: Path, keep: float, words: str) -> None:
+    plain = write(tmp_path / "plain" / "x.tif")
+    path = tmp_path / "20250106.tif"
+    rasterio.shutil.copy(plain, path, driver="COG")  # a COG has its header in front, as downloads do
+    shutil.rmtree(plain.parent)
+    os.truncate(path, int(path.stat().st_size * keep))
+    assert words in refused(tmp_path)
+
+
+def test_junk_and_disguised_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "20250106.tif").write_text("<html>quota exceeded</html>")
+    assert "not a readable GeoTIFF" in refused(tmp_path)
+    (tmp_path / "20250106.tif").write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
+    assert "not a readable GeoTIFF" in refused(tmp_path)
+
+
+def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
+    outside = write(tmp_path / "elsewhere" / "20250106.tif")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "20250106.tif").symlink_to(outside)
+    assert "leaves the directory" in refused(tmp_path / "in")
+
+
+def test_scenes_outside_the_period_are_not_needed(tmp_path: Path) -> None:
+    write(tmp_path / GOOD)
+    write(tmp_path / "20250630T235959.tif")
+    found = search(tmp_path, period_of("2025-02", "2025-06"))
+    assert [scene.id for scene in found.scenes] == ["20250630T235959"]
+    assert found.refusals[0].reason.startswith("not needed: ")
+
+
+def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such directory"):
+        search(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="not a directory"):
+        search(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    assert search(tmp_path / "empty").scenes == ()
+
+
+def test_no_data_zero_and_numbers_that_are_none_are_not_valid(tmp_path: Path) -> None:
+    numbers = forest().astype(np.float32)
+    numbers[0, 0, 0], numbers[5, 1, 1], numbers[2, 2, 2], numbers[3, 3, 3] = np.nan, np.inf, 0, -9999
+    write(tmp_path / GOOD, numbers, nodata=-9999)
+    raster = FolderSource(tmp_path).read(search(tmp_path).scenes, GRID, PLACE.grown(2))
+    expected = np.zeros(PLACE.grown(2).shape, bool)
+    expected[2:-2, 2:-2] = True
+    expected[range(2, 6), range(2, 6)] = False
+    np.testing.assert_array_equal(raster.valid, expected)
+    assert (raster.reflectance[:, ~expected] == 0).all()
+
+
+def test_a_damaged_block_is_an_error_that_names_the_scene(tmp_path: Path) -> None:
+    path = write(tmp_path / GOOD, compress="deflate")
+    (scene,) = search(tmp_path).scenes
+    content = bytearray(path.read_bytes())
+    with rasterio.open(path) as file:
+        at = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+    content[at : at + 400] = b"\xff" * 400
+    path.write_bytes(content)
+    with pytest.raises(SceneError, match="20250105T040000_good: cannot be read"):
+        FolderSource(tmp_path).read([scene], GRID, PLACE)
+
+
+def test_granules_of_one_overpass_are_merged_and_the_first_valid_pixel_wins(tmp_path: Path) -> None:
+    first = forest()
+    first[:, :, 60:] = 0
+    write(tmp_path / "20250105T040000_a.tif", first)
+    write(tmp_path / "20250105T040015_b.tif", forest(seed=1))
+    (overpass,) = overpasses(search(tmp_path).scenes)
+    raster = FolderSource(tmp_path).read(overpass.scenes, GRID, PLACE)
+    expected = np.where(np.arange(PLACE.width) < 60, forest(), forest(seed=1))
+    np.testing.assert_allclose(raster.reflectance, expected * 0.0001, atol=1e-6)
+
+
+OTHER_GRIDS = {
+    "shifted": {"transform": Affine(10, 0, PLACE.bounds_m[0] + 3.3, 0, -10, PLACE.bounds_m[3] - 7.1)},
+    "zone 46": {"crs": "EPSG:32646", "transform": Affine(10, 0, 1_148_500, 0, -10, 2_443_500)},
+    "degrees": {"crs": "EPSG:4326", "transform": Affine(1e-4, 0, 99.288, 0, -1e-4, 21.983)},
+    "coarse": {"transform": Affine(20, 0, PLACE.bounds_m[0], 0, -20, PLACE.bounds_m[3])},
+    "fine": {"transform": Affine(3, 0, PLACE.bounds_m[0], 0, -3, PLACE.bounds_m[3])},
+}
+
+
+@pytest.mark.parametrize("form", OTHER_GRIDS)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(7, 130))
+def test_pixels_do_not_depend_on_the_window_they_are_read_with(tmp_path: Path, form: str, size: int) -> None:
+    path = tmp_path / form / GOOD
+    if not path.exists():
+        write(path, forest((130, 140)), **OTHER_GRIDS[form])
+    (scene,) = FolderSource(path.parent).search(aoi(PLACE.grown(3000)), ALWAYS).scenes
+    area = PLACE.grown(20)
+    source = FolderSource(path.parent)
+    whole = source.read([scene], GRID, area)
+    for cell in area.cells(size):
+        part = cell.intersection(area)
+        assert part is not None
+        piece = source.read([scene], GRID, part)
+        np.testing.assert_array_equal(piece.reflectance, whole.reflectance[(slice(None), *part.within(area))])
+        np.testing.assert_array_equal(piece.valid, whole.valid[part.within(area)])
+
+
+@pytest.mark.parametrize("form", OTHER_GRIDS)
+def test_another_grid_is_resampled_in_place(tmp_path: Path, form: str) -> None:
+    """A plane in lon/lat must come back as the same plane, wherever the file's pixels lie."""
+    options = {"crs": GRID.crs, **OTHER_GRIDS[form]}
+    t, shape = options["transform"], (130, 140)
+    cols, rows = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
+    from pyproj import Transformer
+
+    lon, lat = Transformer.from_crs(options["crs"], 4326, always_xy=True).transform(t.c + t.a * cols, t.f + t.e * rows)
+    plane = lambda lon, lat: 5000 + 200_000 * (lon - 99.29) + 100_000 * (lat - 21.98)  # noqa: E731
+    write(tmp_path / GOOD, np.repeat(plane(lon, lat)[None], 6, 0).astype(np.float32), scale=0.0001, offset=0.0, **OTHER_GRIDS[form])
+    (scene,) = FolderSource(tmp_path).search(aoi(PLACE.grown(3000)), ALWAYS).scenes
+    area = Window(*((PLACE.row, PLACE.col)), 96, 112).grown(200)
+    raster = FolderSource(tmp_path).read([scene], GRID, area)
+    assert raster.valid.sum() > 500
+    r, c = np.nonzero(raster.valid)
+    x, y = (area.col + c + 0.5) * 10.0, -(area.row + r + 0.5) * 10.0
+    expected = plane(*Transformer.from_crs(GRID.crs, 4326, always_xy=True).transform(x, y)) * 0.0001
+    np.testing.assert_allclose(raster.reflectance[0][raster.valid], expected, atol=0.002)
