@@ -38,7 +38,12 @@ def refused(folder: Path) -> str:
 
 
 def test_a_scene_is_read_as_the_contract_says(tmp_path: Path) -> None:
-    write(tmp_path / "deep" / "S2B_whatever.TIF", tags={"datetime": "2025-01-05T11:00:00+07:00"}, scale=0.0002, offset=-0.1)
+    write(
+        tmp_path / "deep" / "S2B_whatever.TIF",
+        tags={"datetime": "2025-01-05T11:00:00+07:00"},
+        scale=0.0002,
+        offset=-0.1,
+    )
     found = search(tmp_path)
     (scene,) = found.scenes
     assert found.refusals == ()
@@ -211,7 +216,13 @@ def test_another_grid_is_resampled_in_place(tmp_path: Path, form: str) -> None:
 
     lon, lat = Transformer.from_crs(options["crs"], 4326, always_xy=True).transform(t.c + t.a * cols, t.f + t.e * rows)
     plane = lambda lon, lat: 5000 + 200_000 * (lon - 99.29) + 100_000 * (lat - 21.98)  # noqa: E731
-    write(tmp_path / GOOD, np.repeat(plane(lon, lat)[None], 6, 0).astype(np.float32), scale=0.0001, offset=0.0, **OTHER_GRIDS[form])
+    write(
+        tmp_path / GOOD,
+        np.repeat(plane(lon, lat)[None], 6, 0).astype(np.float32),
+        scale=0.0001,
+        offset=0.0,
+        **OTHER_GRIDS[form],
+    )
     (scene,) = FolderSource(tmp_path).search(aoi(PLACE.grown(3000)), ALWAYS).scenes
     area = Window(*((PLACE.row, PLACE.col)), 96, 112).grown(200)
     raster = FolderSource(tmp_path).read([scene], GRID, area)

@@ -106,12 +106,13 @@ def raster_of(look: Rendering) -> Raster:
 def half_precision(
     full: list[Segmentation], half: list[Segmentation], looks: list[Rendering]
 ) -> tuple[bool, dict[str, Value]]:
-    """Whether bfloat16 answers are as good as float32 ones, and how far apart they are."""
-    codes = max(
-        int(np.abs(a.astype(np.int16) - b).max())
-        for x, y in zip(full, half, strict=True)
-        for a, b in ((x.pond_fraction, y.pond_fraction), (x.ground_probability, y.ground_probability))
-    )
+    """Whether bfloat16 answers are as good as float32 ones on seen ground, and how far apart they are there.
+
+    Codes elsewhere are never kept.
+    """
+    ponds = [_seen([code.pond_fraction for code in codes], looks) for codes in (full, half)]
+    grounds = [_seen([code.ground_probability for code in codes], looks) for codes in (full, half)]
+    codes = max(int(np.abs(one - two).max()) for one, two in (ponds, grounds))
     one, two = scores_of(full, looks), scores_of(half, looks)
     apart = max(abs(one.pond_iou - two.pond_iou), abs(one.ground_iou - two.ground_iou))
     allowed = codes <= MOST_BF16_CODES and apart < MOST_BF16_IOU

@@ -1,0 +1,144 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import Polygon, box, mapping
+
+from pipeline.aoi import FOLDER, list_aois, read_aoi
+from pipeline.errors import AoiError
+
+SQUARE = [[99.0, 21.0], [99.1, 21.0], [99.1, 21.1], [99.0, 21.1], [99.0, 21.0]]
+
+
+def save(path: Path, geometry: object, **members: object) -> str:
+    path.write_text(json.dumps({"type": "Feature", "properties": {}, "geometry": geometry, **members}))
+    return str(path)
+
+
+def polygon(*rings: object) -> dict[str, object]:
+    return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def test_the_aois_that_come_with_it_have_known_areas_and_unique_prefixes() -> None:
+    aois = {aoi.name: aoi for aoi in list_aois()}
+    assert {"kachin", "shan", "wa", "pangwa", "momauk", "mong-bawk", "mong-yawn", "mong-yawng", "hpakant"} == set(aois)
+    assert aois["kachin"].area_km2 == pytest.approx(87_971, rel=0.01)
+    assert aois["shan"].area_km2 == pytest.approx(154_583, rel=0.01)
+    assert len({aoi.prefix for aoi in aois.values()}) == len(aois)
+    for path in FOLDER.glob("*.geojson"):
+        properties = json.loads(path.read_text())["features"][0]["properties"]
+        assert {"name", "title", "prefix", "source", "note"} <= set(properties)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.floats(98.5, 99.0), st.floats(21.0, 21.4)), min_size=3, max_size=8, unique=True))
+def test_any_ring_is_repaired_or_refused_in_one_line(tmp_path_factory, points) -> None:
+    path = tmp_path_factory.mktemp("aoi") / "ring.geojson"
+    try:
+        aoi = read_aoi(save(path, polygon(points)))
+    except AoiError as error:
+        assert "\n" not in str(error)
+        return
+    assert aoi.polygon.is_valid
+    repaired = shapely.make_valid(Polygon(points))
+    assert aoi.polygon.area == pytest.approx(repaired.area, rel=1e-6)
+
+
+def test_a_self_crossing_ring_is_repaired(tmp_path: Path) -> None:
+    bow = [[99.0, 21.0], [99.1, 21.1], [99.1, 21.0], [99.0, 21.1], [99.0, 21.0]]
+    aoi = read_aoi(save(tmp_path / "bow.geojson", polygon(bow)))
+    assert aoi.polygon.is_valid
+    assert aoi.polygon.area == pytest.approx(0.005)
+
+
+def test_another_crs_is_reprojected_when_the_file_names_it(tmp_path: Path) -> None:
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32647"}}
+    ring = [
+        [500_000, 2_400_000],
+        [510_000, 2_400_000],
+        [510_000, 2_410_000],
+        [500_000, 2_410_000],
+        [500_000, 2_400_000],
+    ]
+    aoi = read_aoi(save(tmp_path / "utm.geojson", polygon(ring), crs=crs))
+    assert aoi.area_km2 == pytest.approx(100, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not GeoJSON"),
+        ('{"type": 3}', "not GeoJSON"),
+        ('{"type": "FeatureCollection", "features": []}', "no polygon"),
+        ('{"type": "FeatureCollection"}', "broken GeoJSON"),
+        ('{"type": "Feature", "geometry": null}', "no polygon"),
+        ('{"type": "Point", "coordinates": [99, 21]}', "no polygon"),
+        ('{"type": "Polygon", "coordinates": []}', "no polygon"),
+        ('{"type": "Polygon", "coordinates": [[[99, 21], [99, 21]]]}', "broken GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[["a", 21], [99, 22], [98, 22]]]}', "broken GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[[NaN, 21], [99, 22], [98, 22]]]}', "not JSON"),
+        ('{"type": "Polygon", "coordinates": [[[1e999, 21], [99, 22], [98, 22]]]}', "finite"),
+        ('{"type": "Polygon", "coordinates": [[[99, 21], [99.00001, 21], [99, 21.00001]]]}', "less than"),
+        (
+            '{"type": "Polygon", "coordinates": [[[500000, 2400000], [510000, 2400000], [500000, 2410000]]]}',
+            "projected",
+        ),
+        ('{"type": "Polygon", "coordinates": [[[-179, 1], [179, 1], [179, 2]]]}', "antimeridian"),
+        ('{"type": "Polygon", "coordinates": [[[179, 1], [181, 1], [180, 2]]]}', "antimeridian"),
+        ('{"type": "Polygon", "coordinates": [[[10, 84], [11, 84], [10, 85]]]}', "80"),
+        ('{"type": "Polygon", "coordinates": [[[10, 4], [60, 4], [10, 5]]]}', "wide"),
+        ('{"type": "Polygon", "crs": 7, "coordinates": [[[99, 21], [99.1, 21], [99, 21.1]]]}', "crs"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text(text)
+    with pytest.raises(AoiError) as error:
+        read_aoi(str(path))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    with pytest.raises(AoiError, match="did you mean shan"):
+        read_aoi("shna")
+    with pytest.raises(AoiError, match="cannot be read"):
+        read_aoi("nowhere/area.geojson")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    west=st.floats(98, 99),
+    south=st.floats(21, 22),
+    width=st.floats(0.01, 0.2),
+    size=st.sampled_from([64, 100, 512, 2048]),
+)
+def test_windows_are_exactly_the_cells_that_touch(tmp_path_factory, west, south, width, size) -> None:
+    path = tmp_path_factory.mktemp("aoi") / "box.geojson"
+    aoi = read_aoi(save(path, mapping(box(west, south, west + width, south + width / 2))))
+    windows = list(aoi.windows(size))
+    assert windows == sorted(windows)
+    assert all(aoi.polygon_m.intersects(w.polygon_m) for w in windows)
+    assert sum(aoi.polygon_m.intersection(w.polygon_m).area for w in windows) == pytest.approx(aoi.polygon_m.area)
+
+
+def test_pixels_inside_add_up_to_the_area() -> None:
+    aoi = read_aoi("mong-yawn")
+    inside = sum(int(aoi.inside(w).sum()) for w in aoi.windows(512))
+    assert inside * 100 == pytest.approx(aoi.polygon_m.area, rel=1e-3)
+
+
+def test_a_state_is_planned_lazily_and_travels_to_workers() -> None:
+    shan = read_aoi("shan")
+    assert next(iter(shan.windows(2048)))
+    copy = pickle.loads(pickle.dumps(shan))
+    assert copy.digest == shan.digest
+    assert np.array_equal(copy.inside(next(iter(shan.windows(512)))), shan.inside(next(iter(shan.windows(512)))))
