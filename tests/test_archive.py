@@ -1,0 +1,72 @@
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import rasterio
+from scenes import PLACE, aoi
+from shapely.geometry import shape
+
+from pipeline.bands import NAMES
+from pipeline.config import load
+from pipeline.progress import Progress
+from pipeline.sources.interface import Period, period_of
+from pipeline.worlds import archive
+
+SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 128, "months": 3})
+QUIET = Progress(quiet=True)
+ALWAYS = Period(None, None)
+WIDE = PLACE.grown(220)
+
+
+def build(folder: Path, workers: int = 1, settings=SMALL, period: Period = ALWAYS) -> dict[str, bytes]:
+    archive.build_archive(folder, aoi(WIDE), settings, period, QUIET, workers=workers)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_an_archive_is_what_a_users_folder_holds(tmp_path: Path) -> None:
+    files = build(tmp_path)
+    tiffs = [name for name in files if name.endswith(".tif")]
+    assert len(tiffs) == 2 * 3
+    with rasterio.open(tmp_path / tiffs[0]) as file:
+        assert file.descriptions == (*NAMES, "SCL")
+        assert (file.scales[0], file.offsets[0], file.nodata) == (0.0001, -0.1, 0)
+        assert file.tags()["simulated"] == "true"
+        assert file.tags()["datetime"].endswith("Z")
+    truth = json.loads(files["truth.geojson"])
+    assert truth["simulated"] is True
+    for feature in truth["features"]:
+        assert shape(feature["geometry"]).centroid.within(aoi(WIDE).polygon)
+
+
+def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
+    assert build(tmp_path / "one") == build(tmp_path / "two", workers=2)
+
+
+def test_a_finished_archive_is_not_built_again_and_a_half_one_is(tmp_path: Path) -> None:
+    files = build(tmp_path)
+    first = next(tmp_path.glob("*.tif"))
+    stamp = first.stat().st_mtime_ns
+    build(tmp_path)
+    assert first.stat().st_mtime_ns == stamp
+    (tmp_path / archive.MARKER).unlink()
+    os.truncate(first, 100)
+    assert build(tmp_path) == files
+    assert build(tmp_path, settings=SMALL.model_copy(update={"seed": 8})) != files
+
+
+def test_the_period_decides_the_days(tmp_path: Path) -> None:
+    files = build(tmp_path, period=period_of("2026-02", "2026-03"))
+    assert {name[:6] for name in files if name.endswith(".tif")} == {"202602", "202603"}
+
+
+def test_a_tiny_area_gets_a_world_that_touches_it(tmp_path: Path) -> None:
+    archive.build_archive(tmp_path, aoi(PLACE), SMALL, ALWAYS, QUIET)
+    assert len(list(tmp_path.glob("*.tif"))) == 3
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads instead of processes: what is tested is that order and company change no byte."""
+    monkeypatch.setattr(archive, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))

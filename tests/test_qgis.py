@@ -1,0 +1,40 @@
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_export import site, write_all
+
+from pipeline.export.geojson import write_sites
+from pipeline.export.qgis import write_sites_qml
+
+PROBE = Path(__file__).parent / "qgis_probe.py"
+PYTHON = "/usr/bin/python3"
+
+
+def probe(*sources: str) -> dict[str, dict[str, object]]:
+    try:
+        subprocess.run([PYTHON, "-c", "import qgis.core"], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no QGIS with Python on this machine")
+    done = subprocess.run([PYTHON, str(PROBE), *sources], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip(), done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.qgis
+def test_outputs_open_styled_and_time_aware_in_qgis(tmp_path: Path) -> None:
+    sites = [site(), site("SHN-0002", status="candidate")]
+    write_sites(tmp_path / "sites.geojson", sites, None)
+    write_sites_qml(tmp_path / "sites.qml")
+    write_all(tmp_path / "sites.gpkg", sites)
+    layers = ("sites", "ponds", "looks", "events", "coverage")
+    sources = [f"{tmp_path}/sites.gpkg|layername={name}" for name in layers]
+    found = probe(f"{tmp_path}/sites.geojson", *sources)
+    assert all(facts["valid"] and facts["temporal"] and facts["crs"] == "EPSG:4326" for facts in found.values())
+    assert all(facts["start_type"] in ("Date", "DateTime") for facts in found.values()), found
+    assert found["sites.geojson"]["renderer"] == found["sites.gpkg|layername=sites"]["renderer"] == "categorizedSymbol"
+    assert found["sites.geojson"]["labels"]
+    assert found["sites.geojson"]["tip"]
+    assert found["sites.gpkg|layername=coverage"]["renderer"] == "graduatedSymbol"
+    assert [found[f"sites.gpkg|layername={name}"]["rows"] for name in layers] == [2, 2, 2, 2, 3]

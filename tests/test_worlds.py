@@ -1,0 +1,75 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.worlds.ponds import Pond, pond_shares
+from pipeline.worlds.spectra import Cover, low_and_high
+from pipeline.worlds.world import make_world, render
+
+START, END = date(2024, 1, 1), date(2025, 12, 31)
+
+
+def world(seed: int = 3, sites: int = 3):
+    return make_world(seed, 256, "shan", START, END, sites)
+
+
+def test_the_same_seed_gives_the_same_pixels() -> None:
+    one, two = (render(world(), END, 5) for _ in range(2))
+    for name in ("reflectance", "scl", "pond_fraction", "ground", "clear"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    assert not np.array_equal(one.reflectance, render(world(seed=4), END, 5).reflectance)
+
+
+@pytest.mark.parametrize("style", ["kachin", "shan"])
+@pytest.mark.parametrize("month", [1, 4, 7, 11])
+def test_reflectance_is_physical_whatever_the_season(style: str, month: int) -> None:
+    seen = render(make_world(8, 128, style, START, END), date(2024, month, 10), 1)
+    assert seen.reflectance.dtype == np.float32
+    assert seen.reflectance.min() > 0
+    assert seen.reflectance.max() <= 1.5
+    assert set(np.unique(seen.scl)) <= set(range(12))
+
+
+@settings(max_examples=30, deadline=None)
+@given(row=st.floats(20, 40), col=st.floats(20, 40), diameter_m=st.floats(8, 40))
+def test_shares_of_a_pond_add_up_to_its_area(row: float, col: float, diameter_m: float) -> None:
+    pond = Pond(row, col, diameter_m, START, Cover.POND_MILKY, Cover.POND_MILKY, END)
+    ((_, _, share),) = pond_shares([pond], 64)
+    assert share.min() >= 0
+    assert share.max() <= 1
+    assert share.sum() * 100 == pytest.approx(np.pi * diameter_m**2 / 4, rel=0.05)
+
+
+def test_truth_follows_the_life_of_a_site() -> None:
+    place = world(seed=11, sites=4)
+    assert place.sites
+    for site in place.sites:
+        assert not site.ground_on(site.ground_from - timedelta(days=1)).any()
+        assert site.ground_on(END).any() or site.ground_from > END
+        if site.ponds_from:
+            assert site.ponds_from > site.ground_from
+            assert site.ponds_on(site.ponds_from - timedelta(days=1)) == []
+        if site.ended_on:
+            assert site.ponds_on(site.ended_on) == []
+    seen = render(place, END, 1, 0.0)
+    expected = sum(np.pi * (p.diameter_m / 20) ** 2 for s in place.sites for p in s.ponds_on(END))
+    assert seen.pond_fraction.sum() == pytest.approx(expected, rel=0.05)
+    assert seen.ground[seen.pond_fraction > 0].all()
+
+
+def test_cloud_hides_and_is_not_called_clear() -> None:
+    clouded = render(world(), END, 2, 0.9)
+    assert clouded.clear.mean() < 0.3
+    assert np.isin(clouded.scl, (3, 8, 9, 10)).mean() > 0.5
+    assert render(world(), END, 2, 0.0).clear.all()
+
+
+def test_every_spectrum_is_a_range() -> None:
+    low, high = low_and_high()
+    assert low.shape == high.shape == (len(Cover), 6)
+    assert (low > 0).all()
+    assert (low < high).all()
+    assert (high < 0.6).all()
