@@ -1,0 +1,98 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scenes import write
+
+from pipeline.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a person runs it, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        capture_output=True, text=True, timeout=120, cwd=cwd or ROOT, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+
+
+def refusal(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """The one line on stderr with which a command ends."""
+    assert main(arguments) == code
+    err = capsys.readouterr().err
+    (line,) = [text for text in err.splitlines() if "error:" in text]
+    assert "Traceback" not in err
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["detect"], "--aoi"),
+        (["detcet", "--aoi", "shan"], "did you mean detect"),
+        (["detect", "--aoi", "shna"], "did you mean shan"),
+        (["detect", "--aoi", "shan", "--sorce", "folder"], "did you mean --source"),
+        (["detect", "--aoi", "shan", "--source", "folder"], "--scenes"),
+        (["detect", "--aoi", "shan", "--source", "stac"], "folder"),
+        (["detect", "--aoi", "shan", "--scenes", "x"], "--source folder"),
+        (["detect", "--aoi", "shan", "--from", "2025"], "YYYY-MM"),
+        (["detect", "--aoi", "shan", "--from", "2025-03", "--to", "2025-01"], "after"),
+        (["detect", "--aoi", "shan", "--workers", "many"], "many"),
+        (["detect", "--aoi", "shan", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["detect", "--aoi", "nowhere.geojson"], "nowhere.geojson"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(tmp_path: Path, monkeypatch, capsys, arguments: list[str], words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert words in refusal(capsys, 2, *arguments)
+
+
+def test_wrong_models_devices_and_folders_are_one_line_and_exit_2(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = ("detect", "--aoi", "mong-yawn", "--source", "folder", "--scenes")
+    assert "no such directory" in refusal(capsys, 2, *folder, "nowhere")
+    assert "models" in refusal(capsys, 2, *folder, ".", "--model", "nowhere")
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in refusal(capsys, 2, *folder, ".", "--out", "file/out")
+
+
+def test_nothing_observed_is_exit_3_with_valid_empty_outputs(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "scenes" / "20250105_elsewhere.tif")
+    (tmp_path / "scenes" / "20250106_empty.tif").write_bytes(b"")
+    code = main(
+        ["detect", "--aoi", "mong-yawn", "--source", "folder", "--scenes", str(tmp_path / "scenes"),
+         "--out", str(tmp_path / "out"), "--workers", "1"]
+    )  # fmt: skip
+    captured = capsys.readouterr()
+    assert code == 3
+    assert "nothing could be observed" in captured.err
+    assert "0 bytes" in captured.out
+    for name in ("sites.geojson", "sites.qml", "sites.gpkg", "coverage.geojson", "manifest.json"):
+        assert (tmp_path / "out" / name).stat().st_size > 0
+
+
+def test_help_teaches() -> None:
+    text = run("detect", "--help").stdout
+    for words in ("examples:", "--source folder", "exit codes:", "sites.geojson", "simulated"):
+        assert words in text
+    assert "leachwatch 0." in run("--version").stdout
+
+
+def test_aois_are_listed_with_areas() -> None:
+    listed = run("aoi", "list")
+    assert listed.returncode == 0
+    assert "shan" in listed.stdout
+    assert "km²" in listed.stdout
+
+
+def test_a_broken_pipe_is_quiet() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m pipeline aoi list | true", shell=True, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert "Traceback" not in done.stderr
+
+

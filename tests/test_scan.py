@@ -1,0 +1,222 @@
+"""The whole way, from a folder of scenes to files, on a small simulated archive read as a user's own folder."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from scenes import PLACE, aoi
+from shapely.geometry import mapping
+
+from pipeline.config import Settings, load
+from pipeline.grid import LONLAT, Grid, reprojected
+from pipeline.progress import Progress
+from pipeline.scan import Summary, detect
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period
+from pipeline.training.evaluate import read_truth, score
+from pipeline.worlds.archive import build_archive
+
+QUIET = Progress(quiet=True)
+ALWAYS = Period(None, None)
+AREA = aoi(PLACE.grown(330))
+ROOT = Path(__file__).parent.parent
+
+
+def settings_with(**sections: dict[str, object]) -> Settings:
+    base = load(None)
+    merged = {name: getattr(base, name).model_copy(update=changes) for name, changes in sections.items()}
+    return base.model_copy(update=merged)
+
+
+SERIAL = settings_with(engine={"workers": 1})
+SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 256, "months": 7, "start": "2024-10", "seed": 3})
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    return look(scenes, tmp_path_factory.mktemp("out"))
+
+
+def look(scenes: Path, out: Path, settings: Settings = SERIAL, simulated: bool = True, period: Period = ALWAYS) -> Summary:
+    source = FolderSource(scenes, name="simulated" if simulated else "folder", simulated=simulated)
+    return detect(AREA, source, settings, period, out, "cpu", QUIET)
+
+
+def products(out: Path) -> dict[str, bytes]:
+    names = ("sites.geojson", "sites.qml", "sites.gpkg", "coverage.geojson", "manifest.json", "registry-simulated.json")
+    return {name: (out / name).read_bytes() for name in names}
+
+
+def test_sites_are_found_and_dated_inside_their_intervals(first: Summary, scenes: Path) -> None:
+    truth = read_truth(scenes / "truth.geojson")
+    days = [look.day for look in first.looks]
+    scores = score(first.out / "sites.geojson", truth, min(days), max(days))
+    assert scores.found[1] >= 1
+    assert scores.found[0] >= 0.5 * scores.found[1], scores.text()
+    assert scores.true[0] >= 0.5 * scores.true[1], scores.text()
+    assert first.error is None
+
+
+def test_simulated_output_says_so_everywhere(first: Summary) -> None:
+    assert "SIMULATED" in first.text()
+    features = json.loads((first.out / "sites.geojson").read_text())["features"]
+    assert features
+    assert all(f["properties"]["simulated"] is True for f in features)
+    assert json.loads((first.out / "manifest.json").read_text())["simulated"] is True
+    assert "SIMULATED" in (first.out / "coverage.geojson").read_text()[:400]
+
+
+def test_layers_agree_with_the_geojson(first: Summary) -> None:
+    sites = json.loads((first.out / "sites.geojson").read_text())["features"]
+    ids = {f["properties"]["site_id"] for f in sites}
+    package = first.out / "sites.gpkg"
+    assert set(gpd.read_file(package, layer="sites")["site_id"]) == ids
+    looks = gpd.read_file(package, layer="looks")
+    for feature in sites:
+        assert (looks["site_id"] == feature["properties"]["site_id"]).sum() == feature["properties"]["clear_looks"]
+    assert set(gpd.read_file(package, layer="events")["site_id"]) <= ids
+
+
+def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: Path) -> None:
+    before = products(first.out)
+    again = look(scenes, first.out)
+    assert not any(k.computed for k in again.looks)
+    assert products(first.out) == before
+
+
+def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    other = settings_with(
+        engine={"workers": 2}, segment={"window_px": 320, "batch": 3}, grid={"block_px": 1024}
+    )
+    look(scenes, tmp_path / "out", other)
+    one, two = (json.loads((p / "sites.geojson").read_text()) for p in (first.out, tmp_path / "out"))
+    for feature in (*one["features"], *two["features"]):
+        del feature["properties"]["run_id"]  # names the settings as well
+    assert one == two
+
+
+def test_a_threshold_renames_nothing_and_makes_no_look(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(first.out, out)
+    names = {s.site_id: s.polygon for s in first.sites}
+    changed = settings_with(engine={"workers": 1}, sites={"pond_fraction": 0.4, "min_confidence": 0.3})
+    later = look(scenes, out, changed)
+    assert not any(k.computed for k in later.looks)
+    for record in later.sites:
+        for name, polygon in names.items():
+            if polygon.intersection(record.polygon).area > 0.5 * polygon.area:
+                assert record.site_id == name
+
+
+def test_a_new_scene_costs_only_its_own_look(scenes: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    shutil.copytree(scenes, few)
+    held_back = sorted(few.glob("*.tif"))[-1]
+    kept = held_back.read_bytes()
+    held_back.unlink()
+    before = look(few, tmp_path / "out")
+    held_back.write_bytes(kept)
+    after = look(few, tmp_path / "out")
+    assert 0 < sum(k.computed for k in after.looks) <= len(after.looks) - len(before.looks) + 4
+
+
+def test_coverage_tells_every_cell_and_month_seen_or_not(first: Summary) -> None:
+    features = json.loads((first.out / "coverage.geojson").read_text())["features"]
+    months = {f["properties"]["month"] for f in features}
+    cells = {f["properties"]["cell"] for f in features}
+    assert len(months) == 7
+    assert len(cells) == len(list(AREA.windows(load(None).coverage.cell_px)))
+    assert len(features) == len(months) * len(cells)
+    assert any(f["properties"]["clear_looks"] > 0 for f in features)
+    for feature in features:
+        values = feature["properties"]
+        assert 0 <= values["share_seen"] <= 1
+        assert values["clear_looks"] <= values["looks"]
+
+
+def test_a_broken_scene_is_recorded_and_the_rest_goes_on(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    some = tmp_path / "scenes"
+    shutil.copytree(scenes, some)
+    (some / "20241111_truncated.tif").write_bytes(next(some.glob("*.tif")).read_bytes()[:20_000])
+    broken = sorted(some.glob("*_w00.tif"))[2]
+    content = bytearray(broken.read_bytes())
+    with rasterio.open(broken) as file:
+        at = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=3))
+    content[at : at + 300] = b"\xff" * 300
+    broken.write_bytes(content)
+    summary = look(some, tmp_path / "out")
+    assert summary.exit_code == 6
+    assert any("truncated" in r.reason or "not a readable" in r.reason for r in summary.refusals)
+    assert {failure.reason.split(":")[0] for failure in summary.failures} == {broken.stem}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert len(manifest["failed_units"]) == len(summary.failures)
+    assert summary.looks
+    whole = next(p for p in scenes.glob("*.tif") if p.name == broken.name)
+    broken.write_bytes(whole.read_bytes())
+    mended = look(some, tmp_path / "out")
+    assert mended.exit_code == 0
+    assert sum(k.computed for k in mended.looks) <= 2 * len(summary.failures) + 2
+
+
+def test_clouded_scenes_alone_are_nothing_observed(scenes: Path, tmp_path: Path) -> None:
+    some = tmp_path / "scenes"
+    some.mkdir()
+    with rasterio.open(next(scenes.glob("*.tif"))) as file:
+        profile, numbers, tags = file.profile, file.read(), file.tags()
+        names, scales, offsets = file.descriptions, file.scales, file.offsets
+    numbers[-1] = 9
+    profile = {k: v for k, v in profile.items() if k != "blockysize"}
+    with rasterio.open(some / "20250105.tif", "w", **profile) as file:
+        file.write(numbers)
+        file.descriptions, file.scales, file.offsets = names, scales, offsets
+        file.update_tags(datetime=tags["datetime"])
+    summary = look(some, tmp_path / "out", simulated=False)
+    assert summary.exit_code == 3
+    assert "no clear pixel" in (summary.error or "")
+    assert (tmp_path / "out" / "registry.json").is_file()  # real and simulated names never mix
+
+
+def test_a_full_disk_is_one_line_and_what_was_done_is_kept(scenes: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk."""
+    area = tmp_path / "area.geojson"
+    area.write_text(json.dumps(mapping(AREA.polygon)))
+    command = [sys.executable, "-m", "pipeline", "detect", "--aoi", str(area), "--source", "folder",
+               "--scenes", str(scenes), "--out", str(tmp_path / "out"), "--workers", "1"]  # fmt: skip
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=200, cwd=ROOT, check=False, preexec_fn=limited,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 6, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "disk is full" in done.stderr
+    assert not list((tmp_path / "out").rglob("*.part*"))
+
+
+def test_the_state_of_a_site_is_dated_by_looks_alone(first: Summary) -> None:
+    for record in first.sites:
+        assert isinstance(record.ground_by, date)
+        assert record.ground_after is None or record.ground_after < record.ground_by
+        assert record.last_clear is not None
+        assert np.isfinite(record.pond_area_m2)
+        assert record.pond_area_low_m2 <= record.pond_area_m2 <= record.pond_area_high_m2
+        assert reprojected(record.polygon, LONLAT, Grid(32647).crs).area > 0
