@@ -153,15 +153,19 @@ class LookMaker:
         """The file of a task: the same in every run."""
         return self.folder / self.recipe.digest[:12] / f"{task.name}.tif"
 
+    def kept(self, task: LookTask) -> Look | None:
+        """The look of a task from an earlier run, if it is there and can be trusted."""
+        return open_look(self.path_of(task), task.key(self.recipe), task)
+
     def __call__(self, task: LookTask) -> Look:
         """The look of a task, made only when no trustworthy file of the same key is there.
 
         Raises `SceneError` when a granule cannot be read, `UnitsFailed` on a full disk.
         """
-        path, key = self.path_of(task), task.key(self.recipe)
-        found = open_look(path, key, task)
+        found = self.kept(task)
         if found is not None:
             return found
+        path, key = self.path_of(task), task.key(self.recipe)
         bands = look_at(task, self.source, _model(self.recipe, self.device), self.recipe.clear, self.batch)
         atomic.write_bytes(path, _encode(bands, task, key))
         made = open_look(path, key, task)

@@ -26,7 +26,7 @@ from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, Pon
 from pipeline.fuse import Evidence, fuse
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.history import History, events, history
-from pipeline.looks import Look, LookMaker, Recipe, Stack, plan, read_stack, recipe_of
+from pipeline.looks import Look, LookMaker, LookTask, Recipe, Stack, plan, read_stack, recipe_of
 from pipeline.progress import Progress
 from pipeline.registry import read_registry, write_registry
 from pipeline.sites import PondPixels, Site, find_sites, pond_pixels, ponds_of
@@ -159,9 +159,15 @@ def make_looks(
     tasks = list(plan(aoi.grid, windows, settings.grid.block_px, overpasses(found.scenes)))
     looks: list[Look] = []
     failures: list[Refusal] = []
-    executor, width = executor_for(settings.engine.workers, len(tasks))
-    with executor, progress.stage("Looking", len(tasks), unit="looks") as step:
-        for outcome in run(tasks, maker, executor, width):
+    missing: list[LookTask] = []
+    with progress.stage("Checking looks", len(tasks), unit="looks") as step:
+        for task in tasks:
+            kept = maker.kept(task)
+            looks.append(kept) if kept is not None else missing.append(task)
+            step(1)
+    executor, width = executor_for(settings.engine.workers, len(missing))
+    with executor, progress.stage("Looking", len(missing), unit="looks") as step:
+        for outcome in run(missing, maker, executor, width):
             if outcome.value is not None:
                 looks.append(outcome.value)
             else:

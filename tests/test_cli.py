@@ -46,7 +46,9 @@ def refusal(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
         (["detect", "--aoi", "nowhere.geojson"], "nowhere.geojson"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(tmp_path: Path, monkeypatch, capsys, arguments: list[str], words: str) -> None:
+def test_wrong_use_is_one_line_and_exit_2(
+    tmp_path: Path, monkeypatch, capsys, arguments: list[str], words: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert words in refusal(capsys, 2, *arguments)
 
@@ -55,7 +57,7 @@ def test_wrong_models_devices_and_folders_are_one_line_and_exit_2(tmp_path: Path
     monkeypatch.chdir(tmp_path)
     folder = ("detect", "--aoi", "mong-yawn", "--source", "folder", "--scenes")
     assert "no such directory" in refusal(capsys, 2, *folder, "nowhere")
-    assert "models" in refusal(capsys, 2, *folder, ".", "--model", "nowhere")
+    assert "no model" in refusal(capsys, 2, *folder, ".", "--model", "nowhere")
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refusal(capsys, 2, *folder, ".", "--out", "file/out")
 
@@ -91,8 +93,11 @@ def test_aois_are_listed_with_areas() -> None:
 
 def test_a_broken_pipe_is_quiet() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m pipeline aoi list | true", shell=True, capture_output=True, text=True, cwd=ROOT, check=False
+        f"{sys.executable} -m pipeline aoi list | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     assert "Traceback" not in done.stderr
-
-

@@ -14,7 +14,28 @@ from pipeline.errors import InputError
 from pipeline.export import geojson, geopackage, qgis
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 
-PROPERTIES = ["site_id", "status", "confidence", "ground_after", "ground_by", "ponds_after", "ponds_by", "last_seen", "last_clear", "clear_looks", "pond_area_m2", "pond_area_low_m2", "pond_area_high_m2", "ground_area_m2", "verdict", "reviewed_on", "simulated", "source", "model", "run_id"]
+PROPERTIES = [
+    "site_id",
+    "status",
+    "confidence",
+    "ground_after",
+    "ground_by",
+    "ponds_after",
+    "ponds_by",
+    "last_seen",
+    "last_clear",
+    "clear_looks",
+    "pond_area_m2",
+    "pond_area_low_m2",
+    "pond_area_high_m2",
+    "ground_area_m2",
+    "verdict",
+    "reviewed_on",
+    "simulated",
+    "source",
+    "model",
+    "run_id",
+]
 OUTLINE = box(99.1, 21.1, 99.102, 21.103).difference(box(99.1005, 21.1005, 99.101, 21.101))
 
 

@@ -27,7 +27,7 @@ from pipeline.worlds.archive import build_archive
 
 QUIET = Progress(quiet=True)
 ALWAYS = Period(None, None)
-AREA = aoi(PLACE.grown(330))
+AREA = aoi(PLACE.grown(560))
 ROOT = Path(__file__).parent.parent
 
 
@@ -38,7 +38,9 @@ def settings_with(**sections: dict[str, object]) -> Settings:
 
 
 SERIAL = settings_with(engine={"workers": 1})
-SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 256, "months": 7, "start": "2024-10", "seed": 3})
+SMALL = load(None).simulated.model_copy(
+    update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 7}
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,9 @@ def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
     return look(scenes, tmp_path_factory.mktemp("out"))
 
 
-def look(scenes: Path, out: Path, settings: Settings = SERIAL, simulated: bool = True, period: Period = ALWAYS) -> Summary:
+def look(
+    scenes: Path, out: Path, settings: Settings = SERIAL, simulated: bool = True, period: Period = ALWAYS
+) -> Summary:
     source = FolderSource(scenes, name="simulated" if simulated else "folder", simulated=simulated)
     return detect(AREA, source, settings, period, out, "cpu", QUIET)
 
@@ -101,9 +105,7 @@ def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: P
 
 
 def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
-    other = settings_with(
-        engine={"workers": 2}, segment={"window_px": 320, "batch": 3}, grid={"block_px": 1024}
-    )
+    other = settings_with(engine={"workers": 2}, segment={"window_px": 320, "batch": 3}, grid={"block_px": 1024})
     look(scenes, tmp_path / "out", other)
     one, two = (json.loads((p / "sites.geojson").read_text()) for p in (first.out, tmp_path / "out"))
     for feature in (*one["features"], *two["features"]):

@@ -28,7 +28,7 @@ def write_sites(path: Path, sites: Iterable[SiteRecord], notice: str | None) -> 
 
 def write_coverage(path: Path, records: Iterable[CoverageRecord], notice: str | None) -> None:
     """Write coverage as it comes, however long it is. Raises as `atomic.write_text`."""
-    atomic.write_text(path, _collection(map(_coverage_feature, records), notice))
+    atomic.write_text(path, _collection(_coverage_features(records), notice))
 
 
 def site_properties(site: SiteRecord) -> dict[str, object]:
@@ -46,17 +46,22 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     return values
 
 
-def _coverage_feature(record: CoverageRecord) -> str:
-    properties = {
-        "cell": record.cell,
-        "month": record.month,
-        "looks": record.looks,
-        "clear_looks": record.clear_looks,
-        "share_seen": round(record.share_seen, 4),
-    }
-    ring = shapely.get_coordinates(shapely.orient_polygons(record.polygon)).round(CELL_DIGITS).tolist()
-    geometry = {"type": "Polygon", "coordinates": [ring]}
-    return json.dumps({"type": "Feature", "properties": properties, "geometry": geometry}, separators=(",", ":"))
+def _coverage_features(records: Iterable[CoverageRecord]) -> Iterator[str]:
+    """One feature per record; the months of a cell share its outline, which is written out once."""
+    polygon, outline = None, ""
+    for record in records:
+        if record.polygon is not polygon:
+            polygon = record.polygon
+            ring = shapely.get_coordinates(shapely.orient_polygons(polygon)).round(CELL_DIGITS).tolist()
+            outline = json.dumps({"type": "Polygon", "coordinates": [ring]}, separators=(",", ":"))
+        properties = {
+            "cell": record.cell,
+            "month": record.month,
+            "looks": record.looks,
+            "clear_looks": record.clear_looks,
+            "share_seen": round(record.share_seen, 4),
+        }
+        yield f'{{"type":"Feature","properties":{json.dumps(properties)},"geometry":{outline}}}'
 
 
 def _feature(properties: dict[str, object], polygon: Area) -> str:

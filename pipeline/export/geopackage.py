@@ -20,7 +20,7 @@ from pipeline.export.qgis import STYLES
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT
 
-CHUNK = 5000
+CHUNK = 20_000
 """Coverage rows in memory at once."""
 EPOCH = "2000-01-01T00:00:00.000Z"
 """Stands where GeoPackage asks for a time of change: the same rows then give the same bytes."""
@@ -39,6 +39,8 @@ DAYS = {
     "events": ("after", "by"),
     "coverage": ("month_start", "month_end"),
 }
+MIXED = ("sites", "ponds")
+"""Layers whose rows may have one part or several: all are stored as several."""
 TEXTS = {"sites": ("verdict",)}
 """Columns that may hold nothing at all, whose type must be said."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
@@ -70,7 +72,7 @@ def write_geopackage(
             "ponds": _write(part, "ponds", PondRecord, ponds, "MultiPolygon"),
             "looks": _write(part, "looks", LookRecord, looks, "Point"),
             "events": _write(part, "events", EventRecord, events, "Point"),
-            "coverage": _write(part, "coverage", CoverageRecord, coverage, "MultiPolygon"),
+            "coverage": _write(part, "coverage", CoverageRecord, coverage, "Polygon"),
         }
         _finish(part, counts, path)
         part.replace(path)
@@ -122,16 +124,14 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
             data[field.name] = data[field.name].astype(NUMBERS[field.type])
     for name in TEXTS.get(layer, ()):
         data[name] = data[name].astype("str").where(data[name].notna(), None)
-    shapes = [_many(getattr(record, place)) for record in records]
+    shapes = [getattr(record, place) for record in records]
+    if layer in MIXED:
+        shapes = [MultiPolygon([shape]) if isinstance(shape, Polygon) else shape for shape in shapes]
     return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
 
 
 NUMBERS = {float: "float64", int: "int64", bool: "bool", str: "str"}
 """Column types that an empty list of rows cannot tell."""
-
-
-def _many(shape: Any) -> Any:
-    return MultiPolygon([shape]) if isinstance(shape, Polygon) else shape
 
 
 def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
