@@ -25,7 +25,7 @@ EIGHT = np.ones((3, 3), bool)
 """Pixels that touch at a corner belong together."""
 TOUCH_PX = 1.5
 """Distance between pixel centres that touch, corners included."""
-CONTEXT_PX = 48
+CONTEXT_PX = 96
 """How far around its ponds the ground of a site is looked for, pixels."""
 
 Pixels = NDArray[np.int64]
