@@ -19,8 +19,9 @@ from pipeline.looks import Stack
 from pipeline.segment import LEVELS
 from pipeline.sites import EIGHT, Site
 
-STRONGEST = 6.0
-"""Largest log-likelihood ratio one look may carry: no single look outweighs two that contradict it."""
+STRONGEST = 4.5
+"""Largest log-likelihood ratio one look may carry: no single look outweighs two that contradict it, nor, with
+`STAYS`, five that show nothing before or after it."""
 STEEPNESS = 3.0
 """Log-likelihood ratio per e-fold of area above or below the area that counts as present."""
 STAYS = 0.05

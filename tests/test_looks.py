@@ -28,7 +28,8 @@ from pipeline.weights import load_model
 
 SETTINGS = load(None)
 MODEL = load_model(SETTINGS.model, "cpu", "fp32")
-AREA = Window(-15360 + 16, 3072 + 32, 256, 320)
+AREA = Window(-243_200 + 16, 50_688 + 16, 256, 320)
+"""Ground with cloud, clear parts and an edge without data, over which the test scene lies."""
 
 
 def maker(folder: Path, **changes: object) -> LookMaker:

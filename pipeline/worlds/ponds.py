@@ -127,8 +127,9 @@ def pond_shares(ponds: list[Pond], size: int) -> list[tuple[slice, slice, Floats
         top, left = int(np.floor(pond.row - radius)), int(np.floor(pond.col - radius))
         side = int(np.ceil(2 * radius)) + 1
         fine = (np.arange(side * FINE) + 0.5) / FINE
-        inside = np.hypot(top + fine[:, None] - pond.row, left + fine[None, :] - pond.col) <= radius
-        share = inside.reshape(side, FINE, side, FINE).mean(axis=(1, 3)).astype(np.float32)
+        beyond = np.hypot(top + fine[:, None] - pond.row, left + fine[None, :] - pond.col) - radius
+        covered = np.clip(0.5 - beyond * FINE, 0, 1)  # a sub-pixel on the rim is covered in part
+        share = covered.reshape(side, FINE, side, FINE).mean(axis=(1, 3)).astype(np.float32)
         rows, cols = slice(max(0, top), min(size, top + side)), slice(max(0, left), min(size, left + side))
         cut = share[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
         shares.append((rows, cols, cut))
