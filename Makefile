@@ -14,7 +14,8 @@ option = $(if $(strip $($(2))),--$(1) "$($(2))")
 OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call option,from,FROM) $(call option,to,TO) \
   $(call option,out,OUT) $(call option,device,DEVICE) $(call option,workers,WORKERS) $(call option,config,CONFIG) \
   $(call option,model,MODEL)
-TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,workers,WORKERS)
+TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,workers,WORKERS) \
+  $(call option,backgrounds,BACKGROUNDS)
 
 .PHONY: help env detect simulate train test check bench clean FORCE
 .DELETE_ON_ERROR:
@@ -22,7 +23,7 @@ TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,s
 help:
 	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR)"
 	@echo "make simulate AOI=shan OUT=DIR   write a simulated archive with its truth"
-	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=)"
+	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=, BACKGROUNDS=)"
 	@echo "make env                     build the environment (detect does it when needed)"
 	@echo "make test | make check       the tests | lint, types and tests"
 	@echo "make bench                   speed and memory"

@@ -93,7 +93,7 @@ def parser() -> Parser:
     train.add_argument(
         "--minutes",
         type=float,
-        default=15.0,
+        default=70.0,
         metavar="M",
         help="length; stands for a fixed number of steps (%(default)s)",
     )
@@ -106,6 +106,13 @@ def parser() -> Parser:
         default=0,
         metavar="N",
         help="processes that make worlds; 0 = one per core",
+    )
+    train.add_argument(
+        "--backgrounds",
+        type=Path,
+        default=Path("backgrounds/training"),
+        metavar="DIR",
+        help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
     )
     return top
 
@@ -245,8 +252,9 @@ def _train(options: argparse.Namespace) -> int:
 
     workers = options.workers or usable_cores()
     _writable(options.out)
-    train(options.out, options.minutes, options.seed, workers)
-    calibrate(options.out, workers, Progress())
+    progress = Progress()
+    train(options.out, options.minutes, options.seed, workers, options.backgrounds, progress)
+    calibrate(options.out, workers, progress)
     print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")
     return 0
 

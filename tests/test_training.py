@@ -8,6 +8,7 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.network import Network, NetworkSpec
+from pipeline.progress import Progress
 from pipeline.segment import LEVELS, Segmentation
 from pipeline.training import fit as fitting
 from pipeline.training.chips import ChipSettings, augmented, joined, make_unit, stream
@@ -15,8 +16,10 @@ from pipeline.training.fit import FitSettings, fit, train
 from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
 from pipeline.training.score import half_precision, scores_of, told_of, validation_looks
-from pipeline.weights import WEIGHTS, load_model
+from pipeline.weights import ROOT, WEIGHTS, load_model
 
+QUIET = Progress(quiet=True)
+BACKGROUNDS = ROOT / "backgrounds" / "evaluation"
 CHIPS = ChipSettings(chip_px=64, world_px=128, sites=1, days=1, chips=4)
 TINY = FitSettings(
     steps=4,
@@ -105,7 +108,7 @@ def test_dice_costs_nothing_when_fractions_are_told_exactly() -> None:
 
 
 def test_model_is_the_same_when_training_was_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit(tmp_path / "whole", TINY)
+    fit(tmp_path / "whole", TINY, QUIET)
     step, done = fitting._step, [0]
 
     def failing(*args: object) -> float:
@@ -116,10 +119,10 @@ def test_model_is_the_same_when_training_was_cut_off(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(fitting, "_step", failing)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "cut", TINY)
+        fit(tmp_path / "cut", TINY, QUIET)
     monkeypatch.setattr(fitting, "_step", step)
     assert not (tmp_path / "cut").exists()
-    fit(tmp_path / "cut", TINY)
+    fit(tmp_path / "cut", TINY, QUIET)
     assert (tmp_path / "cut" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
     assert not list(tmp_path.glob(".*"))
 
@@ -128,11 +131,11 @@ def test_checkpoint_is_refused_when_the_settings_changed(tmp_path: Path) -> None
     state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
     fitting._keep(tmp_path / ".m.checkpoint", state, TINY)
     with pytest.raises(InputError, match="other settings"):
-        fit(tmp_path / "m", replace(TINY, rate=1.0))
+        fit(tmp_path / "m", replace(TINY, rate=1.0), QUIET)
 
 
 def test_card_says_what_the_scores_are_of_when_trained(tmp_path: Path) -> None:
-    fit(tmp_path / "tiny", TINY)
+    fit(tmp_path / "tiny", TINY, QUIET)
     card = load_model(str(tmp_path / "tiny")).card
     assert "simulated worlds" in str(card.scores["set"])
     assert "No image of a real leach pond" in card.notes
@@ -142,7 +145,7 @@ def test_card_says_what_the_scores_are_of_when_trained(tmp_path: Path) -> None:
 
 def test_train_is_refused_when_there_would_be_no_step(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one step"):
-        train(tmp_path / "m", 0, 1, 0)
+        train(tmp_path / "m", 0, 1, 0, BACKGROUNDS, QUIET)
 
 
 def test_loss_falls_when_trained_on_one_unit() -> None:

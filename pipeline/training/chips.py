@@ -1,7 +1,8 @@
 """Chips: squares of simulated looks with their truth, streamed from worlds that are made as they are needed.
 
-A unit is one world seen on a few days and cut into chips. Unit k of a seed is always the same, whoever makes
-it and whenever, so a stream can be resumed anywhere and does not depend on the number of worker processes.
+A unit is one world seen on a few days, or real ground with sites painted in, cut into chips. Unit k of a seed is
+always the same, whoever makes it and whenever, so a stream can be resumed anywhere and does not depend on the number
+of worker processes.
 """
 
 from collections import deque
@@ -10,22 +11,33 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
 from pipeline.raster import Bools, Bytes, Floats
+from pipeline.training.backgrounds import painted, read_backgrounds
+from pipeline.worlds.decoys import Decoy
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 STYLES = ("kachin", "shan")
-"""The styles of world, in turn."""
+"""The styles of the region, in turn: what models are scored on."""
+SHOWN = ("kachin", "shan", "kachin", "shan", "plain", "kachin", "shan", "dry")
+"""The styles of training, in turn."""
 FIRST_SEED = 100_000_000
 """World seeds of training begin here; a million for each training seed."""
 START = date(2023, 1, 1)
 END = date(2025, 12, 31)
 BLANK = 0.15
 """Share of chips with a part without data, as at the edge of a swath."""
+RESAMPLED = 0.4
+"""Share of chips that were resampled, as imagery in another CRS or with another pixel is."""
+AIRLESS = 0.7
+"""Share of chips without path radiance; the others look like top-of-atmosphere data."""
+PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
+"""Most path radiance that is added to a chip, reflectance by band: that of a clear sky."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,14 @@ class ChipSettings:
     """Side of a world, pixels."""
     sites: int = 5
     """Sites per world, at most."""
+    decoys: float = 5.0
+    """Look-alikes, in times their number in nature: each kind must be met often enough to be learned."""
+    breadth: float = 1.5
+    """How far beyond the ranges of `configs/worlds.toml` the colours of a world may go, at most."""
+    backgrounds: str = ""
+    """Folder of real scenes without sites; empty: none."""
+    real: float = 0.25
+    """Share of units that are of real ground, where there is any."""
     days: int = 4
     """Looks per world."""
     chips: int = 8
@@ -65,23 +85,39 @@ class Chips:
 def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
     """Unit `index` of a training seed."""
     rng = np.random.default_rng([seed, index])
-    world = world_of(FIRST_SEED + 1_000_000 * seed + index, settings.world_px, settings.sites)
+    if settings.backgrounds and rng.random() < settings.real:
+        return joined(list(_real_looks(rng, settings)))
+    shown = SHOWN[index % len(SHOWN)]
+    breadth = float(rng.uniform(0.7, settings.breadth))
+    number = FIRST_SEED + 1_000_000 * seed + index
+    world = world_of(number, settings.world_px, settings.sites, shown, settings.decoys, breadth)
     parts = []
-    for day in _days(world, rng, settings.days):
+    for day in _days(rng, settings.days):
         # Half of the looks are as good as cloudless; labels under the clouds of the others do not count.
-        cloud = 0.0 if rng.random() < 0.5 else float(rng.uniform(0, 0.6))
+        cloud = 0.0 if rng.random() < 0.55 else float(rng.uniform(0, 0.45))
         look = render(world, day, int(rng.integers(2**31)), cloud)
-        parts.append(_cut(look, _corners(world, day, look, rng, settings), settings.chip_px))
+        standing = [decoy for decoy in world.decoys if decoy.begun_on <= day]
+        parts.append(_cut(look, _corners(standing, look, rng, settings), settings.chip_px, rng))
     return joined(parts)
 
 
-def world_of(seed: int, size_px: int, most_sites: int) -> World:
-    """The world of a seed; a fifth of them have no site at all."""
+def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Chips]:
+    scenes = read_backgrounds(Path(settings.backgrounds))
+    sizes = np.array([scene.clear.sum() for scene in scenes], float)
+    for _ in range(settings.days):
+        scene = scenes[int(rng.choice(len(scenes), p=sizes / sizes.sum()))]
+        look = painted(scene, rng, settings.world_px, settings.sites, START, END)
+        yield _cut(look, _corners([], look, rng, settings), settings.chip_px, rng)
+
+
+def world_of(
+    seed: int, size_px: int, most_sites: int, style: str = "", decoys: float = 1.0, breadth: float = 1.0
+) -> World:
+    """The world of a seed; a fifth of them have no site at all. Without a style one of `STYLES`."""
     rng = np.random.default_rng([seed, 1])
     n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
-    return make_world(
-        seed=seed, size_px=size_px, style=STYLES[seed % len(STYLES)], start=START, end=END, n_sites=n_sites
-    )
+    style = style or STYLES[seed % len(STYLES)]
+    return make_world(seed, size_px, style, START, END, n_sites, decoys=decoys, breadth=breadth)
 
 
 def joined(parts: list[Chips]) -> Chips:
@@ -128,14 +164,14 @@ def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int
             pool.shutdown(cancel_futures=True)
 
 
-def _days(world: World, rng: np.random.Generator, count: int) -> list[date]:
-    """Days spread over the world's time, later ones more often: that is when there is more to see."""
+def _days(rng: np.random.Generator, count: int) -> list[date]:
+    """Days spread over the worlds' time, later ones more often: that is when there is more to see."""
     span = (END - START).days
     return [START + timedelta(days=int(span * u**0.5)) for u in rng.random(count)]
 
 
 def _corners(
-    world: World, day: date, look: Rendering, rng: np.random.Generator, settings: ChipSettings
+    standing: list[Decoy], look: Rendering, rng: np.random.Generator, settings: ChipSettings
 ) -> list[tuple[int, int]]:
     """First row and column of each chip: half on sites, a quarter on what looks like one, the rest anywhere.
 
@@ -146,9 +182,8 @@ def _corners(
     site = look.ground | (look.pond_fraction > 0)
     bare = (nir - red < 0.25 * (nir + red)) | (green > nir)
     known = np.zeros_like(bare)
-    for decoy in world.decoys:
-        if decoy.begun_on <= day:
-            known[decoy.rows, decoy.cols] |= decoy.mask
+    for decoy in standing:
+        known[decoy.rows, decoy.cols] |= decoy.mask
     known &= look.clear
     decoys = np.argwhere(known if known.any() and rng.random() < 0.5 else bare & ~site & look.clear)
     sites = np.argwhere(site & look.clear)
@@ -165,15 +200,32 @@ def _corners(
     return corners
 
 
-def _cut(look: Rendering, corners: list[tuple[int, int]], chip_px: int) -> Chips:
-    """The chips of a look."""
-    at = [(slice(row, row + chip_px), slice(col, col + chip_px)) for row, col in corners]
+def _cut(look: Rendering, corners: list[tuple[int, int]], chip_px: int, rng: np.random.Generator) -> Chips:
+    """The chips of a look, some of them resampled."""
+    planes = np.concatenate([look.reflectance, [look.pond_fraction, look.ground, look.clear]]).astype(np.float32)
+    cuts = [planes[:, row : row + chip_px, col : col + chip_px] for row, col in corners]
+    chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED else cut for cut in cuts])
     return Chips(
-        reflectance=np.stack([look.reflectance[:, rows, cols] for rows, cols in at]).astype(np.float16),
-        pond_percent=np.stack([np.rint(100 * look.pond_fraction[cut]) for cut in at]).astype(np.uint8),
-        ground=np.stack([look.ground[cut] for cut in at]).astype(bool),
-        clear=np.stack([look.clear[cut] for cut in at]),
+        reflectance=chips[:, :-3].astype(np.float16),
+        pond_percent=np.rint(100 * chips[:, -3].clip(0, 1)).astype(np.uint8),
+        ground=chips[:, -2] > 0.5,
+        clear=chips[:, -1] > 0.99,
     )
+
+
+def _resampled(planes: Floats, rng: np.random.Generator) -> Floats:
+    """Planes (n, y, x) on other pixels: shifted, a little larger or smaller, and slightly turned.
+
+    What lies beyond the chip does not count as seen.
+    """
+    scale, turn = rng.uniform(0.9, 1.1), rng.normal(0, 0.05)
+    matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    middle = np.array(planes.shape[1:]) / 2
+    offset = middle - matrix @ middle + rng.uniform(-0.5, 0.5, 2)
+    out = np.stack([affine_transform(p, matrix, offset, order=1, mode="reflect", prefilter=False) for p in planes])
+    inside = affine_transform(np.ones(planes.shape[1:]), matrix, offset, order=1, mode="constant", prefilter=False)
+    out[-1] *= inside > 0.99
+    return np.asarray(out, np.float32)
 
 
 def augmented(
@@ -223,4 +275,6 @@ def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
         thick = zoom(coarse, reflectance.shape[1] / 8, order=1).astype(np.float32) * rng.uniform(0, 0.3)
         colour = np.array([1.0, 0.8, 0.65, 0.45, 0.15, 0.08], np.float32)[:, None, None]
         out += thick * colour * (np.float32(0.5) - out)
+    if rng.random() > AIRLESS:
+        out += (PATH_COLOUR * np.float32(rng.uniform(0.3, 1.0)))[:, None, None]
     return out

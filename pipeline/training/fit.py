@@ -5,30 +5,32 @@ and the step: the same command makes the same model up to the rounding of the pr
 """
 
 import json
-import logging
 import math
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pipeline import bands
+from pipeline.atomic import write_text
 from pipeline.errors import InputError
 from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
-from pipeline.training.chips import STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
+from pipeline.progress import Progress
+from pipeline.training.backgrounds import read_backgrounds
+from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
 from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
 from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
 from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
 
-log = logging.getLogger(__name__)
-
-STEPS_PER_MINUTE = 240
+CURVE = "curve.csv"
+"""The loss by step, beside the weights."""
+STEPS_PER_MINUTE = 200
 """What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
 THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
@@ -59,11 +61,13 @@ class FitSettings:
     """Units to draw chips from."""
     checkpoint_steps: int = 500
     """A checkpoint is written each so many steps."""
+    curve_steps: int = 100
+    """The mean loss of so many steps is an entry of the curve."""
     validation_worlds: int = 8
     """Held-out worlds."""
     validation_px: int = 384
     """Their side, pixels; a multiple of 16."""
-    network: NetworkSpec = field(default_factory=NetworkSpec)
+    network: NetworkSpec = field(default_factory=lambda: NetworkSpec(widths=(48, 64, 96)))
     """Shape of the network."""
     chips: ChipSettings = field(default_factory=ChipSettings)
     """How worlds become chips."""
@@ -85,30 +89,40 @@ class _State:
     """Per band; the input is divided by it."""
     step: int
     """Steps done."""
+    commit: str
+    """Of the code when training began."""
+    curve: list[tuple[int, float]]
+    """Steps done, and the mean loss since the entry before."""
 
 
-def train(out: Path, minutes: float, seed: int, workers: int, steps: int | None = None) -> None:
+def train(out: Path, minutes: float, seed: int, workers: int, backgrounds: Path, progress: Progress) -> None:
     """Train and write a model to the folder `out`; goes on from a checkpoint of the same command beside it.
 
-    `minutes` stands for `STEPS_PER_MINUTE` steps each unless `steps` are given. Raises `InputError`.
+    `minutes` stands for `STEPS_PER_MINUTE` steps each; `backgrounds` is a folder of real scenes without sites.
+    Raises `InputError`.
     """
-    steps = steps if steps is not None else round(minutes * STEPS_PER_MINUTE)
+    steps = round(minutes * STEPS_PER_MINUTE)
     if steps < 1:
         raise InputError(f"training takes at least one step, not {steps}")
+    read_backgrounds(backgrounds)  # what is wrong with them is told before any work is done
     torch.set_num_threads(THREADS)
-    fit(out, FitSettings(steps=steps, seed=seed, workers=workers))
+    chips = ChipSettings(backgrounds=str(backgrounds))
+    fit(out, FitSettings(steps=steps, seed=seed, workers=workers, chips=chips), progress)
 
 
-def fit(out: Path, settings: FitSettings) -> ModelCard:
-    """Train, score, write the model to `out` and return its card."""
+def fit(out: Path, settings: FitSettings, progress: Progress) -> ModelCard:
+    """Train, score, write the model and the curve of its loss to `out`, and return its card."""
     checkpoint = out.with_name(f".{out.name}.checkpoint")
     kept = _resumed(checkpoint, settings) if checkpoint.is_file() else None
     first = kept.step // settings.steps_per_unit if kept else 0
     units = _units(settings, first)
-    pool = pooled([next(units) for _ in range(settings.pool_units)], first)
+    with progress.stage("First chips", settings.pool_units, unit="worlds") as done:
+        pool = pooled([unit for unit in islice(units, settings.pool_units) if done(1) is None], first)
     state = kept or _fresh(settings, pool)
-    _run(state, settings, pool, units, checkpoint)
+    _run(state, settings, pool, units, checkpoint, progress)
+    progress.note("Scoring on worlds that were not trained on ...")
     card = _finished(out, state, settings)
+    write_text(out / CURVE, "step,loss\n" + "".join(f"{step},{value}\n" for step, value in state.curve))
     checkpoint.unlink(missing_ok=True)
     return card
 
@@ -133,6 +147,8 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
         mean_reflectance=tuple(round(float(v), 4) for v in np.median(values, axis=1)),
         std_reflectance=tuple(round(max(float(v), 0.01), 4) for v in values.clip(0, 0.6).std(axis=1)),
         step=0,
+        commit=_commit(),
+        curve=[],
     )
 
 
@@ -140,30 +156,25 @@ def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
 
 
-def _run(state: _State, settings: FitSettings, pool: Chips, units: Iterator[Chips], checkpoint: Path) -> None:
+def _run(
+    state: _State, settings: FitSettings, pool: Chips, units: Iterator[Chips], checkpoint: Path, progress: Progress
+) -> None:
     """All steps that are left."""
-    first, started, told = state.step, time.monotonic(), 0.0
+    losses: list[float] = []
     state.net.train()
-    while state.step < settings.steps:
-        rng = np.random.default_rng([settings.seed, state.step, 2])
-        value = _step(state, settings, pool, rng)
-        state.step += 1
-        if state.step % settings.steps_per_unit == 0:
-            renew(pool, state.step // settings.steps_per_unit - 1, next(units))
-        if state.step % settings.checkpoint_steps == 0:
-            _keep(checkpoint, state, settings)
-        spent = time.monotonic() - started
-        if spent - told > 10 or state.step == settings.steps:
-            told, rate = spent, (state.step - first) / spent
-            left = (settings.steps - state.step) / rate
-            log.info(
-                "step %d of %d, loss %.4f, %.1f steps/s, %.0f s left",
-                state.step,
-                settings.steps,
-                value,
-                rate,
-                left,
-            )
+    with progress.stage("Training", settings.steps - state.step, unit="steps") as done:
+        while state.step < settings.steps:
+            rng = np.random.default_rng([settings.seed, state.step, 2])
+            losses.append(_step(state, settings, pool, rng))
+            state.step += 1
+            if state.step % settings.steps_per_unit == 0:
+                renew(pool, state.step // settings.steps_per_unit - 1, next(units))
+            if state.step % settings.curve_steps == 0:
+                state.curve.append((state.step, round(float(np.mean(losses)), 5)))
+                losses.clear()
+            if state.step % settings.checkpoint_steps == 0:
+                _keep(checkpoint, state, settings)
+            done(1)
 
 
 def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
@@ -214,6 +225,8 @@ def _keep(path: Path, state: _State, settings: FitSettings) -> None:
             "mean_reflectance": list(state.mean_reflectance),
             "std_reflectance": list(state.std_reflectance),
             "step": state.step,
+            "commit": state.commit,
+            "curve": [list(point) for point in state.curve],
         },
         part,
     )
@@ -231,8 +244,16 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
     mean.load_state_dict(kept["mean"])
     optimiser = _optimiser(net, settings)
     optimiser.load_state_dict(kept["optimiser"])
-    log.info("going on after step %d of %d", kept["step"], settings.steps)
-    return _State(net, mean, optimiser, tuple(kept["mean_reflectance"]), tuple(kept["std_reflectance"]), kept["step"])
+    return _State(
+        net,
+        mean,
+        optimiser,
+        tuple(kept["mean_reflectance"]),
+        tuple(kept["std_reflectance"]),
+        kept["step"],
+        kept["commit"],
+        [(int(step), float(value)) for step, value in kept["curve"]],
+    )
 
 
 def _signature(settings: FitSettings) -> str:
@@ -255,13 +276,14 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     if has_bf16(torch.device("cpu")):
         bf16, apart = half_precision(full, told_of(net, card, looks, "bf16"), looks)
         scores |= apart
-    log.info("%s", ", ".join(f"{key} {value}" for key, value in scores.items()))
     return save_model(out, net, card.model_copy(update={"scores": scores, "bf16": bf16}))
 
 
 def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     """The card before scoring."""
-    minutes = settings.steps / STEPS_PER_MINUTE
+    minutes, chips = settings.steps / STEPS_PER_MINUTE, settings.chips
+    real = f" --backgrounds {chips.backgrounds}" if chips.backgrounds else ""
+    ground = f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}" if real else "no real ground"
     return ModelCard(
         name=name,
         bands=bands.NAMES,
@@ -273,10 +295,10 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
         sha256="0" * 64,
         training=Training(
             seed=settings.seed,
-            command=f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}",
-            worlds=f"simulated worlds, {' and '.join(STYLES)} styles, made as needed from the seed",
+            command=f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}{real}",
+            worlds=f"simulated worlds, {', '.join(sorted(set(SHOWN)))} styles, made as needed from the seed; {ground}",
             steps=settings.steps,
-            commit=_commit(),
+            commit=state.commit,
         ),
         scores={"set": "none yet"},
         notes=HONEST,

@@ -28,6 +28,7 @@ from pipeline.errors import AoiError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.progress import Progress
 from pipeline.sources.interface import Period
+from pipeline.worlds.figures import FILE
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
 
@@ -126,9 +127,9 @@ def write_acquisition(wanted: Acquisition) -> None:
 
 
 def code_version() -> str:
-    """Hash of the simulator's source files."""
+    """Hash of the simulator's source files and figures."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in [*sorted(Path(__file__).parent.glob("*.py")), FILE]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -231,14 +232,14 @@ def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[
     """What a site truly was, its ponds counted on the last day (or the day before it was given up)."""
     day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
     ponds = site.ponds_on(day)
-    diameters = [pond.diameter_m for pond in ponds]
+    round_ones = [pond.diameter_m for pond in ponds if not pond.square]
     return {
         "world": f"w{wanted.number:02d}",
         "site": number,
         "ground_from": site.ground_from.isoformat(),
         "ponds_from": site.ponds_from.isoformat() if site.ponds_from else None,
         "ended_on": site.ended_on.isoformat() if site.ended_on else None,
-        "n_ponds": len(ponds),
-        "pond_diameter_m": round(float(np.mean(diameters)), 2) if ponds else None,
-        "pond_area_m2": round(float(sum(np.pi * d**2 / 4 for d in diameters)), 1),
+        "n_ponds": len(round_ones),
+        "pond_diameter_m": round(float(np.mean(round_ones)), 2) if round_ones else None,
+        "pond_area_m2": round(sum(pond.area_m2 for pond in ponds), 1),
     }

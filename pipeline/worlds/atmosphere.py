@@ -7,12 +7,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
 from pipeline.raster import Floats
+from pipeline.worlds.figures import figures
 from pipeline.worlds.terrain import noise, sun
 
-CLOUD_SHARE = (0.15, 0.15, 0.25, 0.35, 0.6, 0.85, 0.9, 0.88, 0.8, 0.55, 0.25, 0.15)
-"""Mean cloud cover by month, January first; planning values, not measured."""
-SMOKE = (0.010, 0.022, 0.035, 0.030, 0.015, 0.008, 0.008, 0.008, 0.008, 0.008, 0.008, 0.008)
-"""Mean residual haze by month: smoke of the burning season from February to April."""
 HAZE_COLOUR = np.array([0.85, 0.75, 0.65, 0.5, 0.22, 0.15], np.float32)
 """How strongly haze shows in each band, against its opacity."""
 CLOUD_COLOUR = np.array([0.62, 0.61, 0.61, 0.64, 0.46, 0.34], np.float32)
@@ -34,9 +31,9 @@ class Air:
 
 def make_air(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Air:
     """The air of a day; `cover` is the share of cloud, or None for one drawn by month."""
-    month = day.month - 1
-    share = float(np.clip(rng.normal(CLOUD_SHARE[month], 0.3), 0, 1)) if cover is None else cover
-    haze = rng.gamma(2.0, SMOKE[month] / 2) * (1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4))
+    month, usual = day.month - 1, figures().air
+    share = float(np.clip(rng.normal(usual.cloud_share[month], 0.3), 0, 1)) if cover is None else cover
+    haze = rng.gamma(2.0, usual.haze[month] / 2) * (1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4))
     cloud = np.zeros((size, size), np.float32)
     if share > 0.01:
         field = noise(rng, size, 2.9)

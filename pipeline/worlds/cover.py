@@ -7,8 +7,39 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.spectra import Cover
+from pipeline.worlds.figures import Style
+from pipeline.worlds.shapes import Patch, box
+from pipeline.worlds.spectra import ROOFS, SOILS, Cover
 from pipeline.worlds.terrain import Terrain, noise
+
+SWIDDEN_CYCLE = 6
+"""Years from one cutting of a swidden field to the next."""
+PADDY, DRY_CROP, PASTURE, ORCHARD, BARE = range(5)
+"""What a field of the farmland is for."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Fields:
+    """Numbered patches of ground that change together."""
+
+    number: np.ndarray
+    """Number of the field, 0 = none, shape (y, x), uint16."""
+    use: Bytes
+    """By field, index 0 unused: one of `PADDY` and so on, or for swidden the year modulo `SWIDDEN_CYCLE` of cutting."""
+    phase: Bytes
+    """By field: months by which its calendar runs ahead."""
+    soil: Bytes
+    """By field: `Cover` when bare."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Roof:
+    """One building."""
+
+    patch: Patch
+    """Where."""
+    cover: Cover
+    """What its roof is of."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -19,48 +50,47 @@ class Land:
     """`Cover` where nothing changes through the year, shape (y, x)."""
     deciduous: Bools
     """Forest that sheds in the dry season, shape (y, x)."""
-    swidden: Bytes
-    """Number of the swidden patch, 0 = none, shape (y, x)."""
-    swidden_year: tuple[int, ...]
-    """By patch: years modulo 6 in which it is cut; index 0 unused."""
-    paddy: Bytes
-    """Number of the paddy field's calendar, 0 = none, shape (y, x)."""
-    texture: Floats
-    """Place of each pixel between the low and the high spectrum of its cover, about 0.5 ± 0.2, shape (y, x)."""
+    swidden: Fields
+    """Shifting cultivation."""
+    farm: Fields
+    """Permanent fields."""
+    tone: Floats
+    """How bright each pixel is among its kind, unitless about 0, shape (y, x)."""
     tint: Floats
-    """A second, independent texture that shifts colour, mean 0, shape (y, x)."""
+    """A second, independent texture that shifts colour, about 0, shape (y, x)."""
+    roofs: tuple[Roof, ...]
+    """Villages."""
 
 
-def make_land(rng: np.random.Generator, terrain: Terrain, style: str) -> Land:
-    """The land of a world; Kachin is wetter and more forested than Shan."""
+def make_land(rng: np.random.Generator, terrain: Terrain, style: Style) -> Land:
+    """The land of a world; a style's shares are only where its worlds gather around."""
     size = len(terrain.height_m)
-    wet = 0.75 if style == "kachin" else 0.45
     patches, fine = noise(rng, size, 2.6), noise(rng, size, 1.2)
-    base = np.full((size, size), Cover.FOREST, np.uint8)
-    base[patches < np.quantile(patches, rng.uniform(0.05, 0.7 - 0.5 * wet))] = Cover.REGROWTH
-    grassy = noise(rng, size, 2.4)
-    base[grassy > np.quantile(grassy, rng.uniform(0.85, 0.99) if style == "kachin" else rng.uniform(0.7, 0.95))] = (
-        Cover.GRASS
-    )
+    forest = float(np.clip(rng.normal(style.forest, 0.2), 0.02, 0.98))
+    base = np.full((size, size), Cover.REGROWTH, np.uint8)
+    base[patches > np.quantile(patches, 1 - forest)] = Cover.FOREST
+    _spread(rng, base, Cover.GRASS, style.grass)
+    _spread(rng, base, rng.choice([Cover.ROCK, Cover.SOIL_BROWN]), 0.02)
+    for soil in rng.permutation([Cover.SAND, *SOILS])[:2]:
+        _spread(rng, base, soil, style.arid / 2)
     drier = noise(rng, size, 3.0)
-    deciduous = (base == Cover.FOREST) & (drier > np.quantile(drier, wet + rng.uniform(-0.2, 0.2)))
-    flat = (terrain.slope < 0.16) & (terrain.river_px < rng.uniform(20, 90))
-    paddy = _fields(rng, size) * flat if rng.random() < 0.7 else np.zeros((size, size), np.uint8)
-    _river(rng, base, paddy, terrain)
+    share = float(np.clip(rng.normal(style.deciduous, 0.2), 0, 0.999))
+    deciduous = (base == Cover.FOREST) & (drier > np.quantile(drier, 1 - share))
+    flat = (terrain.slope < 0.16) & (terrain.river_px < rng.uniform(20, 90) + size * style.farm)
+    farm = _farm(rng, size, flat, style)
+    _river(rng, base, farm.number, terrain)
     _tracks(rng, base, size)
-    _village(rng, base, flat)
-    swidden, years = _swidden(rng, size, terrain, base, paddy)
-    canopy = np.isin(base, (Cover.FOREST, Cover.DRY_FOREST, Cover.REGROWTH))
-    grain = np.where(canopy, 1.0, 0.45) * rng.standard_normal((size, size))
-    texture = 0.5 + 0.10 * patches + 0.08 * fine + 0.09 * gaussian_filter(grain, 0.5)
+    swidden = _swidden(rng, size, terrain, base, farm.number, style)
+    by_field = np.where(farm.number > 0, rng.normal(0, 0.9, len(farm.use))[farm.number], 0)
+    by_patch = np.where(swidden.number > 0, rng.normal(0, 0.9, len(swidden.use))[swidden.number], 0)
     return Land(
         base=base,
         deciduous=deciduous,
         swidden=swidden,
-        swidden_year=years,
-        paddy=paddy.astype(np.uint8),
-        texture=np.clip(texture, -0.05, 1.05).astype(np.float32),
-        tint=(0.10 * noise(rng, size, 1.8)).astype(np.float32),
+        farm=farm,
+        tone=(_texture(rng, base, patches, fine) + by_field + by_patch).astype(np.float32),
+        tint=(0.55 * noise(rng, size, rng.uniform(1.4, 2.2))).astype(np.float32),
+        roofs=tuple(_villages(rng, flat, style)),
     )
 
 
@@ -69,52 +99,97 @@ def cover_on(land: Land, day: date) -> tuple[Bytes, Floats]:
     cover = land.base.copy()
     season = np.cos(2 * np.pi * (day.timetuple().tm_yday - 80) / 365.25)  # 1 in late March
     dry = np.where(land.deciduous, np.clip(0.45 + 0.6 * season, 0, 1), 0).astype(np.float32)
-    states = [0] * len(land.swidden_year)
-    for patch, year in enumerate(land.swidden_year[1:], start=1):
-        age = (day.year - year) % 6
-        if age == 0:
-            states[patch] = Cover.SOIL_BROWN if day.month < 3 else Cover.BURNT if day.month < 6 else Cover.GRASS
-        else:
-            states[patch] = Cover.GRASS if age == 1 else Cover.REGROWTH
-    patches = land.swidden > 0
-    cover[patches] = np.array(states, np.uint8)[land.swidden[patches]]
-    fields = land.paddy > 0
-    calendar = np.array([_paddy_state(number, day.month) for number in range(8)], np.uint8)
-    cover[fields] = calendar[land.paddy[fields]]
     if 6 <= day.month <= 10:
         cover[cover == Cover.WATER_CLEAR] = Cover.WATER_TURBID
+    for fields, state in ((land.swidden, _swidden_state), (land.farm, _farm_state)):
+        states = [state(fields, number, day) for number in range(len(fields.use))]
+        here = fields.number > 0
+        cover[here] = np.array(states, np.uint8)[fields.number[here]]
     return cover, dry
 
 
-def _paddy_state(number: int, month: int) -> int:
-    month = (month + number % 3 - 1) % 12
-    if month in (5, 6):
-        return Cover.PADDY_WET
-    if month in (7, 8, 9):
-        return Cover.PADDY_GREEN
-    if number % 4 == 0 and month in (0, 1, 2):
-        return Cover.PADDY_GREEN
-    return Cover.GRASS if month in (10, 11) else Cover.SOIL_BROWN
+def _swidden_state(fields: Fields, number: int, day: date) -> int:
+    age = (day.year - int(fields.use[number])) % SWIDDEN_CYCLE
+    if age == 0:
+        cut = int(fields.soil[number]) if day.month < 3 else Cover.BURNT if day.month < 6 else Cover.CROP
+        return int(cut if day.month < 11 else Cover.STUBBLE)
+    return int(Cover.GRASS if age == 1 else Cover.REGROWTH)
 
 
-def _fields(rng: np.random.Generator, size: int) -> Bytes:
-    """Numbers 1 to 7 for the calendars of small fields."""
-    cell = int(rng.integers(4, 9))
-    grid = rng.integers(1, 8, (size // cell + 2, size // cell + 2)).astype(np.uint8)
-    wobble = (gaussian_filter(rng.standard_normal((2, size, size)), (0, 6, 6)) * 20).astype(int)
-    y, x = np.mgrid[0:size, 0:size]
-    fields: Bytes = grid[np.clip(y + wobble[0], 0, size) // cell, np.clip(x + wobble[1], 0, size) // cell]
-    return fields
+def _farm_state(fields: Fields, number: int, day: date) -> int:
+    use, soil = int(fields.use[number]), int(fields.soil[number])
+    month = (day.month - 1 + int(fields.phase[number])) % 12
+    if use == PADDY:
+        wet, green = month in (5, 6), month in (7, 8, 9)
+        return int(Cover.PADDY_WET if wet else Cover.CROP if green else Cover.STUBBLE if month in (10, 11) else soil)
+    if use == DRY_CROP:
+        return int(Cover.CROP if month in (6, 7, 8, 9) else Cover.STUBBLE if month in (10, 11, 0) else soil)
+    return int({PASTURE: Cover.GRASS, ORCHARD: Cover.REGROWTH, BARE: soil}[use])
 
 
-def _river(rng: np.random.Generator, base: Bytes, paddy: Bytes, terrain: Terrain) -> None:
+def _texture(rng: np.random.Generator, base: Bytes, patches: Floats, fine: Floats) -> Floats:
+    """Broad, fine and grainy differences of brightness; canopy is grainier than open ground."""
+    canopy = np.isin(base, (Cover.FOREST, Cover.DRY_FOREST, Cover.REGROWTH))
+    grain = np.where(canopy, rng.uniform(0.6, 1.4), rng.uniform(0.2, 0.8)) * rng.standard_normal(base.shape)
+    broad, middle, sharp = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.7), rng.uniform(0.3, 1.0)
+    textured: Floats = broad * patches + middle * fine + sharp * gaussian_filter(grain, rng.uniform(0.4, 0.9))
+    return textured
+
+
+def _spread(rng: np.random.Generator, base: Bytes, cover: int, share: float) -> None:
+    """Let a cover take about so large a share of the ground, in patches."""
+    share = float(np.clip(rng.normal(share, 0.6 * share), 0, 0.95))
+    if share > 0.002:
+        field = noise(rng, len(base), rng.uniform(2.3, 3.2))
+        base[field > np.quantile(field, 1 - share)] = cover
+
+
+def _farm(rng: np.random.Generator, size: int, flat: Bools, style: Style) -> Fields:
+    """Permanent fields on flat ground: small and even paddies, or larger uneven plots."""
+    number = np.zeros((size, size), np.uint16)
+    if rng.random() < min(1.0, 0.35 + style.farm):
+        side = rng.uniform(4, 9) if rng.random() < 0.5 else rng.uniform(8, 30)
+        number = np.where(flat, _plots(rng, size, side), 0).astype(np.uint16)
+        _thin(rng, number, rng.uniform(0.3, 1.0))
+    count = int(number.max()) + 1
+    odds = rng.dirichlet([1.0, 1.2, 0.6, 0.5, 0.4])
+    kinds = [int(rng.choice(SOILS)) for _ in range(2)]
+    return Fields(
+        number=number,
+        use=rng.choice(5, count, p=odds).astype(np.uint8),
+        phase=((rng.integers(0, 12) + rng.integers(0, 3, count)) % 12).astype(np.uint8),
+        soil=rng.choice(kinds, count).astype(np.uint8),
+    )
+
+
+def _plots(rng: np.random.Generator, size: int, side: float) -> np.ndarray:
+    """Numbers from 1 of plots about `side` pixels wide with wavering borders, shape (y, x)."""
+    turn = rng.uniform(0, np.pi)
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    sway = gaussian_filter(rng.standard_normal((2, size, size)).astype(np.float32), (0, 5, 5)) * rng.uniform(0, 20)
+    u = (x * np.cos(turn) + y * np.sin(turn) + sway[0]) / side
+    v = (-x * np.sin(turn) + y * np.cos(turn) + sway[1]) / (side * rng.uniform(0.4, 1.0))
+    strip = np.floor(v).astype(int)
+    offset = rng.uniform(0, 1, 4096)
+    plot = np.floor(u + offset[strip % 4096]).astype(int)
+    _, numbers = np.unique(strip * 100_003 + plot, return_inverse=True)
+    return numbers.reshape(size, size) % 60_000 + 1
+
+
+def _thin(rng: np.random.Generator, number: np.ndarray, keep: float) -> None:
+    """Let some of the plots go wild."""
+    wild = rng.random(int(number.max()) + 1) > keep
+    number[wild[number]] = 0
+
+
+def _river(rng: np.random.Generator, base: Bytes, farm: np.ndarray, terrain: Terrain) -> None:
     width = rng.choice([0.6, 1.5, 3.0, 6.0])
     wobble = gaussian_filter(rng.standard_normal(base.shape), 6) * 12
     bar = (terrain.river_px < width + np.clip(wobble, 0, 5)) & (width > 1)
     water = terrain.river_px < width
-    for mask, cover in ((bar, Cover.SAND), (water, rng.choice([Cover.WATER_CLEAR, Cover.WATER_TURBID]))):
-        base[mask] = cover
-        paddy[mask] = 0
+    for here, cover in ((bar, Cover.SAND), (water, rng.choice([Cover.WATER_CLEAR, Cover.WATER_TURBID]))):
+        base[here] = cover
+        farm[here] = 0
 
 
 def _tracks(rng: np.random.Generator, base: Bytes, size: int) -> None:
@@ -126,34 +201,42 @@ def _tracks(rng: np.random.Generator, base: Bytes, size: int) -> None:
         base[y[keep], x[keep]] = Cover.TRACK
 
 
-def _village(rng: np.random.Generator, base: Bytes, flat: Bools) -> None:
+def _villages(rng: np.random.Generator, flat: Bools, style: Style) -> list[Roof]:
+    size = len(flat)
     spots = np.argwhere(flat)
-    if not len(spots) or rng.random() < 0.4:
-        return
-    size = len(base)
-    centre = spots[rng.integers(len(spots))]
-    for _ in range(int(rng.integers(10, 120))):
-        row, col = (centre + rng.normal(0, 14, 2)).astype(int)
-        if 1 < row < size - 3 and 1 < col < size - 3:
-            roof = rng.choice([Cover.ROOF_GREY, Cover.ROOF_BLUE, Cover.SOIL_BROWN], p=[0.55, 0.2, 0.25])
-            base[row : row + rng.integers(1, 3), col : col + rng.integers(1, 3)] = roof
+    roofs = []
+    for _ in range(int(rng.poisson(style.villages * (size / 512) ** 2)) if len(spots) else 0):
+        centre, wide, turn = spots[rng.integers(len(spots))], rng.uniform(6, 22), rng.uniform(0, np.pi)
+        usual = rng.dirichlet([2.0, 0.7, 1.0])
+        for _ in range(int(rng.integers(8, 120))):
+            row, col = centre + rng.normal(0, wide, 2)
+            if 2 < row < size - 3 and 2 < col < size - 3:
+                half = rng.uniform(0.25, 0.9, 2)
+                patch = box(row, col, half[0], half[1], turn + rng.normal(0, 0.2), size)
+                roofs.append(Roof(patch=patch, cover=Cover(rng.choice(ROOFS, p=usual))))
+    return roofs
 
 
 def _swidden(
-    rng: np.random.Generator, size: int, terrain: Terrain, base: Bytes, paddy: Bytes
-) -> tuple[Bytes, tuple[int, ...]]:
-    count = int(rng.integers(0, 26))
-    seeds = np.ones((size, size), bool)
-    points = rng.integers(0, size, (count, 2))
-    if count == 0:
-        return np.zeros((size, size), np.uint8), (0,)
-    seeds[points[:, 0], points[:, 1]] = False
-    distance, (rows, cols) = distance_transform_edt(seeds, return_indices=True)
-    number = np.zeros((size, size), np.uint8)
-    number[points[:, 0], points[:, 1]] = np.arange(1, count + 1)
-    reach = rng.uniform(4, 22, count + 1)
-    owner = number[rows, cols]
-    rough = distance + 3 * gaussian_filter(rng.standard_normal((size, size)), 2) * 4
-    grown = np.isin(base, (Cover.FOREST, Cover.REGROWTH, Cover.GRASS)) & (paddy == 0) & (terrain.slope > 0.05)
-    patches = np.where((rough < reach[owner]) & grown, owner, 0).astype(np.uint8)
-    return patches, (0, *map(int, rng.integers(0, 6, count)))
+    rng: np.random.Generator, size: int, terrain: Terrain, base: Bytes, farm: np.ndarray, style: Style
+) -> Fields:
+    count = int(rng.poisson(style.swidden * (size / 512) ** 2))
+    number = np.zeros((size, size), np.uint16)
+    if count:
+        points = rng.integers(0, size, (count, 2))
+        away = np.ones((size, size), bool)
+        away[points[:, 0], points[:, 1]] = False
+        distance, (rows, cols) = distance_transform_edt(away, return_indices=True)
+        seeds = np.zeros((size, size), np.uint16)
+        seeds[points[:, 0], points[:, 1]] = np.arange(1, count + 1)
+        owner = seeds[rows, cols]
+        reach = rng.uniform(4, 22, count + 1)
+        rough = distance + 3 * gaussian_filter(rng.standard_normal((size, size)), 2) * 4
+        grown = np.isin(base, (Cover.FOREST, Cover.REGROWTH, Cover.GRASS)) & (farm == 0) & (terrain.slope > 0.05)
+        number = np.where((rough < reach[owner]) & grown, owner, 0).astype(np.uint16)
+    return Fields(
+        number=number,
+        use=rng.integers(0, SWIDDEN_CYCLE, count + 1).astype(np.uint8),
+        phase=np.zeros(count + 1, np.uint8),
+        soil=rng.choice([Cover.SOIL_BROWN, Cover.SOIL_RED], count + 1).astype(np.uint8),
+    )

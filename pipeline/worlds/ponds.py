@@ -1,9 +1,4 @@
-"""Leach-pond sites: a cleared slope above rows of round ponds, with a life.
-
-Numbers marked (A) are assumptions, since no measured ones were found: pond diameter 10 to 25 m, gaps 2 to
-6 m, one to three rows, 2 to 30 ha of disturbed ground. The count per site (mean about 9, new sites 12 to 20)
-and the time from clearing to ponds (under 12 to 22 months) follow published reports.
-"""
+"""Leach-pond sites: a cleared slope above rows of round ponds, with a life. Numbers come from `configs/worlds.toml`."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,23 +7,32 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from pipeline.raster import Bools, Floats
-from pipeline.worlds.spectra import PONDS, Cover
+from pipeline.worlds.figures import SiteFigures, figures
+from pipeline.worlds.shapes import Patch, box, disc
+from pipeline.worlds.spectra import SOILS, Cover, pond_colours
 from pipeline.worlds.terrain import Terrain
 
-FINE = 10
-"""Sub-pixels per pixel side when the share of a pond in a pixel is counted."""
+PIXEL_M = 10.0
+LAYOUTS = ("rows", "block", "ring", "loose")
+"""How ponds stand together: rows along the contour, a packed block, arcs around a centre, or scattered on a bench."""
+REGROWTH_DAYS = 700
+"""Days from the end of a site until grass has covered it."""
+OVERGROWN = 0.35
+"""With less of its bare soil left than this a site's ground counts as gone."""
+EDGE_PX = 5
+"""No pond lies nearer to the edge of its world."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pond:
-    """One round pond."""
+    """One pond, round but for head tanks."""
 
     row: float
     """Centre, pixels from the world's corner (pixel edges, not centres)."""
     col: float
     """Centre."""
     diameter_m: float
-    """Metres."""
+    """Metres; the side of a head tank."""
     built_on: date
     """First day it is there."""
     cover: Cover
@@ -37,6 +41,30 @@ class Pond:
     """What fills or covers it later."""
     later_on: date
     """When that changes."""
+    square: bool = False
+    """A head tank on the hill."""
+
+    @property
+    def area_m2(self) -> float:
+        """Square metres."""
+        return self.diameter_m**2 * (1.0 if self.square else np.pi / 4)
+
+    def patch(self, size: int, grown_m: float = 0.0) -> Patch:
+        """Where it lies, or where it and a rim of `grown_m` metres lie."""
+        radius = (self.diameter_m / 2 + grown_m) / PIXEL_M
+        if self.square:
+            return box(self.row, self.col, radius, radius, self.row, size)
+        return disc(self.row, self.col, radius, size)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shed:
+    """A building of the camp."""
+
+    patch: Patch
+    """Where it stands."""
+    cover: Cover
+    """What its roof is of."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -50,7 +78,7 @@ class SitePlan:
     ended_on: date | None
     """Day it is given up; the ponds are drained then."""
     ponds: tuple[Pond, ...]
-    """All ponds it will have."""
+    """All ponds it will have, head tanks last."""
     footprint: Bools
     """Ground it will have disturbed at the end, shape (y, x)."""
     cleared_day: Floats
@@ -59,10 +87,20 @@ class SitePlan:
     """Share of bare soil in each cleared pixel, 0 to 1, shape (y, x)."""
     soil: Cover
     """Its soil."""
+    rim: Cover
+    """What lines the rims of its ponds."""
+    rim_m: float
+    """Width of the rims, metres."""
+    sheds: tuple[Shed, ...]
+    """Its camp."""
+    track: Floats
+    """Share of each pixel that is access track, 0 to 1, shape (y, x)."""
 
     def ground_on(self, day: date) -> Bools:
-        """Disturbed ground on a day, shape (y, x)."""
+        """Disturbed ground on a day, shape (y, x); none when most of it is overgrown again."""
         since = (day - self.ground_from).days
+        if self.left_bare(day) < OVERGROWN:
+            return np.zeros_like(self.footprint)
         cleared: Bools = self.footprint & (self.cleared_day <= since) & (since >= 0)
         return cleared
 
@@ -73,10 +111,14 @@ class SitePlan:
         return [pond for pond in self.ponds if pond.built_on <= day]
 
     def bare_on(self, day: date) -> Floats:
-        """Share of bare soil on a day: less after the end, as grass comes back within about two years."""
+        """Share of bare soil on a day, shape (y, x)."""
+        return self.bare * np.float32(self.left_bare(day))
+
+    def left_bare(self, day: date) -> float:
+        """What is left of the bare soil, 0 to 1: after the end grass comes back within about two years."""
         if self.ended_on is None or day < self.ended_on:
-            return self.bare
-        return self.bare * np.float32(max(0.1, 1 - (day - self.ended_on).days / 700))
+            return 1.0
+        return max(0.1, 1 - (day - self.ended_on).days / REGROWTH_DAYS)
 
 
 def plan_site(rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date) -> SitePlan | None:
@@ -86,125 +128,197 @@ def plan_site(rng: np.random.Generator, terrain: Terrain, taken: Bools, start: d
     if place is None:
         return None
     row, col = place
+    numbers = figures().site
     down, right = np.gradient(gaussian_filter(terrain.height_m, 4))
-    downhill = np.arctan2(-down[row, col], -right[row, col])  # angle of (col, row) towards the valley
-    ground_from, ponds_from, ended_on = _dates(rng, start, end)
-    count = int(np.clip(rng.gamma(4.0, 2.6), 3, 26))
-    diameter = float(np.clip(rng.normal(15.5, 3.8), 10, 26))
-    centres = _rows(rng, row, col, downhill, count, diameter, size)
-    if len(centres) < 3:
+    downhill = float(np.arctan2(-down[row, col], -right[row, col]))  # angle of (col, row) towards the valley
+    ground_from, ponds_from, ended_on = _dates(rng, numbers, start, end)
+    spots = _spots(rng, numbers, row, col, downhill, size)
+    if len(spots) < 3:
         return None
-    ponds = _ponds(rng, centres, diameter, ponds_from, end)
+    slope = _clearing(rng, numbers, row, col, downhill, size)
     pad = np.zeros((size, size), bool)
-    pad[centres[:, 0].astype(int), centres[:, 1].astype(int)] = True
-    pad = binary_dilation(pad, np.ones((3, 3)), iterations=int(rng.integers(2, 4)))
-    slope = _clearing(rng, row, col, downhill, size)
+    pad[spots[:, 0].astype(int), spots[:, 1].astype(int)] = True
+    pad = binary_dilation(pad, np.ones((3, 3)), iterations=int(rng.integers(1, 4)))
     footprint = pad | slope
-    y, x = np.mgrid[0:size, 0:size]
-    spread = np.hypot(y - row, x - col)
-    spread = spread / max(1.0, float(spread[footprint].max()))
-    patchy = gaussian_filter(rng.standard_normal((size, size)), 1.2) * 4
-    steps = np.sin(terrain.height_m / rng.uniform(1.5, 4)) * rng.uniform(0, 0.25)  # benches along the contour
-    left = rng.uniform(0.55, 0.95)
-    bare = np.where(pad, 0.95, np.clip(left + 0.18 * patchy + steps, 0.05, 1))
     return SitePlan(
         ground_from=ground_from,
         ponds_from=ponds_from,
         ended_on=ended_on,
-        ponds=ponds if ponds_from else (),
+        ponds=_ponds(rng, numbers, spots, slope, ponds_from) if ponds_from else (),
         footprint=footprint,
-        cleared_day=(spread * rng.uniform(15, 90)).astype(np.float32),
-        bare=bare.astype(np.float32),
-        soil=Cover(rng.choice([Cover.SOIL_RED, Cover.SOIL_PALE, Cover.SOIL_BROWN], p=[0.55, 0.25, 0.2])),
+        cleared_day=_order_of_clearing(rng, footprint, row, col),
+        bare=_bareness(rng, terrain, pad),
+        soil=Cover(rng.choice(SOILS, p=[0.5, 0.28, 0.22])),
+        rim=Cover(rng.choice([Cover.POND_BLACK, Cover.SOIL_PALE, Cover.SOIL_BROWN, Cover.ROOF_GREY])),
+        rim_m=float(rng.uniform(0, 1.5)),
+        sheds=tuple(_camp(rng, numbers, footprint, row, col)),
+        track=_track(rng, size, row, col),
     )
-
-
-def pond_shares(ponds: list[Pond], size: int) -> list[tuple[slice, slice, Floats]]:
-    """For each pond the window it touches and the share of each pixel there that it covers, 0 to 1."""
-    shares = []
-    for pond in ponds:
-        radius = pond.diameter_m / 20  # pixels
-        top, left = int(np.floor(pond.row - radius)), int(np.floor(pond.col - radius))
-        side = int(np.ceil(2 * radius)) + 1
-        fine = (np.arange(side * FINE) + 0.5) / FINE
-        beyond = np.hypot(top + fine[:, None] - pond.row, left + fine[None, :] - pond.col) - radius
-        covered = np.clip(0.5 - beyond * FINE, 0, 1)  # a sub-pixel on the rim is covered in part
-        share = covered.reshape(side, FINE, side, FINE).mean(axis=(1, 3)).astype(np.float32)
-        rows, cols = slice(max(0, top), min(size, top + side)), slice(max(0, left), min(size, left + side))
-        cut = share[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
-        shares.append((rows, cols, cut))
-    return shares
 
 
 def _place(rng: np.random.Generator, terrain: Terrain, taken: Bools) -> tuple[int, int] | None:
     size = len(taken)
-    for _ in range(60):
-        row, col = rng.integers(45, size - 45, 2)
+    margin = min(45, size // 2 - 2)
+    for attempt in range(60):
+        row, col = rng.integers(margin, size - margin, 2)
         near = taken[max(0, row - 42) : row + 42, max(0, col - 42) : col + 42]
-        if 0.04 < terrain.slope[row, col] < 0.7 and terrain.river_px[row, col] > 12 and not near.any():
+        hill = 0.04 < terrain.slope[row, col] < 0.7 and terrain.river_px[row, col] > 12
+        if (hill or attempt > 40) and not near.any():  # where there is no hill, better there than nowhere
             return int(row), int(col)
     return None
 
 
-def _dates(rng: np.random.Generator, start: date, end: date) -> tuple[date, date | None, date | None]:
+def _dates(
+    rng: np.random.Generator, numbers: SiteFigures, start: date, end: date
+) -> tuple[date, date | None, date | None]:
     span = (end - start).days
-    ponds_from = start + timedelta(days=int(rng.uniform(-0.5 * span, 0.95 * span)))
-    ground_from = ponds_from - timedelta(days=int(rng.uniform(60, 600)))
     if rng.random() < 0.08:
         return start + timedelta(days=int(rng.uniform(0, span))), None, None
-    ended = ponds_from + timedelta(days=int(rng.uniform(300, 1500)))
+    ponds_from = start + timedelta(days=int(rng.uniform(-0.5 * span, 0.95 * span)))
+    ground_from = ponds_from - timedelta(days=int(numbers.clearing_to_ponds_days.draw(rng)))
+    ended = ponds_from + timedelta(days=int(numbers.life_days.draw(rng)))
     return ground_from, ponds_from, ended if ended < end and rng.random() < 0.6 else None
 
 
-def _rows(
-    rng: np.random.Generator, row: int, col: int, downhill: float, count: int, diameter_m: float, size: int
-) -> Floats:
-    """Centres (row, col) of ponds in one to three rows along the contour, below the clearing."""
-    rows = int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2]))
-    pitch = (diameter_m + rng.uniform(2, 6)) / 10
-    per_row = int(np.ceil(count / rows))
-    bend, wobble = rng.normal(0, 0.008), rng.uniform(0, 0.06)
+def _spots(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Floats:
+    """(row, col, diameter in metres) of each round pond, in groups of one to three; none overlaps another."""
+    left = round(numbers.ponds.draw(rng))
+    usual = numbers.pond_diameter_m.draw(rng)
+    groups = int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12])) if left >= 8 else 1
+    spots: list[tuple[float, float, float]] = []
+    for number, count in enumerate(np.diff(np.linspace(0, left, groups + 1).round().astype(int))):
+        diameter = usual if number == 0 or rng.random() < 0.6 else numbers.pond_diameter_m.draw(rng)
+        away, angle = (0.0, 0.0) if number == 0 else (rng.uniform(6, 22), rng.uniform(0, 2 * np.pi))
+        centre = (row + away * np.sin(angle), col + away * np.cos(angle))
+        turn = downhill + rng.normal(0, 0.25)
+        for place in _group(rng, numbers, centre, turn, int(count), diameter):
+            own = diameter * max(0.5, rng.normal(1, rng.choice([0.02, 0.12])))
+            inside = min(place) > EDGE_PX and max(place) < size - EDGE_PX
+            apart = all(np.hypot(place[0] - r, place[1] - c) * PIXEL_M > (own + d) / 2 + 0.3 for r, c, d in spots)
+            if inside and apart:
+                spots.append((*place, own))
+    return np.array(spots, np.float32).reshape(-1, 3)
+
+
+def _group(
+    rng: np.random.Generator,
+    numbers: SiteFigures,
+    centre: tuple[float, float],
+    turn: float,
+    count: int,
+    diameter_m: float,
+) -> list[tuple[float, float]]:
+    """Centres (row, col) of `count` ponds that stand together; `turn` points downhill."""
+    pitch = (diameter_m + numbers.gap_m.draw(rng)) / PIXEL_M
+    layout = rng.choice(LAYOUTS, p=[0.55, 0.17, 0.16, 0.12])
     index = np.arange(count)
-    along = (index % per_row - (per_row - 1) / 2 + 0.5 * ((index // per_row) % 2) * rng.integers(0, 2)) * pitch
-    below = (index // per_row) * pitch + bend * along**2 + rng.normal(0, wobble, count)
-    dx, dy = np.cos(downhill), np.sin(downhill)
-    centres = np.stack([row + below * dy + along * dx, col + below * dx - along * dy], axis=1)
-    inside = (centres > 4).all(axis=1) & (centres < size - 5).all(axis=1)
-    return np.asarray(centres[inside], np.float32)
+    if layout == "ring":
+        ring = max(3, int(rng.integers(5, 13)))
+        lap = index // ring
+        radius = pitch * ring / (2 * np.pi) * rng.uniform(1, 1.3) + pitch * lap
+        angle = index % ring * 2 * np.pi / ring + 0.3 * lap
+        along, below = radius * np.cos(angle), radius * np.sin(angle)
+    elif layout == "loose":
+        wide = pitch * np.sqrt(count)
+        along, below = rng.uniform(-wide, wide, count), rng.uniform(-wide, wide, count) * 0.6
+    else:
+        rows = int(rng.choice([1, 2, 3], p=[0.4, 0.42, 0.18])) if layout == "rows" else max(2, round(np.sqrt(count)))
+        per_row = -(-count // rows)
+        lap = index // per_row
+        stagger = 0.5 * (lap % 2) * (rng.random() < 0.5)
+        along = (index % per_row - (per_row - 1) / 2 + stagger) * pitch
+        below = lap * pitch * rng.uniform(0.9, 1.5) + rng.normal(0, 0.01) * along**2
+    wobble = rng.uniform(0, 0.12)
+    along, below = along + rng.normal(0, wobble, count), below + rng.normal(0, wobble, count)
+    rows_at = centre[0] + below * np.sin(turn) + along * np.cos(turn)
+    cols_at = centre[1] + below * np.cos(turn) - along * np.sin(turn)
+    return list(zip(rows_at.tolist(), cols_at.tolist(), strict=True))
 
 
 def _ponds(
-    rng: np.random.Generator, centres: Floats, diameter_m: float, ponds_from: date | None, end: date
+    rng: np.random.Generator, numbers: SiteFigures, spots: Floats, slope: Bools, ponds_from: date
 ) -> tuple[Pond, ...]:
-    if ponds_from is None:
-        return ()
+    """The ponds at the spots, built in one to three batches, and head tanks on the cleared slope."""
     batches = int(rng.integers(1, 4))
     lags = [0, *np.cumsum(rng.integers(30, 240, batches - 1)).tolist()]
-    kinds, weights = [kind for kind, _ in PONDS], [weight for _, weight in PONDS]
-    usual = int(rng.choice(len(kinds), p=weights))
+    kinds, shares = pond_colours()
+    usual, later = (Cover(rng.choice(kinds, p=shares)) for _ in range(2))
     changed_on = ponds_from + timedelta(days=int(rng.uniform(60, 900)))
-    later = int(rng.choice(len(kinds), p=weights))
+    uniform = rng.choice([0.5, 0.8, 1.0])
     ponds = []
-    for number, (row, col) in enumerate(centres):
-        lag = lags[min(batches - 1, number * batches // len(centres))]
-        kind = kinds[usual if rng.random() < 0.75 else int(rng.choice(len(kinds), p=weights))]
-        built = ponds_from + timedelta(days=int(lag))
-        size_m = diameter_m * rng.normal(1, 0.03)
-        ponds.append(Pond(float(row), float(col), float(size_m), built, kind, kinds[later], changed_on))
+    for number, (row, col, diameter) in enumerate(spots):
+        built = ponds_from + timedelta(days=int(lags[min(batches - 1, number * batches // len(spots))]))
+        kind = usual if rng.random() < uniform else Cover(rng.choice(kinds, p=shares))
+        ponds.append(Pond(float(row), float(col), float(diameter), built, kind, later, changed_on))
+    hill = np.argwhere(slope)
+    for _ in range(round(numbers.head_tanks.draw(rng)) if len(hill) else 0):
+        row, col = hill[rng.integers(len(hill))]
+        side = numbers.head_tank_m.draw(rng)
+        ponds.append(Pond(float(row), float(col), side, ponds_from, usual, later, changed_on, square=True))
     return tuple(ponds)
 
 
-def _clearing(rng: np.random.Generator, row: int, col: int, downhill: float, size: int) -> Bools:
-    """The cleared slope above the ponds: an uneven blob, uphill of them."""
-    area_px = rng.uniform(1.5, 22) * 100
-    stretch = rng.uniform(1.0, 1.9)
-    radius = np.sqrt(area_px / np.pi)
-    centre_row, centre_col = row - np.sin(downhill) * radius * 0.8, col - np.cos(downhill) * radius * 0.8
-    y, x = np.mgrid[0:size, 0:size]
-    turn = rng.uniform(0, np.pi)
-    dy, dx = y - centre_row, x - centre_col
-    u, v = dx * np.cos(turn) + dy * np.sin(turn), -dx * np.sin(turn) + dy * np.cos(turn)
-    angle = np.arctan2(dy, dx)
-    rim = 1 + sum(rng.normal(0, 0.28 / k) * np.sin(k * angle + rng.uniform(0, 7)) for k in range(1, 7))
-    clearing: Bools = np.hypot(u / stretch, v * stretch) < radius * np.clip(rim, 0.25, 1.9)
-    return clearing
+def _clearing(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Bools:
+    """The cleared slope: one to four uneven lobes, the first uphill of the ponds or around them."""
+    area_px = numbers.ground_ha.draw(rng) * 100
+    lobes = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    nearest = np.full((size, size), np.inf, np.float32)
+    at = (float(row), float(col))
+    shift = rng.uniform(0.0, 1.1)
+    for lobe in range(lobes):
+        radius = float(np.sqrt(area_px / lobes / np.pi)) * rng.uniform(0.7, 1.3)
+        angle = downhill + np.pi + rng.normal(0, 0.35 if lobe == 0 else 1.1)
+        step = radius * (shift if lobe == 0 else rng.uniform(0.8, 1.8))
+        at = (at[0] + step * np.sin(angle), at[1] + step * np.cos(angle))
+        stretch, turn = rng.uniform(1.0, 2.2), rng.uniform(0, np.pi)
+        dy, dx = y - at[0], x - at[1]
+        u, v = dx * np.cos(turn) + dy * np.sin(turn), -dx * np.sin(turn) + dy * np.cos(turn)
+        nearest = np.minimum(nearest, np.hypot(u / stretch, v * stretch) / radius)
+    coarse = gaussian_filter(rng.standard_normal((size, size)).astype(np.float32), 5) * 18
+    fine = gaussian_filter(rng.standard_normal((size, size)).astype(np.float32), 1.5) * 5
+    clearing: Bools = nearest + rng.uniform(0.1, 0.4) * coarse + rng.uniform(0, 0.15) * fine < 1
+    return clearing & (nearest < 2.2)
+
+
+def _order_of_clearing(rng: np.random.Generator, footprint: Bools, row: int, col: int) -> Floats:
+    y, x = np.mgrid[0 : len(footprint), 0 : len(footprint)]
+    away = np.hypot(y - row, x - col)
+    days: Floats = (away / max(1.0, float(away[footprint].max())) * rng.uniform(15, 90)).astype(np.float32)
+    return days
+
+
+def _bareness(rng: np.random.Generator, terrain: Terrain, pad: Bools) -> Floats:
+    """Bare soil by pixel: benches along the contour, holes and pipes between what grows on; pads are bare."""
+    patchy = gaussian_filter(rng.standard_normal(pad.shape), rng.uniform(0.7, 2.5)) * 4
+    steps = np.sin(terrain.height_m / rng.uniform(1.5, 5)) * rng.uniform(0, 0.3)
+    bare = np.clip(rng.uniform(0.35, 0.97) + rng.uniform(0.05, 0.3) * patchy + steps, 0.03, 1)
+    whole: Floats = np.where(pad, rng.uniform(0.8, 1.0), bare).astype(np.float32)
+    return whole
+
+
+def _camp(rng: np.random.Generator, numbers: SiteFigures, footprint: Bools, row: int, col: int) -> list[Shed]:
+    size = len(footprint)
+    ground = np.argwhere(binary_dilation(footprint, iterations=2))
+    centre, turn = ground[rng.integers(len(ground))], rng.uniform(0, np.pi)
+    kinds = [Cover.ROOF_BLUE, Cover.ROOF_GREY, Cover.TARPAULIN]
+    usual = rng.dirichlet([2.0, 1.0, 0.6])
+    sheds = []
+    for _ in range(round(numbers.roofs.draw(rng))):
+        y, x = centre + rng.normal(0, 3.5, 2)
+        if min(y, x) > 2 and max(y, x) < size - 3 and np.hypot(y - row, x - col) > 2.5:
+            half = rng.uniform(0.25, 0.6), rng.uniform(0.4, 1.6)
+            sheds.append(Shed(box(y, x, *half, turn, size), Cover(rng.choice(kinds, p=usual))))
+    return sheds
+
+
+def _track(rng: np.random.Generator, size: int, row: int, col: int) -> Floats:
+    """An access track that leaves the site and winds on."""
+    steps = 3 * size
+    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.07, steps))
+    y, x = row + np.cumsum(np.sin(heading)) * 0.5, col + np.cumsum(np.cos(heading)) * 0.5
+    keep = (y > 1) & (y < size - 2) & (x > 1) & (x < size - 2)
+    end = int(np.argmin(keep)) if not keep.all() else steps
+    share = np.zeros((size, size), np.float32)
+    np.add.at(share, (y[:end].astype(int), x[:end].astype(int)), np.float32(rng.uniform(0.12, 0.35)))
+    return np.minimum(share, 0.75)

@@ -1,30 +1,74 @@
 """The instrument: point spread, 20 m bands, jitter between overpasses, noise; and the processor's SCL."""
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.ndimage import gaussian_filter, shift, uniform_filter
+from scipy.ndimage import gaussian_filter, shift, uniform_filter, zoom
 
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.worlds.atmosphere import Air
 
 COARSE = (4, 5)
 """Indices of the 20 m bands."""
+BRIGHTEST = 1.5
+"""No instrument delivers more, reflectance."""
 
 
-def sensed(scene: Floats, rng: np.random.Generator) -> Floats:
-    """Reflectance (band, y, x) as the instrument delivers it on the 10 m grid; 20 m bands are repeated."""
-    spread, jitter = rng.uniform(0.38, 0.55), rng.normal(0, 0.15, 2)
-    gain = rng.normal(1, 0.015, len(scene))
-    out = np.empty_like(scene)
-    for band, plane in enumerate(scene):
-        misfit = jitter + rng.normal(0, 0.06, 2)
-        moved = shift(plane, np.clip(misfit, -0.5, 0.5), order=1, mode="nearest", prefilter=False)
-        blurred = gaussian_filter(moved, 2 * spread if band in COARSE else spread)
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Optics:
+    """How one overpass sees; drawn once, so that several layers of it can be seen alike."""
+
+    spread_px: float
+    """Standard deviation of the point spread in pixels of the band."""
+    shift_px: Floats
+    """Misfit of each band against the grid, (row, col) pixels, shape (band, 2)."""
+    gain: Floats
+    """Error of the gain of each band, about 1, shape (band,)."""
+    noise: float
+    """Noise at zero reflectance; grows with what is seen."""
+    smooth: bool
+    """True: the 20 m bands come interpolated to 10 m, as some tools deliver them. False: repeated."""
+
+    def image(self, plane: Floats, band: int) -> Floats:
+        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size."""
+        moved = shift(plane, self.shift_px[band], order=1, mode="nearest", prefilter=False)
+        blurred: Floats = gaussian_filter(moved, 2 * self.spread_px if band in COARSE else self.spread_px)
         if band in COARSE:
             height, width = plane.shape
             blurred = blurred.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-        blurred = blurred * gain[band] + rng.standard_normal(blurred.shape, np.float32) * (0.0012 + 0.008 * blurred)
-        out[band] = blurred.repeat(2, 0).repeat(2, 1) if band in COARSE else blurred
-    return np.clip(out, 0.0005, 1.5)
+        return blurred
+
+    def delivered(self, plane: Floats, band: int) -> Floats:
+        """A plane on its own pixels as it comes on the 10 m grid."""
+        if band not in COARSE:
+            return plane
+        if not self.smooth:
+            repeated: Floats = plane.repeat(2, 0).repeat(2, 1)
+            return repeated
+        drawn: Floats = zoom(plane, 2, order=1, mode="nearest", grid_mode=True)
+        return drawn
+
+
+def make_optics(rng: np.random.Generator, bands: int) -> Optics:
+    """The optics of one overpass."""
+    jitter = rng.normal(0, 0.15, 2)
+    return Optics(
+        spread_px=rng.uniform(0.32, 0.58),
+        shift_px=np.clip(jitter + rng.normal(0, 0.06, (bands, 2)), -0.5, 0.5).astype(np.float32),
+        gain=rng.normal(1, 0.015, bands).astype(np.float32),
+        noise=rng.uniform(0.0004, 0.0016),
+        smooth=bool(rng.random() < 0.3),
+    )
+
+
+def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
+    """Reflectance (band, y, x) as the instrument delivers it on the 10 m grid."""
+    out = np.empty_like(scene)
+    for band, plane in enumerate(scene):
+        seen = optics.image(plane, band) * optics.gain[band]
+        seen += rng.standard_normal(seen.shape, np.float32) * (optics.noise + 0.006 * seen)
+        out[band] = optics.delivered(seen, band)
+    return np.clip(out, 0.0005, BRIGHTEST)
 
 
 def classified(seen: Floats, air: Air, rng: np.random.Generator) -> Bytes:

@@ -1,96 +1,102 @@
-"""Surface reflectance of what worlds are made of: a range per class, never a single endmember.
+"""What worlds are covered with, and the colours that one world gives it: a range per cover, never one endmember."""
 
-Each row is (low, high) for B02 B03 B04 B08 B11 B12, unitless. Where the numbers come from:
-vegetation and paddies from published canopy radiative-transfer runs (PROSAIL) widened for mixture; water,
-roofs and soils from published library medians and box averages; everything about leach ponds is an
-assumption, for no Sentinel-2 spectrum of one was found in print. Measure real ponds and correct them here.
-"""
-
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 
-from pipeline.raster import Floats
+from pipeline.raster import Bytes, Floats
+from pipeline.worlds.figures import figures
+
+TINT = np.array([1.0, 1.0, 1.0, -0.6, 0.4, 0.8], np.float32)
+"""How a pixel's tint moves each band: visible and short-wave against near infrared, as leaf cover does."""
+DARKEST = 0.002
+"""No ground is darker than this, reflectance."""
 
 
 class Cover(IntEnum):
-    """What a pixel is covered with."""
+    """What a pixel is covered with; names as in `configs/worlds.toml`, in capitals."""
 
     FOREST = 0
     DRY_FOREST = 1
     REGROWTH = 2
     GRASS = 3
-    BURNT = 4
-    SOIL_RED = 5
-    SOIL_PALE = 6
-    SOIL_BROWN = 7
-    PADDY_WET = 8
-    PADDY_GREEN = 9
-    WATER_CLEAR = 10
-    WATER_TURBID = 11
-    SAND = 12
-    ROOF_BLUE = 13
-    ROOF_GREY = 14
-    PLASTIC = 15
-    TRACK = 16
-    POND_TURQUOISE = 17
-    POND_MILKY = 18
-    POND_MESH = 19
-    POND_BLACK = 20
-    POND_BROWN = 21
-    POND_EMPTY = 22
+    CROP = 4
+    STUBBLE = 5
+    BURNT = 6
+    SOIL_RED = 7
+    SOIL_PALE = 8
+    SOIL_BROWN = 9
+    PADDY_WET = 10
+    WATER_CLEAR = 11
+    WATER_TURBID = 12
+    SAND = 13
+    ROCK = 14
+    ROOF_BLUE = 15
+    ROOF_GREY = 16
+    ROOF_RED = 17
+    PLASTIC = 18
+    TARPAULIN = 19
+    TRACK = 20
+    POND_TURQUOISE = 21
+    POND_MILKY = 22
+    POND_MESH = 23
+    POND_BLACK = 24
+    POND_BROWN = 25
+    POND_EMPTY = 26
 
 
-_RANGES = {
-    Cover.FOREST: ((0.012, 0.026, 0.011, 0.22, 0.08, 0.03), (0.034, 0.058, 0.034, 0.42, 0.21, 0.10)),
-    Cover.DRY_FOREST: ((0.030, 0.050, 0.045, 0.17, 0.18, 0.09), (0.055, 0.085, 0.090, 0.30, 0.30, 0.20)),
-    Cover.REGROWTH: ((0.032, 0.058, 0.038, 0.26, 0.17, 0.08), (0.060, 0.100, 0.080, 0.40, 0.30, 0.18)),
-    Cover.GRASS: ((0.040, 0.070, 0.070, 0.19, 0.24, 0.14), (0.075, 0.115, 0.135, 0.33, 0.38, 0.28)),
-    Cover.BURNT: ((0.028, 0.035, 0.040, 0.06, 0.12, 0.11), (0.055, 0.065, 0.075, 0.13, 0.24, 0.24)),
-    Cover.SOIL_RED: ((0.045, 0.075, 0.125, 0.21, 0.29, 0.24), (0.095, 0.135, 0.225, 0.35, 0.46, 0.41)),
-    Cover.SOIL_PALE: ((0.11, 0.15, 0.19, 0.27, 0.36, 0.31), (0.20, 0.26, 0.32, 0.42, 0.53, 0.49)),
-    Cover.SOIL_BROWN: ((0.038, 0.055, 0.072, 0.13, 0.20, 0.16), (0.075, 0.100, 0.135, 0.23, 0.35, 0.29)),
-    Cover.PADDY_WET: ((0.028, 0.042, 0.038, 0.04, 0.02, 0.015), (0.075, 0.095, 0.095, 0.13, 0.12, 0.08)),
-    Cover.PADDY_GREEN: ((0.020, 0.042, 0.022, 0.28, 0.13, 0.05), (0.042, 0.080, 0.055, 0.46, 0.25, 0.13)),
-    Cover.WATER_CLEAR: (
-        (0.018, 0.028, 0.012, 0.008, 0.004, 0.003),
-        (0.052, 0.075, 0.042, 0.030, 0.020, 0.015),
-    ),
-    Cover.WATER_TURBID: (
-        (0.055, 0.085, 0.085, 0.045, 0.010, 0.008),
-        (0.110, 0.155, 0.185, 0.130, 0.045, 0.035),
-    ),
-    Cover.SAND: ((0.11, 0.15, 0.18, 0.24, 0.30, 0.26), (0.20, 0.26, 0.32, 0.38, 0.47, 0.43)),
-    Cover.ROOF_BLUE: ((0.14, 0.12, 0.08, 0.20, 0.20, 0.20), (0.30, 0.23, 0.16, 0.35, 0.41, 0.41)),
-    Cover.ROOF_GREY: ((0.10, 0.12, 0.13, 0.17, 0.21, 0.21), (0.26, 0.28, 0.31, 0.37, 0.43, 0.43)),
-    Cover.PLASTIC: ((0.18, 0.20, 0.20, 0.28, 0.24, 0.19), (0.35, 0.38, 0.38, 0.50, 0.43, 0.36)),
-    Cover.TRACK: ((0.06, 0.09, 0.12, 0.19, 0.27, 0.23), (0.12, 0.16, 0.22, 0.31, 0.41, 0.37)),
-    Cover.POND_TURQUOISE: (
-        (0.065, 0.095, 0.045, 0.018, 0.005, 0.004),
-        (0.125, 0.185, 0.105, 0.055, 0.025, 0.02),
-    ),
-    Cover.POND_MILKY: (
-        (0.115, 0.145, 0.115, 0.045, 0.010, 0.009),
-        (0.255, 0.285, 0.255, 0.155, 0.055, 0.045),
-    ),
-    Cover.POND_MESH: ((0.045, 0.045, 0.028, 0.025, 0.025, 0.025), (0.125, 0.115, 0.075, 0.080, 0.090, 0.08)),
-    Cover.POND_BLACK: ((0.018, 0.018, 0.018, 0.022, 0.028, 0.028), (0.052, 0.052, 0.052, 0.080, 0.085, 0.08)),
-    Cover.POND_BROWN: ((0.045, 0.075, 0.090, 0.050, 0.012, 0.010), (0.095, 0.135, 0.175, 0.145, 0.065, 0.05)),
-    Cover.POND_EMPTY: ((0.055, 0.065, 0.065, 0.09, 0.11, 0.10), (0.130, 0.140, 0.150, 0.19, 0.23, 0.21)),
-}
-
-PONDS = (
-    (Cover.POND_TURQUOISE, 0.27),
-    (Cover.POND_MILKY, 0.27),
-    (Cover.POND_MESH, 0.14),
-    (Cover.POND_BLACK, 0.12),
-    (Cover.POND_BROWN, 0.12),
-    (Cover.POND_EMPTY, 0.08),
-)
-"""Colours of leach ponds and how often each is met; assumed, after reports of milky, bright blue and covered ponds."""
+SOILS = (Cover.SOIL_RED, Cover.SOIL_PALE, Cover.SOIL_BROWN)
+ROOFS = (Cover.ROOF_GREY, Cover.ROOF_BLUE, Cover.ROOF_RED)
 
 
-def low_and_high() -> tuple[Floats, Floats]:
-    """The table as two arrays, shape (cover, band)."""
-    table = np.array([_RANGES[cover] for cover in Cover], np.float32)
-    return table[:, 0], table[:, 1]
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Palette:
+    """The colours of one world."""
+
+    centre: Floats
+    """Reflectance of each cover at tone 0, shape (cover, band)."""
+    reach: Floats
+    """What one unit of tone adds, shape (cover, band)."""
+
+    def painted(self, cover: Bytes, tone: Floats, tint: Floats) -> Floats:
+        """Reflectance (band, y, x) of covers at their tones; all (y, x), tone and tint unitless about 0."""
+        centre, reach = self.centre.T[:, cover], self.reach.T[:, cover]
+        shade: Floats = centre + reach * (tone + TINT[:, None, None] * tint)
+        return np.maximum(shade, np.float32(DARKEST))
+
+
+def make_palette(rng: np.random.Generator, breadth: float) -> Palette:
+    """A world's colours; `breadth` 1 stays within the ranges of the table, more goes beyond them."""
+    low, high = ranges()
+    covers, bands = low.shape
+    place = 0.5 + rng.uniform(-0.38, 0.38, (covers, 1)) * breadth + rng.normal(0, 0.08, (covers, bands)) * breadth
+    reach = (high - low) * rng.uniform(0.10, 0.30, (covers, 1))
+    centre = np.maximum(low + (high - low) * place, DARKEST)
+    return Palette(centre=centre.astype(np.float32), reach=reach.astype(np.float32))
+
+
+def colour_of(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
+    """One object's own colour within the range of its cover, shape (band,)."""
+    low, high = ranges()
+    place = 0.5 + rng.uniform(-0.42, 0.42) * breadth + rng.normal(0, 0.10, low.shape[1]) * breadth
+    colour: Floats = np.maximum(low[cover] + (high - low)[cover] * place, DARKEST).astype(np.float32)
+    return colour
+
+
+@lru_cache(maxsize=1)
+def ranges() -> tuple[Floats, Floats]:
+    """The table of spectra as two arrays, low and high, shape (cover, band)."""
+    table = figures().spectra
+    low = np.array([table[cover.name.lower()].low for cover in Cover], np.float32)
+    high = np.array([table[cover.name.lower()].high for cover in Cover], np.float32)
+    return low, high
+
+
+@lru_cache(maxsize=1)
+def pond_colours() -> tuple[tuple[Cover, ...], Floats]:
+    """Colours of leach ponds and how often each is met, shares that add up to 1."""
+    table = figures().pond_colours
+    shares = np.array(list(table.values()), np.float32)
+    return tuple(Cover[name.upper()] for name in table), shares / shares.sum()

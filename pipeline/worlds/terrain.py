@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from pipeline.raster import Floats
 
@@ -38,8 +39,8 @@ def make_terrain(rng: np.random.Generator, size: int, relief_m: float) -> Terrai
     """A world's terrain; `relief_m` sets how high ridges stand above valleys."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     along, across = (y, x) if rng.random() < 0.5 else (x, y)
-    wave = np.interp(np.arange(size), np.linspace(0, size, 9), np.cumsum(rng.normal(0, 0.07, 9)))
-    middle = size * (rng.uniform(0.2, 0.8) + wave - wave.mean())
+    wave = gaussian_filter1d(np.cumsum(rng.normal(0, 1.0, 3 * size)), rng.uniform(4, 14))[size : 2 * size]
+    middle = size * rng.uniform(0.15, 0.85) + (wave - wave.mean()) * rng.uniform(0.3, 1.6)
     river = np.abs(across - middle[along.astype(int)])
     ridges = 1 - np.abs(noise(rng, size, 3.4))
     rise = 1 - np.exp(-river / rng.uniform(35, 90))

@@ -8,17 +8,20 @@ from datetime import date
 
 import numpy as np
 
+from pipeline.bands import BANDS
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.worlds.atmosphere import make_air, seen_through
 from pipeline.worlds.cover import Land, cover_on, make_land
-from pipeline.worlds.decoys import Decoy, plan_decoys
-from pipeline.worlds.ponds import SitePlan, plan_site, pond_shares
-from pipeline.worlds.sensor import classified, sensed, truly_clear
-from pipeline.worlds.spectra import Cover, low_and_high
+from pipeline.worlds.decoys import NO_COVER, Decoy, plan_decoys
+from pipeline.worlds.figures import figures
+from pipeline.worlds.ponds import SitePlan, plan_site
+from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
+from pipeline.worlds.shapes import Layer, empty_layer
+from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette
 from pipeline.worlds.terrain import Terrain, light, make_terrain
 
-STYLES = {"kachin": (420.0, 25.8), "shan": (260.0, 21.8)}
-"""By style: relief in metres, latitude in degrees."""
+SITES_PER_KM2 = 2.0 / 26.2
+"""Sites in a world whose number is not given: far more than in nature, so that small worlds hold some."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -29,16 +32,32 @@ class World:
     """All of it follows from this."""
     size_px: int
     """Side, 10 m pixels."""
-    style: str
-    """One of `STYLES`."""
+    latitude: float
+    """For the sun, degrees."""
+    breadth: float
+    """1: colours within the ranges of `configs/worlds.toml`; more: beyond them."""
     terrain: Terrain
     """Relief."""
     land: Land
     """Cover."""
+    palette: Palette
+    """Its colours."""
     sites: tuple[SitePlan, ...]
     """Leach-pond sites."""
     decoys: tuple[Decoy, ...]
     """What looks like one."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Works:
+    """What people built, on a day, ready to be laid over a ground."""
+
+    layer: Layer
+    """How it looks under level light."""
+    pond_fraction: Floats
+    """Share of each pixel that is leach pond, 0 to 1, shape (y, x)."""
+    ground: Bools
+    """Disturbed ground of a site, ponds included, shape (y, x)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -57,85 +76,144 @@ class Rendering:
     """Truth: neither cloud nor shadow, shape (y, x)."""
 
 
-def make_world(seed: int, size_px: int, style: str, start: date, end: date, n_sites: int | None = None) -> World:
-    """A world whose history covers `start` to `end`; about two sites per 26 km² unless their number is given."""
-    rng = np.random.default_rng([seed, size_px, sorted(STYLES).index(style)])
-    terrain = make_terrain(rng, size_px, STYLES[style][0] * rng.uniform(0.5, 1.5))
-    land = make_land(rng, terrain, style)
+def make_world(
+    seed: int,
+    size_px: int,
+    style: str,
+    start: date,
+    end: date,
+    n_sites: int | None = None,
+    *,
+    decoys: float = 1.0,
+    breadth: float = 1.0,
+) -> World:
+    """A world whose history covers `start` to `end`.
+
+    `n_sites` None: about two per 26 km². `decoys`: look-alikes, in times their number in nature.
+    """
+    styles = figures().styles
+    rng = np.random.default_rng([seed, size_px, sorted(styles).index(style)])
+    terrain = make_terrain(rng, size_px, styles[style].relief_m * rng.uniform(0.5, 1.5))
+    land = make_land(rng, terrain, styles[style])
     taken = np.zeros((size_px, size_px), bool)
-    wanted = int(rng.poisson(2.0 * (size_px / 512) ** 2)) if n_sites is None else n_sites
+    wanted = int(rng.poisson(SITES_PER_KM2 * (size_px / 100) ** 2)) if n_sites is None else n_sites
+    return World(
+        seed=seed,
+        size_px=size_px,
+        latitude=styles[style].latitude,
+        breadth=breadth,
+        terrain=terrain,
+        land=land,
+        palette=make_palette(rng, breadth),
+        sites=plan_sites(rng, terrain, taken, start, end, wanted),
+        decoys=tuple(plan_decoys(rng, terrain, taken, start, end, decoys)),
+    )
+
+
+def plan_sites(
+    rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, wanted: int
+) -> tuple[SitePlan, ...]:
+    """Up to `wanted` sites; their ground is marked in `taken` (y, x)."""
     sites = []
     for _ in range(wanted):
         site = plan_site(rng, terrain, taken, start, end)
         if site is not None:
             taken |= site.footprint
             sites.append(site)
-    decoys = plan_decoys(rng, terrain, taken, start, end)
-    return World(
-        seed=seed,
-        size_px=size_px,
-        style=style,
-        terrain=terrain,
-        land=land,
-        sites=tuple(sites),
-        decoys=tuple(decoys),
-    )
+    return tuple(sites)
 
 
 def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -> Rendering:
     """The world on a day; `cloud` is the share of cloud, or None for one drawn by month."""
     rng = np.random.default_rng([world.seed, rng_seed, day.toordinal()])
-    latitude = STYLES[world.style][1]
-    ground, pond_fraction, disturbed = _surface(world, day)
-    air = make_air(rng, world.size_px, day, latitude, cloud)
-    seen = sensed(seen_through(ground * light(world.terrain, day, latitude), air), rng)
+    works = works_on(world.sites, day, world.size_px, world.seed, world.breadth, world.land.tone)
+    ground = works.layer.over(_ground_on(world, day))
+    air = make_air(rng, world.size_px, day, world.latitude, cloud)
+    seen = seen_through(ground * light(world.terrain, day, world.latitude), air)
+    seen = sensed(seen, make_optics(rng, len(BANDS)), rng)
     return Rendering(
         reflectance=seen,
         scl=classified(seen, air, rng),
-        pond_fraction=pond_fraction,
-        ground=disturbed,
+        pond_fraction=works.pond_fraction,
+        ground=works.ground,
         clear=truly_clear(air),
     )
 
 
-def _surface(world: World, day: date) -> tuple[Floats, Floats, Bools]:
-    """Reflectance of the ground under level light (band, y, x), pond fraction and disturbed ground (y, x)."""
-    low, high = low_and_high()
-    cover, dry = cover_on(world.land, day)
-    for decoy in world.decoys:
-        if decoy.begun_on <= day:
-            cover[decoy.rows, decoy.cols][decoy.mask] = decoy.cover[decoy.mask]
-    place = world.land.texture
-    ground = _painted(low[cover], high[cover], place, world.land.tint)
-    leafless = _painted(low[Cover.DRY_FOREST], high[Cover.DRY_FOREST], place, world.land.tint)
-    ground += dry * (leafless - ground)
-    size = world.size_px
-    disturbed, ponds = np.zeros((size, size), bool), np.zeros((size, size), np.float32)
-    for number, site in enumerate(world.sites):
-        mine = site.ground_on(day)
-        if not mine.any():
+def works_on(sites: tuple[SitePlan, ...], day: date, size: int, seed: int, breadth: float, tone: Floats) -> Works:
+    """The sites of a world on a day. Colours follow from `seed`; `tone` (y, x) gives the soil its texture."""
+    layer = empty_layer(len(BANDS), size)
+    ground, ponds = np.zeros((size, size), bool), np.zeros((size, size), np.float32)
+    for number, site in enumerate(sites):
+        mine, since = site.ground_on(day), (day - site.ground_from).days
+        cleared = site.footprint & (site.cleared_day <= since)
+        if since < 0 or not cleared.any():
             continue
-        soil_rng = np.random.default_rng([world.seed, number])
-        tone = soil_rng.uniform(0.1, 0.9) + 0.5 * (place[mine] - 0.5)
-        soil = low[site.soil][:, None] + (high - low)[site.soil][:, None] * tone
-        share = site.bare_on(day)[mine]
-        ground[:, mine] = ground[:, mine] * (1 - share) + soil * share
-        disturbed |= mine
-        alive = site.ponds_on(day)
-        for pond, (rows, cols, part) in zip(alive, pond_shares(alive, size), strict=True):
-            kind = pond.later if day >= pond.later_on else pond.cover
-            water = low[kind] + (high - low)[kind] * np.clip(soil_rng.normal(0.5, 0.25, 6) * 0.3 + 0.35, 0, 1)
-            ground[:, rows, cols] += part * (water.astype(np.float32)[:, None, None] - ground[:, rows, cols])
-            ponds[rows, cols] = np.minimum(1, ponds[rows, cols] + part)
-            disturbed[rows, cols] |= part > 0
-    return ground, ponds, disturbed
+        rng = np.random.default_rng([seed, number])
+        soil = colour_of(site.soil, rng, breadth)[:, None, None]
+        textured = soil * (1 + rng.uniform(0.02, 0.12) * tone)
+        layer.wash(site.track, textured * np.float32(rng.uniform(0.9, 1.1)))
+        layer.wash(site.bare_on(day) * cleared, textured)
+        _paint_camp(layer, site, day, rng, breadth)
+        _paint_ponds(layer, ponds, site, day, rng, breadth)
+        ground |= mine
+    ground |= ponds > 0
+    return Works(layer=layer, pond_fraction=ponds, ground=ground)
 
 
-def _painted(low: Floats, high: Floats, place: Floats, tint: Floats) -> Floats:
-    """Reflectance (band, y, x) between two spectra (…, band), at `place`; `tint` shifts visible against infrared."""
-    low, span = np.moveaxis(np.atleast_1d(low), -1, 0), np.moveaxis(np.atleast_1d(high - low), -1, 0)
-    if low.ndim == 1:
-        low, span = low[:, None, None], span[:, None, None]
-    sign = np.array([1, 1, 1, -0.6, 0.4, 0.8], np.float32)[:, None, None]
-    painted: Floats = np.maximum(low + span * (place + sign * tint), 0.002).astype(np.float32)
-    return painted
+def _paint_camp(layer: Layer, site: SitePlan, day: date, rng: np.random.Generator, breadth: float) -> None:
+    used = site.ended_on is None or day < site.ended_on
+    for shed in site.sheds:
+        colour = colour_of(shed.cover, rng, breadth)
+        if used:
+            layer.paint(shed.patch, colour)
+
+
+def _paint_ponds(
+    layer: Layer, ponds: Floats, site: SitePlan, day: date, rng: np.random.Generator, breadth: float
+) -> None:
+    """Each pond in its own shade; those of one filling share most of it."""
+    size = len(ponds)
+    rim = colour_of(site.rim, rng, breadth)
+    usual = {
+        kind: colour_of(kind, rng, breadth) for kind in sorted({k for p in site.ponds for k in (p.cover, p.later)})
+    }
+    alike = rng.uniform(0.3, 1.0)
+    alive = set(site.ponds_on(day))
+    for pond in site.ponds:
+        own = {kind: colour_of(kind, rng, breadth) for kind in usual}
+        if pond not in alive:
+            continue
+        kind = pond.later if day >= pond.later_on else pond.cover
+        patch = pond.patch(size)
+        layer.paint(pond.patch(size, site.rim_m), rim)
+        layer.paint(patch, np.float32(alike) * usual[kind] + np.float32(1 - alike) * own[kind])
+        here = ponds[patch.rows, patch.cols]
+        ponds[patch.rows, patch.cols] = np.minimum(1, here + patch.share)
+
+
+def _ground_on(world: World, day: date) -> Floats:
+    """Reflectance of everything but the sites under level light, (band, y, x)."""
+    cover, dry = cover_on(world.land, day)
+    tone = world.land.tone
+    standing = [decoy for decoy in world.decoys if decoy.begun_on <= day]
+    if standing:
+        tone = tone.copy()
+    for decoy in standing:
+        here = decoy.cover != NO_COVER
+        cover[decoy.rows, decoy.cols][here] = decoy.cover[here]
+        tone[decoy.rows, decoy.cols][here] += decoy.tone
+    ground = world.palette.painted(cover, tone, world.land.tint)
+    if dry.any():
+        leafless = world.palette.painted(np.full_like(cover, Cover.DRY_FOREST), tone, world.land.tint)
+        ground += dry * (leafless - ground)
+    rng = np.random.default_rng([world.seed, 17])
+    layer = Layer(ground, np.ones_like(dry))
+    for roof in world.land.roofs:
+        layer.paint(roof.patch, colour_of(roof.cover, rng, world.breadth))
+    for decoy in world.decoys:
+        for part in decoy.parts:
+            colour = colour_of(part.cover, rng, world.breadth)
+            if decoy.begun_on <= day:
+                layer.paint(part.patch, colour)
+    return layer.colour

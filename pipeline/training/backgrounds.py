@@ -1,0 +1,121 @@
+"""Real ground without sites: certain negatives, and ground into which simulated sites are painted.
+
+Real pixels have been through the air and the optics already. So what is painted goes through the same kind of
+optics by itself, is lifted by the path radiance that the scene still holds, and is then mixed in by the share of
+each pixel that it covers.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from scipy.ndimage import binary_dilation
+
+from pipeline.bands import BANDS, NAMES, SCL
+from pipeline.errors import InputError
+from pipeline.raster import Bools, Floats
+from pipeline.worlds.sensor import make_optics
+from pipeline.worlds.terrain import light, make_terrain, noise
+from pipeline.worlds.world import Rendering, plan_sites, works_on
+
+UNCLEAR = (0, 1, 3, 8, 9, 10)
+"""SCL classes of a background on which nothing is learned."""
+MARGIN_PX = 5
+"""Pixels around those on which nothing is learned either."""
+DARKEST = np.array([0.020, 0.028, 0.018, 0.030, 0.020, 0.012], np.float32)
+"""The darkest ground of a scene without path radiance, reflectance by band."""
+MOST_AIR = np.array([0.09, 0.06, 0.04, 0.02, 0.005, 0.005], np.float32)
+"""Path radiance is taken to be no more than this, reflectance by band."""
+LATITUDE = 24.0
+"""Of the sun over painted sites, degrees."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Background:
+    """One real scene."""
+
+    name: str
+    """Its file."""
+    reflectance: Floats
+    """Unitless, shape (band, y, x), bands as in `bands.BANDS`."""
+    clear: Bools
+    """True: measured, and neither cloud nor shadow; shape (y, x)."""
+    air: Floats
+    """Path radiance that the scene still holds, reflectance, shape (band,)."""
+
+
+@lru_cache(maxsize=4)
+def read_backgrounds(folder: Path) -> tuple[Background, ...]:
+    """All scenes of a folder, by name. Raises `InputError` when there is none or one cannot be read."""
+    paths = sorted(folder.glob("*.tif"))
+    if not paths:
+        raise InputError(f"{folder}: holds no GeoTIFF to use as background")
+    return tuple(_read(path) for path in paths)
+
+
+def painted(
+    background: Background, rng: np.random.Generator, size: int, most_sites: int, start: date, end: date
+) -> Rendering:
+    """A square of a background, as it is or with up to `most_sites` simulated sites in it."""
+    ground, clear = _square(background, rng, size)
+    size = len(clear)
+    terrain = make_terrain(rng, size, rng.uniform(30, 400))
+    wanted = 0 if rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
+    day = date.fromordinal(int(rng.integers(start.toordinal(), end.toordinal())))
+    sites = plan_sites(rng, terrain, ~clear, start, end, wanted)
+    tone = noise(rng, size, rng.uniform(1.0, 2.5))
+    works = works_on(sites, day, size, int(rng.integers(2**31)), rng.uniform(0.8, 1.4), tone)
+    optics, lit = make_optics(rng, len(BANDS)), light(terrain, day, LATITUDE)
+    seen = ground.copy()
+    for band in range(len(BANDS) if works.ground.any() else 0):
+        share = optics.image(works.layer.share, band)
+        colour = optics.image(works.layer.colour[band] * lit, band) + share * background.air[band]
+        colour += share * rng.standard_normal(share.shape, np.float32) * (optics.noise + 0.02 * colour)
+        seen[band] += optics.delivered(colour, band) - optics.delivered(share, band) * ground[band]
+    return Rendering(
+        reflectance=np.clip(seen, 0.0005, 1.5).astype(np.float32),
+        scl=np.where(clear, 4, 9).astype(np.uint8),
+        pond_fraction=works.pond_fraction,
+        ground=works.ground,
+        clear=clear,
+    )
+
+
+def _square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:
+    """A square of at most `size`, turned and mirrored at random; on the 20 m bands' own pixels."""
+    height, width = background.clear.shape
+    side = min(size, height, width) // 2 * 2
+    row, col = (int(rng.integers(0, (k - side) // 2 + 1)) * 2 for k in (height, width))
+    cut = (slice(row, row + side), slice(col, col + side))
+    turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+    planes = np.concatenate([background.reflectance[(slice(None), *cut)], background.clear[cut][None]])
+    planes = np.rot90(planes, turns, axes=(1, 2))[:, :, :: -1 if mirror else 1]
+    return np.ascontiguousarray(planes[:-1]).astype(np.float32), planes[-1] > 0.5
+
+
+def _read(path: Path) -> Background:
+    try:
+        with rasterio.open(path) as file:
+            names = list(file.descriptions)
+            numbers = file.read([names.index(name) + 1 for name in NAMES]).astype(np.float32)
+            scales = [file.scales[names.index(name)] for name in NAMES]
+            offsets = [file.offsets[names.index(name)] for name in NAMES]
+            classes = file.read(names.index(SCL) + 1) if SCL in names else None
+    except (RasterioError, ValueError) as cause:
+        raise InputError(f"{path}: cannot be used as background ({' '.join(str(cause).split())})") from cause
+    scale = np.array([1e-4 if k == 1 else k for k in scales], np.float32)[:, None, None]
+    reflectance = numbers * scale + np.array(offsets, np.float32)[:, None, None]
+    valid = np.isfinite(reflectance).all(axis=0) & (numbers != 0).all(axis=0)
+    hidden = np.zeros_like(valid) if classes is None else np.isin(classes, UNCLEAR)
+    clear = valid & ~binary_dilation(hidden, iterations=MARGIN_PX)
+    dark = np.percentile(reflectance[:, clear], 1, axis=1) if clear.any() else DARKEST
+    return Background(
+        name=path.stem,
+        reflectance=np.where(valid, reflectance, 0).astype(np.float32),
+        clear=clear,
+        air=np.clip(dark - DARKEST, 0, MOST_AIR).astype(np.float32),
+    )

@@ -1,0 +1,122 @@
+"""The numbers that worlds are made of, from `configs/worlds.toml`: typed, checked, each with its source."""
+
+import tomllib
+from functools import lru_cache
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.config import ROOT
+from pipeline.errors import ConfigError
+
+FILE = ROOT / "configs" / "worlds.toml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Reflectances = Annotated[tuple[float, ...], Field(min_length=6, max_length=6)]
+Months = Annotated[tuple[Share, ...], Field(min_length=12, max_length=12)]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spectrum(Table):
+    """The range of reflectance of one cover, bands as in `bands.BANDS`."""
+
+    low: Reflectances
+    high: Reflectances
+    source: str
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Spectrum":
+        if not all(0 < low < high < 0.7 for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("low must be above 0 and below high, and high below 0.7")
+        return self
+
+
+class Spread(Table):
+    """A normal distribution cut at both ends."""
+
+    mean: float
+    spread: Annotated[float, Field(gt=0)]
+    low: float
+    high: float
+    source: str
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """One number; what falls outside is drawn anew, so that the ends do not pile up."""
+        for _ in range(60):
+            value = float(rng.normal(self.mean, self.spread))
+            if self.low <= value <= self.high:
+                return value
+        return float(np.clip(self.mean, self.low, self.high))
+
+
+class SiteFigures(Table):
+    """A site."""
+
+    ponds: Spread
+    pond_diameter_m: Spread
+    gap_m: Spread
+    ground_ha: Spread
+    head_tanks: Spread
+    head_tank_m: Spread
+    roofs: Spread
+    clearing_to_ponds_days: Spread
+    life_days: Spread
+
+
+class Rate(Table):
+    """How often something is met."""
+
+    per_1000_km2: Annotated[float, Field(ge=0)]
+    source: str
+
+
+class AirFigures(Table):
+    """The air, by month, January first."""
+
+    cloud_share: Months
+    haze: Months
+
+
+class Style(Table):
+    """A kind of country."""
+
+    relief_m: Annotated[float, Field(gt=0)]
+    latitude: Annotated[float, Field(ge=-60, le=60)]
+    forest: Share
+    grass: Share
+    deciduous: Share
+    farm: Share
+    arid: Share
+    swidden: Annotated[float, Field(ge=0)]
+    villages: Annotated[float, Field(ge=0)]
+
+
+class Figures(Table):
+    """The whole file."""
+
+    spectra: dict[str, Spectrum]
+    pond_colours: dict[str, Share]
+    site: SiteFigures
+    look_alikes: dict[str, Rate]
+    air: AirFigures
+    styles: dict[str, Style]
+
+
+@lru_cache(maxsize=1)
+def figures() -> Figures:
+    """The figures. Raises `ConfigError` in one line."""
+    try:
+        return Figures.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
+    except OSError as cause:
+        raise ConfigError(f"{FILE}: cannot be read ({cause.strerror})") from cause
+    except tomllib.TOMLDecodeError as cause:
+        raise ConfigError(f"{FILE}: not TOML: {cause}") from cause
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        raise ConfigError(f"{FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from cause
