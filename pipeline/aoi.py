@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import shapely
 from pyproj import CRS, Geod
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 from rasterio.features import geometry_mask
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.ops import unary_union
 
-from pipeline.errors import AoiError
+from pipeline.errors import AoiError, one_line
 from pipeline.grid import LONLAT, Grid, Window, grid_at, reprojected, window_of
 from pipeline.raster import Bools
 
@@ -102,7 +102,7 @@ def read_aoi(name_or_path: str) -> Aoi:
     polygon = _usable(_polygon(content, path), path)
     known = _first_properties(content)
     stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "aoi"
-    title = str(known.get("title") or known.get("name") or path.stem)[:80]
+    title = one_line(known.get("title") or known.get("name") or path.stem)[:80]
     return Aoi(stem, title, _prefix(known.get("prefix"), stem), polygon)
 
 
@@ -140,17 +140,11 @@ def _polygon(content: dict[str, Any], path: Path) -> Area:
     """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it says another CRS."""
     try:
         geometries = [shape(_checked(member)) for member in _members(content)]
-    except (
-        ShapelyError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        IndexError,
-        RecursionError,
-    ) as cause:
-        reason = " ".join(str(cause).split()) or "unexpected structure"
-        raise AoiError(f"{path}: broken GeoJSON geometry ({reason[:120]})") from cause
+    except KeyError as cause:
+        raise AoiError(f"{path}: broken GeoJSON geometry (no {cause} where there must be one)") from cause
+    except (ShapelyError, AttributeError, TypeError, ValueError, IndexError, RecursionError, ArithmeticError) as cause:
+        reason = one_line(cause)[:120] or "unexpected structure"
+        raise AoiError(f"{path}: broken GeoJSON geometry ({reason})") from cause
     areas = [g for g in geometries if g.geom_type in {"Polygon", "MultiPolygon"} and not g.is_empty]
     if not areas:
         kinds = ", ".join(sorted({g.geom_type for g in geometries})) or "nothing"
@@ -182,6 +176,8 @@ def _checked(geometry: dict[str, Any]) -> dict[str, Any]:
     polygons = [coordinates] if kind == "Polygon" else coordinates if kind == "MultiPolygon" else None
     if polygons is None:
         return geometry
+    if any(polygon and not polygon[0] and any(polygon) for polygon in polygons):
+        raise ValueError("a hole without a ring around it")
     closed = [[_closed(ring) for ring in polygon if ring] for polygon in polygons]
     return {"type": "MultiPolygon", "coordinates": [polygon for polygon in closed if polygon]}
 
@@ -206,14 +202,14 @@ def _lonlat(area: Area, crs: Any, path: Path) -> Area:
         return area
     try:
         name = crs["properties"]["name"]
-        source = CRS.from_user_input(name)
-    except (CRSError, KeyError, TypeError) as cause:
+        source = CRS.from_user_input(name).to_2d()
+        if source.is_geographic:
+            return area
+        moved: Area = reprojected(area, source.to_wkt(), LONLAT)
+    except (ProjError, KeyError, TypeError, ValueError) as cause:
         raise AoiError(f"{path}: its `crs` member is not understood; save it as WGS 84 (EPSG:4326)") from cause
-    if source.is_geographic:
-        return area
-    moved: Area = reprojected(area, source.to_wkt(), LONLAT)
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise AoiError(f"{path}: coordinates do not fit its `crs` {name}; save it as WGS 84 (EPSG:4326)")
+        raise AoiError(f"{path}: coordinates do not fit its `crs` {one_line(name)}; save it as WGS 84 (EPSG:4326)")
     return moved
 
 
@@ -221,7 +217,7 @@ def _in_range(areas: list[Area], path: Path) -> None:
     west, south, east, north = shapely.total_bounds(areas)
     if max(abs(west), abs(east)) > 180.0001 or max(abs(south), abs(north)) > 90.0001:
         if max(abs(west), abs(east)) <= 360 and max(abs(south), abs(north)) <= 90:
-            raise AoiError(f"{path}: crosses the antimeridian; split it at 180° into two polygons or two files")
+            raise AoiError(f"{path}: crosses the antimeridian; split it at 180° into two files")
         raise AoiError(f"{path}: looks like projected coordinates; save it as WGS 84 (EPSG:4326)")
     if max(abs(south), abs(north)) > 80:
         raise AoiError(f"{path}: reaches beyond 80° of latitude, where there is no UTM grid")

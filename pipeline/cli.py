@@ -183,7 +183,7 @@ def _detect(options: argparse.Namespace) -> int:
     from pipeline.sources.interface import period_of
 
     settings = _settings(options)
-    if options.model:
+    if options.model is not None:
         settings = settings.model_copy(update={"model": options.model})
     aoi, period = read_aoi(options.aoi), period_of(options.first, options.last)
     out = options.out or Path("out") / aoi.name
@@ -210,7 +210,7 @@ def _source(
             raise InputError("--source folder needs --scenes DIR, the directory with your GeoTIFFs")
         from pipeline.sources.folder import FolderSource
 
-        return FolderSource(Path(options.scenes).expanduser())
+        return FolderSource(Path(os.path.expanduser(options.scenes)))
     if options.scenes:
         raise InputError("--scenes goes with --source folder; the simulated source makes its own")
     return _simulated(aoi, settings, period, out / "simulated", progress)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, one_line
 
 ROOT = Path(__file__).parent.parent
 """The checkout."""
@@ -96,7 +96,7 @@ class EngineSettings(Section):
 class SimulatedSettings(Section):
     """The embedded archive."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=2_000_000_000)]
     worlds: Annotated[int, Field(ge=1, le=200)]
     world_px: Annotated[int, Field(ge=128, le=2048, multiple_of=64)]
     start: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -132,7 +132,14 @@ def load(path: Path | None = None) -> Settings:
     except ValidationError as cause:
         first = cause.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}, not {first['input']!r}") from cause
+        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}, not {_shown(first['input'])}") from cause
+
+
+def _shown(value: object) -> str:
+    try:
+        return one_line(repr(value))
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number that long"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -140,8 +147,8 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:
         raise ConfigError(f"{path}: the settings file cannot be read ({cause.strerror})") from cause
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise ConfigError(f"{path}: not TOML: {cause}") from cause
+    except (ValueError, RecursionError) as cause:  # not TOML, not UTF-8, or a number of thousands of digits
+        raise ConfigError(f"{path}: not TOML: {one_line(cause)}") from cause
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -152,7 +159,7 @@ def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: s
             raise ConfigError(f"{path}: unknown key {prefix}{key}; the nearest known one is {prefix}{near[0]}")
         if isinstance(base[key], dict):
             if not isinstance(value, dict):
-                raise ConfigError(f"{path}: {prefix}{key} is a table, not {value!r}")
+                raise ConfigError(f"{path}: {prefix}{key} is a table, not {_shown(value)}")
             merged[key] = _merged(base[key], value, path, f"{prefix}{key}.")
         else:
             merged[key] = value

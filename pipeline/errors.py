@@ -48,6 +48,17 @@ class UnitsFailed(PipelineError):
     exit_code = 6
 
 
+LONGEST = 300
+"""Characters of a message that quotes what somebody else wrote."""
+
+
+def one_line(text: object) -> str:
+    """Text from outside (a file name, a library's message) in one line that any terminal and file can hold."""
+    line = " ".join(str(text).split())
+    shown = "".join(k if k.isprintable() else k.encode("unicode_escape").decode() for k in line)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+
+
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -59,4 +70,6 @@ def write_error(path: object, cause: OSError) -> PipelineError:
     """
     if cause.errno in FULL:
         return UnitsFailed(f"{path}: the disk is full; free some space and run again, what was done is kept")
+    if cause.errno in (errno.EEXIST, errno.ENOTDIR):
+        return InputError(f"{path}: cannot be written, a file or a dangling link is in the way; move it")
     return InputError(f"{path}: cannot be written ({cause.strerror or cause})")

@@ -9,13 +9,14 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from shapely import from_wkt, to_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import atomic
-from pipeline.errors import InputError
+from pipeline.errors import InputError, one_line
 from pipeline.grid import LONLAT, Grid, reprojected
 
 VERSION = 1
@@ -89,17 +90,30 @@ def read_registry(path: Path, prefix: str) -> Registry:
         raise InputError(f"{path}: the registry of site ids cannot be read ({cause}); {WAY_BACK}") from cause
     try:
         content = json.loads(text)
-        version, found = content["version"], content["prefix"]
-        entries = tuple(Entry(str(e["site_id"]), from_wkt(e["footprint"])) for e in content["sites"])
+        version = content["version"]
+        if version != VERSION:
+            raise InputError(f"{path}: registry version {version!r}, this program knows {VERSION}; {WAY_BACK}")
+        found = content["prefix"]
+        entries = tuple(Entry(str(e["site_id"]), _footprint(e["footprint"])) for e in content["sites"])
     except (ValueError, KeyError, TypeError, ShapelyError, RecursionError) as cause:
-        raise InputError(f"{path}: the registry of site ids is damaged ({cause}); {WAY_BACK}") from cause
-    if version != VERSION:
-        raise InputError(f"{path}: registry version {version}, this program knows {VERSION}; {WAY_BACK}")
+        raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {WAY_BACK}") from cause
     if found != prefix:
         raise InputError(f"{path}: this registry belongs to {found}, not to {prefix}; choose another --out")
     if [e.site_id for e in entries] != [f"{prefix}-{n:04d}" for n in range(1, len(entries) + 1)]:
         raise InputError(f"{path}: the registry of site ids is damaged (ids out of order); {WAY_BACK}")
     return Registry(prefix, entries)
+
+
+def _footprint(text: str) -> BaseGeometry:
+    """The footprint in a text. Raises `ValueError` for one that no site can have."""
+    with np.errstate(invalid="ignore"):  # infinite coordinates are told below
+        polygon = from_wkt(text)
+    if polygon is None or polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
+        raise ValueError("a footprint that is no polygon")
+    west, south, east, north = polygon.bounds
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValueError("a footprint that is not on Earth")
+    return polygon
 
 
 def write_registry(path: Path, registry: Registry) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry import Point
 
 from pipeline import __version__
 from pipeline.aoi import Aoi
@@ -127,6 +127,8 @@ def detect(
     model = load_model(settings.model, device, settings.segment.precision)
     check_calibrated(model.card.name, model.card.calibration)
     maker = LookMaker(source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name)
+    registry_path = out / ("registry-simulated.json" if source.simulated else "registry.json")
+    registry = read_registry(registry_path, aoi.prefix)  # a damaged one is told before any work is done
     found = source.search(aoi, period)
     looks, failures = make_looks(aoi, found, maker, settings, progress)
     months = _months(found, period)
@@ -135,7 +137,12 @@ def detect(
     seen, sites = derive(aoi, archive, settings, judge, model.card.calibration[AREA_ERROR], progress)
     kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
     run_id = _run_id(aoi, settings, maker.recipe, found, failures)
-    records = _named(kept, aoi, source, settings, model.card, out, run_id)
+    registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
+    write_registry(registry_path, registry)
+    records = [
+        _site_record(item, name, aoi.grid, source, settings, model.card, run_id)
+        for item, name in zip(kept, ids, strict=True)
+    ]
     summary = Summary(
         aoi=aoi,
         out=out,
@@ -257,24 +264,10 @@ def _run_id(aoi: Aoi, settings: Settings, recipe: Recipe, found: Search, failure
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _named(
-    kept: list[Found], aoi: Aoi, source: Source, settings: Settings, card: ModelCard, out: Path, run_id: str
-) -> list[SiteRecord]:
-    """Site records with lasting ids; simulated sites never share a registry with real ones."""
-    path = out / ("registry-simulated.json" if source.simulated else "registry.json")
-    registry = read_registry(path, aoi.prefix)
-    registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
-    write_registry(path, registry)
-    return [
-        _site_record(item, name, reprojected(item.site.polygon_m, aoi.grid.crs, LONLAT), source, settings, card, run_id)
-        for item, name in zip(kept, ids, strict=True)
-    ]
-
-
 def _site_record(
     item: Found,
     site_id: str,
-    polygon: Polygon | MultiPolygon,
+    grid: Grid,
     source: Source,
     settings: Settings,
     card: ModelCard,
@@ -302,7 +295,7 @@ def _site_record(
         source=source.name,
         model=card.name,
         run_id=run_id,
-        polygon=polygon,
+        polygon=reprojected(item.site.polygon_m, grid.crs, LONLAT),
     )
 
 

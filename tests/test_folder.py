@@ -31,7 +31,7 @@ def refused(folder: Path) -> str:
     """The one-line reason for the only file; a good scene beside it must still be found."""
     write(folder / GOOD)
     found = search(folder)
-    assert [scene.id for scene in found.scenes] == [Path(GOOD).stem]
+    assert [scene.id for scene in found.scenes] == [GOOD]
     (refusal,) = found.refusals
     assert "\n" not in refusal.reason
     return refusal.reason
@@ -47,7 +47,7 @@ def test_a_scene_is_read_as_the_contract_says(tmp_path: Path) -> None:
     found = search(tmp_path)
     (scene,) = found.scenes
     assert found.refusals == ()
-    assert (scene.id, scene.platform, scene.has_scl) == ("deep/S2B_whatever", "S2B", False)
+    assert (scene.id, scene.platform, scene.has_scl) == ("deep/S2B_whatever.TIF", "S2B", False)
     assert scene.time_utc == datetime(2025, 1, 5, 4, tzinfo=UTC)
     source = pickle.loads(pickle.dumps(FolderSource(tmp_path)))
     raster = source.read([scene], GRID, PLACE)
@@ -129,7 +129,7 @@ def test_scenes_outside_the_period_are_not_needed(tmp_path: Path) -> None:
     write(tmp_path / GOOD)
     write(tmp_path / "20250630T235959.tif")
     found = search(tmp_path, period_of("2025-02", "2025-06"))
-    assert [scene.id for scene in found.scenes] == ["20250630T235959"]
+    assert [scene.id for scene in found.scenes] == ["20250630T235959.tif"]
     assert found.refusals[0].reason.startswith("not needed: ")
 
 
@@ -163,7 +163,7 @@ def test_a_damaged_block_is_an_error_that_names_the_scene(tmp_path: Path) -> Non
         at = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
     content[at : at + 400] = b"\xff" * 400
     path.write_bytes(content)
-    with pytest.raises(SceneError, match="20250105T040000_good: cannot be read"):
+    with pytest.raises(SceneError, match=f"{GOOD}: cannot be read"):
         FolderSource(tmp_path).read([scene], GRID, PLACE)
 
 

@@ -165,7 +165,7 @@ def test_a_broken_scene_is_recorded_and_the_rest_goes_on(first: Summary, scenes:
     summary = look(some, tmp_path / "out")
     assert summary.exit_code == 6
     assert any("truncated" in r.reason or "not a readable" in r.reason for r in summary.refusals)
-    assert {failure.reason.split(":")[0] for failure in summary.failures} == {broken.stem}
+    assert {failure.reason.split(":")[0] for failure in summary.failures} == {broken.name}
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert len(manifest["failed_units"]) == len(summary.failures)
     assert summary.looks

@@ -7,21 +7,26 @@ from contextlib import closing
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 import pyogrio
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from shapely.geometry import MultiPolygon, Polygon
 
-from pipeline.errors import InputError, UnitsFailed, write_error
+from pipeline.errors import InputError, UnitsFailed, one_line, write_error
 from pipeline.export.qgis import STYLES
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT
 
 CHUNK = 20_000
 """Coverage rows in memory at once."""
+PYOGRIO = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
+"""What pyogrio raises when a file cannot be written; its messages do not always say why."""
+NEARLY_FULL = 1_000_000
+"""With fewer bytes free than this, a failed write is put down to the disk."""
 EPOCH = "2000-01-01T00:00:00.000Z"
 """Stands where GeoPackage asks for a time of change: the same rows then give the same bytes."""
 DAYS = {
@@ -78,9 +83,9 @@ def write_geopackage(
         part.replace(path)
     except OSError as cause:
         raise write_error(path, cause) from cause
-    except (sqlite3.Error, DataSourceError) as cause:
-        reason = " ".join(str(cause).split())[:160]
-        if "full" in reason.lower() or "space" in reason.lower():
+    except (sqlite3.Error, *PYOGRIO) as cause:
+        reason = one_line(cause)[:160]
+        if "full" in reason.lower() or "space" in reason.lower() or disk_usage(path.parent).free < NEARLY_FULL:
             raise UnitsFailed(f"{path}: the disk is full; free some space and run again") from cause
         raise InputError(f"{path}: cannot be written ({reason})") from cause
     finally:

@@ -3,6 +3,7 @@
 Whatever is wrong with a file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
+import contextlib
 import os
 import re
 import warnings
@@ -17,14 +18,15 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
-from rasterio.enums import Resampling
+from pyproj.exceptions import ProjError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as FileWindow
+from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import InputError, SceneError
+from pipeline.errors import InputError, SceneError, one_line
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
@@ -32,6 +34,23 @@ from pipeline.sources.radiometry import scale_and_offset
 
 GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
 """A small block cache (megabytes), so that memory does not grow with the AOI; no look at neighbouring files."""
+SUFFIXES = (".tif", ".tiff")
+HIDDEN = {".", "@"}
+"""First letters of names that belong to a system or a disk station."""
+FOREIGN = (RasterioError, ProjError, ShapelyError, OSError, ArithmeticError, ValueError, AttributeError, RuntimeError)
+"""What libraries raise on junk; it becomes a reason that is recorded."""
+YEARS = (2013, 2100)
+"""No imagery that fits is older, and nobody's clock is right beyond the last."""
+PLAUSIBLE = (-0.5, 5.0)
+"""Numbers outside of this are no reflectance: such pixels count as no data."""
+DARKEST_MEDIAN = -0.03
+"""Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
+MOST_BLOCKS = 20_000
+"""How many blocks of a band are looked at, at most, to tell a truncated file."""
+STRIP_PX = 4_000_000
+"""File pixels of finer imagery that are held at once while they are averaged."""
+SAMPLE_PX = 256
+"""Side of the squares along a file's diagonal by which its units are judged."""
 LARGEST_REFLECTANCE = 2.0
 """Numbers up to this in a float file without a scale are reflectance already."""
 METRES_PER_DEGREE = 111_320.0
@@ -53,9 +72,11 @@ class FolderSource:
         scenes: list[Scene] = []
         refusals: list[Refusal] = []
         first_of: dict[tuple[object, ...], str] = {}
-        for path in _files(self.folder):
-            name = path.relative_to(self.folder).with_suffix("").as_posix()
+        for path, passed_over in _files(self.folder):
+            name = one_line(path.relative_to(self.folder).as_posix())
             try:
+                if passed_over:
+                    raise SceneError(passed_over)
                 scene, shape = _scene(path, name, self)
                 _needed(scene, aoi, period)
                 twin = (scene.time_utc, scene.footprint.bounds, shape)
@@ -64,7 +85,7 @@ class FolderSource:
                 first_of[twin] = scene.id
                 scenes.append(scene)
             except SceneError as cause:
-                refusals.append(Refusal(name, str(cause)))
+                refusals.append(Refusal(name, one_line(cause)))
         return Search(tuple(sorted(scenes, key=lambda s: (s.time_utc, s.id))), tuple(refusals))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
@@ -82,38 +103,50 @@ class FolderSource:
         return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The GeoTIFFs in a directory, sorted by path. Raises `InputError` when it cannot be listed."""
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The GeoTIFFs in a directory, sorted by path, each with the reason why it is passed over, or none.
+
+    Raises `InputError` when the directory cannot be listed.
+    """
     if not folder.exists():
         raise InputError(f"{folder}: there is no such directory; give the one with your GeoTIFFs as SCENES=")
     if not folder.is_dir():
         raise InputError(f"{folder}: not a directory; give the one with your GeoTIFFs as SCENES=")
-    try:
-        os.listdir(folder)
-    except OSError as cause:
-        raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
-    hidden = {".", "@"}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.suffix.lower() in {".tif", ".tiff"} and not any(part[0] in hidden for part in parts):
-            yield path
+    found: list[tuple[Path, str]] = []
+
+    def unlisted(cause: OSError) -> None:
+        if Path(cause.filename) == folder:
+            raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
+        found.append((Path(cause.filename), f"a directory that cannot be listed ({cause.strerror})"))
+
+    for parent, folders, names in os.walk(folder, onerror=unlisted):
+        here = Path(parent)
+        for name in folders:
+            if (here / name).is_symlink():
+                found.append((here / name, "a linked directory, which is not entered; give it as SCENES= itself"))
+        for name in names + [name for name in folders if name.lower().endswith(SUFFIXES)]:
+            path = here / name
+            if name.lower().endswith(SUFFIXES):
+                hidden = any(part[0] in HIDDEN for part in path.relative_to(folder).parts)
+                found.append((path, f"{NOT_NEEDED}hidden" if hidden else ""))
+    yield from sorted(found)
 
 
 def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
     """The scene in a file and its size in pixels. Raises `SceneError` with the reason why there is none."""
-    if not path.resolve().is_relative_to(source.folder.resolve()):
-        raise SceneError("a link that leaves the directory")
     try:
+        if not path.resolve(strict=True).is_relative_to(source.folder.resolve()):
+            raise SceneError("a link that leaves the directory")
         size = path.stat()
-    except OSError as cause:
-        raise SceneError(f"cannot be read ({cause.strerror})") from cause
+    except (OSError, RuntimeError) as cause:  # RuntimeError: links in a circle
+        raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or _told(cause)})") from cause
     if size.st_size == 0:
         raise SceneError("empty file (0 bytes); download it again")
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
+            if {"key", "checksum", "overpass"} <= file.tags().keys():
+                raise SceneError(f"{NOT_NEEDED}a look that leachwatch made, not a scene")
             names = _bands(file)
-            for band in NAMES:
-                scale_and_offset(file.scales[names[band] - 1], file.offsets[names[band] - 1])
             footprint = _footprint(file)
             _whole(file, size.st_size)
             _units(file, names)
@@ -128,8 +161,8 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
                 provider=source.name,
             )
             return scene, file.shape
-    except (RasterioError, OSError) as cause:
-        raise SceneError(f"not a readable GeoTIFF ({_one_line(cause)})") from cause
+    except FOREIGN as cause:
+        raise SceneError(f"not a readable GeoTIFF ({_told(cause)})") from cause
 
 
 def _opened(path: Path) -> Any:
@@ -166,6 +199,8 @@ def _footprint(file: Any) -> Polygon:
         raise SceneError("no CRS; write one, for instance with gdal_edit.py -a_srs EPSG:32647")
     if file.transform.is_identity:
         raise SceneError("no georeference: its coordinates are plain pixel numbers")
+    if not np.isfinite(file.transform[:6]).all() or max(map(abs, file.transform[:6])) > 1e9:
+        raise SceneError("its georeference is not a number on Earth")
     t, corners = file.transform, [(0, 0), (0, file.height), (file.width, file.height), (file.width, 0)]
     outline = Polygon([(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f) for x, y in corners])
     step = max(outline.length / 80, 1e-9)
@@ -182,24 +217,51 @@ def _whole(file: Any, size: int) -> None:
     planes = range(1, file.count + 1) if file.interleaving != "PIXEL" else [1]
     for band in planes:
         height, width = file.block_shapes[band - 1]
-        for row in range(-(-file.height // height)):
-            for col in range(-(-file.width // width)):
-                offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
-                length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
-                if offset and length and int(offset) + int(length) > size:
-                    raise SceneError(f"truncated: {size} bytes, but its pixels go on to {int(offset) + int(length)}")
+        across = -(-file.width // width)
+        blocks = across * -(-file.height // height)
+        for block in {*range(0, blocks, -(-blocks // MOST_BLOCKS)), blocks - 1}:
+            row, col = divmod(block, across)
+            offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
+            length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
+            if offset and length and int(offset) + int(length) > size:
+                raise SceneError(f"truncated: {size} bytes, but its pixels go on to {int(offset) + int(length)}")
 
 
 def _units(file: Any, names: dict[str, int]) -> None:
-    """Raise `SceneError` for a float file that holds reflectance but says nothing of its scale."""
-    number = names[NAMES[0]]
-    silent = (file.scales[number - 1], file.offsets[number - 1]) == (1.0, 0.0)
-    if silent and file.dtypes[number - 1].startswith("float"):
-        step = max(1, max(file.shape) // 256)
-        sample = file.read(number, out_shape=(-(-file.height // step), -(-file.width // step)), masked=True)
-        numbers = np.ma.masked_invalid(sample).compressed()
-        if len(numbers) and numbers.max() <= LARGEST_REFLECTANCE:
-            raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
+    """Raise `SceneError` for numbers that cannot be reflectance, or do not say how they become it."""
+    wanted = [names[name] for name in NAMES]
+    number = wanted[0] - 1
+    silent = (file.scales[number], file.offsets[number]) == (1.0, 0.0)
+    numbers = np.concatenate(
+        [np.zeros((len(wanted), 0)), *(k for window in _samples(file) for k in _sampled(file, wanted, window))], axis=1
+    )
+    blue = numbers[0][np.isfinite(numbers[0]) & (numbers[0] != 0)]
+    if silent and file.dtypes[number].startswith("float") and len(blue) and blue.max() <= LARGEST_REFLECTANCE:
+        raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
+    with np.errstate(over="ignore"):
+        reflectance, _ = _reflectance(file, names, numbers[:, None])
+    measured = (numbers != 0).all(axis=0) & np.isfinite(numbers).all(axis=0) & ~_is_nodata(file, wanted, numbers)
+    if not measured.any():
+        return  # nothing to judge by; a scene without data is recorded as such by its looks
+    seen = np.median(reflectance[:, 0, measured], axis=1)
+    if (seen < DARKEST_MEDIAN).any() or (seen == 0).all():
+        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
+        raise SceneError(f"its numbers make no reflectance (medians {told}): wrong scale or offset?")
+
+
+def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[np.float64]]:
+    """The numbers of a square, shape (band, n); none when it is damaged, which the look that needs it will tell."""
+    with contextlib.suppress(RasterioError):
+        yield _cut(file, wanted, window).reshape(len(wanted), -1)
+
+
+def _samples(file: Any) -> Iterator[Window]:
+    """Up to five squares along the diagonal of a file, in its own pixels."""
+    side = min(SAMPLE_PX, file.height, file.width)
+    steps = min(5, max(1, min(file.height, file.width) // side))
+    for step in range(steps):
+        part = step / max(1, steps - 1) if steps > 1 else 0.5
+        yield Window(round((file.height - side) * part), round((file.width - side) * part), side, side)
 
 
 def _time(tag: str | None, name: str) -> datetime:
@@ -207,16 +269,23 @@ def _time(tag: str | None, name: str) -> datetime:
     if tag is not None:
         try:
             moment = datetime.fromisoformat(tag.strip())
-        except ValueError as cause:
+            return _likely(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+        except (ValueError, OverflowError) as cause:
             raise SceneError(f"its tag datetime={tag[:40]!r} is not an ISO 8601 date") from cause
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    found = re.match(r"(\d{8})(?:T(\d{6}))?(?!\d)", name)
+    found = re.match(r"([0-9]{8})(?:T([0-9]{6}))?(?![0-9])", name)
     if found is None:
         raise SceneError("no date: neither a tag `datetime` nor a file name that begins with YYYYMMDD")
     try:
-        return datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return _likely(datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC))
     except ValueError as cause:
         raise SceneError(f"its name begins with {found[0]}, which is not a date") from cause
+
+
+def _likely(moment: datetime) -> datetime:
+    """The moment itself. Raises `SceneError` for a year from which there can be no imagery."""
+    if not YEARS[0] <= moment.year < YEARS[1]:
+        raise SceneError(f"dated {moment:%Y-%m-%d}, where there can be no imagery: wrong date?")
+    return moment
 
 
 def _platform(tag: str | None, name: str) -> str:
@@ -236,8 +305,8 @@ def _read(scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Flo
                 classes = numbers[-1]
             else:
                 reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
-    except (RasterioError, OSError) as cause:
-        raise SceneError(f"{scene.id}: cannot be read ({_one_line(cause)})") from cause
+    except FOREIGN as cause:
+        raise SceneError(f"{scene.id}: cannot be read ({_told(cause)})") from cause
     scl = np.where(valid & (classes >= 0) & (classes <= 11), classes, 0).astype(np.uint8) if with_scl else None
     return reflectance, valid, scl
 
@@ -256,33 +325,65 @@ def _file_window(file: Any, window: Window) -> Window:
     return Window(window.row - row, window.col - col, window.height, window.width)
 
 
-def _cut(file: Any, wanted: list[int], window: Window, step: int = 1) -> NDArray[np.float64]:
-    """Stored numbers (band, y, x) of a window in file pixels; NaN outside. `step` file pixels are averaged to one."""
-    shape = (file.height // step, file.width // step)  # a last group that is not whole is left out
+def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
+    """Stored numbers (band, y, x) of a window in file pixels; NaN outside."""
     out = np.full((len(wanted), *window.shape), np.nan)
-    part = window.intersection(Window(0, 0, *shape))
-    if part is None:
-        return out
-    source = FileWindow(part.col * step, part.row * step, part.width * step, part.height * step)
-    how = Resampling.nearest if step == 1 else Resampling.average
-    out[(slice(None), *part.within(window))] = file.read(
-        wanted, window=source, out_shape=(len(wanted), *part.shape), resampling=how
-    )
+    part = window.intersection(Window(0, 0, *file.shape))
+    if part is not None:
+        source = FileWindow(part.col, part.row, part.width, part.height)
+        out[(slice(None), *part.within(window))] = file.read(wanted, window=source)
     return out
 
 
+def _coarse(
+    file: Any, names: dict[str, int], wanted: list[int], window: Window, step: int
+) -> tuple[Floats, Bools, NDArray[np.float64]]:
+    """Reflectance, valid and the last band's numbers of a window in groups of `step` x `step` file pixels.
+
+    Reflectance is the mean of a group and valid only where all of it is; the last band (SCL) is that of the middle.
+    """
+    bands, middle = len(NAMES), step // 2
+    if step == 1:
+        numbers = _cut(file, wanted, window)
+        return *_reflectance(file, names, numbers[:bands]), numbers[-1]
+    reflectance, valid = np.zeros((bands, *window.shape), np.float32), np.zeros(window.shape, bool)
+    last = np.full(window.shape, np.nan)
+    strip = max(1, STRIP_PX // (step * step * window.width))
+    for row in range(0, window.height, strip):
+        height = min(strip, window.height - row)
+        fine = Window((window.row + row) * step, window.col * step, height * step, window.width * step)
+        numbers = _cut(file, wanted, fine)
+        seen, sound = _reflectance(file, names, numbers[:bands])
+        groups = (height, step, window.width, step)
+        here = slice(row, row + height)
+        reflectance[:, here] = seen.reshape(bands, *groups).mean(axis=(2, 4))
+        valid[here] = sound.reshape(groups).all(axis=(1, 3))
+        last[here] = numbers[-1, middle::step, middle::step]
+    reflectance[:, ~valid] = 0
+    return reflectance, valid, last
+
+
 def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
-    """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite."""
-    valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0)
+    """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite, plausible."""
+    wanted = [names[name] for name in NAMES]
+    valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     out = np.zeros(numbers.shape, np.float32)
-    for plane, (band, name) in zip(out, enumerate(NAMES), strict=True):
-        number = names[name] - 1
-        if file.nodatavals[number] is not None:
-            valid &= numbers[band] != file.nodatavals[number]
-        scale, offset = scale_and_offset(file.scales[number], file.offsets[number])
-        plane[...] = np.where(np.isfinite(numbers[band]), numbers[band] * scale + offset, 0)
+    for plane, stored, band in zip(out, numbers, wanted, strict=True):
+        scale, offset = scale_and_offset(file.scales[band - 1], file.offsets[band - 1])
+        reflectance = np.where(np.isfinite(stored), stored, 0) * scale + offset
+        likely = (reflectance > PLAUSIBLE[0]) & (reflectance < PLAUSIBLE[1])
+        plane[...] = np.where(likely, reflectance, 0)
+        valid &= likely
     out[:, ~valid] = 0
     return out, valid
+
+
+def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bools:
+    """Where any band (numbers: band, …) holds the file's nodata value."""
+    values = [file.nodatavals[band - 1] for band in wanted]
+    told = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
+    empty: Bools = np.any(told, axis=0) if told else np.zeros(numbers.shape[1:], bool)
+    return empty
 
 
 def _resampled(
@@ -303,8 +404,7 @@ def _resampled(
     rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
     piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
-    numbers = _cut(file, wanted, piece, step)
-    reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+    reflectance, valid, last = _coarse(file, names, wanted, piece, step)
     down, right = rows - top, cols - left
     i, j = top - piece.row, left - piece.col
     total, sound = np.zeros((len(NAMES), *window.shape)), known.copy()
@@ -313,7 +413,7 @@ def _resampled(
         total += weight * reflectance[:, i + di, j + dj]
         sound &= valid[i + di, j + dj] | (weight == 0)
     total[:, ~sound] = 0
-    nearest = numbers[-1][i + (down >= 0.5), j + (right >= 0.5)]
+    nearest = last[i + (down >= 0.5), j + (right >= 0.5)]
     return total.astype(np.float32), sound, nearest
 
 
@@ -337,5 +437,5 @@ def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[n
     return rows, cols
 
 
-def _one_line(cause: BaseException) -> str:
-    return " ".join(str(cause).split())[:160] or type(cause).__name__
+def _told(cause: BaseException) -> str:
+    return one_line(cause)[:160] or type(cause).__name__

@@ -142,6 +142,6 @@ def period_of(first: str | None, last: str | None) -> Period:
 def _month(option: str, text: str | None) -> date | None:
     if text is None:
         return None
-    if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", text):
+    if not re.fullmatch(r"(19|20)[0-9][0-9]-(0[1-9]|1[0-2])", text):
         raise InputError(f"{option} {text}: not a month; write YYYY-MM, such as 2025-01")
     return date.fromisoformat(f"{text}-01")

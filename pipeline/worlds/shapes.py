@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.raster import Floats
 
 FINE = 10
-"""Sub-pixels per pixel side; each counts by how far the rim runs through it, so the area of a 6 m pond is good to 2 %."""
+"""Sub-pixels per pixel side; each counts by how far the rim runs through it: a 6 m pond's area is good to 2 %."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
