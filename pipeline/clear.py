@@ -16,6 +16,10 @@ RADIUS_PX = 112
 """How far away a pixel can matter: shadow reach (60), margin (40), opening and rounding."""
 SCL_CLOUD_AND_SHADOW = (3, 8, 9, 10)
 """Classes that get a margin: cloud shadow, medium and high cloud, thin cirrus."""
+VEIL_RED_RATIO = 0.6
+"""A veil is no bluer than this share of B04 in B02; blue roofs and sheets are."""
+VEIL_SWIR_RATIO = 1.9
+"""Ground under a veil still shows in B11; as many times brighter than B02 it is bare soil, not veiled."""
 BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR_AT = (BANDS.index(b) for b in (BLUE, GREEN, RED, NIR, SWIR1))
 
 
@@ -33,17 +37,21 @@ def clear(raster: Raster, settings: ClearSettings) -> Bools:
 
 
 def own_cloud(raster: Raster, settings: ClearSettings) -> Bools:
-    """Cloud by our own test, shape (y, x): bright, white, and not as bright in the short-wave infrared as soil.
+    """Cloud by our own test, shape (y, x): thick cloud, and veils of thin cloud and haze over land.
 
-    A 3 x 3 opening drops single bright roofs and ponds.
+    Thick cloud is bright, white, and not as bright in the short-wave infrared as soil. A veil is bluer than any
+    land (the haze-optimised transform of Zhang et al. 2002, with the form that Fmask gave it: blue - red / 2).
+    Openings drop what is small: bright roofs, milky ponds.
     """
-    blue, nir, swir = raster.reflectance[[BLUE_AT, NIR_AT, SWIR_AT]]
+    blue, nir, swir, red = raster.reflectance[[BLUE_AT, NIR_AT, SWIR_AT, RED_AT]]
     visible = raster.reflectance[[BLUE_AT, GREEN_AT, RED_AT]]
     mean = np.maximum(visible.mean(axis=0), 1e-4)
     white = np.ptp(visible, axis=0) < settings.own_white * mean
-    cloud = (blue > settings.own_bright) & white & (nir > settings.own_min_nir)
-    cloud &= (swir < settings.own_max_swir_ratio * blue) & raster.valid
-    opened: Bools = binary_opening(cloud, np.ones((3, 3)))
+    over_land = (nir > settings.own_min_nir) & raster.valid
+    cloud = (blue > settings.own_bright) & white & over_land & (swir < settings.own_max_swir_ratio * blue)
+    veil = (blue - red / 2 > settings.own_veil) & (red > VEIL_RED_RATIO * blue)
+    veil &= over_land & (swir < VEIL_SWIR_RATIO * blue)
+    opened: Bools = binary_opening(cloud, np.ones((3, 3))) | binary_opening(veil, np.ones((5, 5)))
     return opened
 
 

@@ -39,6 +39,7 @@ class ClearSettings(Section):
     own_white: Positive
     own_min_nir: Share
     own_max_swir_ratio: Positive
+    own_veil: Share
     own_shadow_nir: Share
     own_shadow_swir: Share
     own_shadow_reach_px: Annotated[int, Field(ge=0, le=60)]

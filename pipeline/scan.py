@@ -21,7 +21,7 @@ from pipeline.engine import executor_for, run
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.geopackage import write_geopackage
 from pipeline.export.manifest import write_manifest
-from pipeline.export.qgis import write_sites_qml
+from pipeline.export.qgis import write_coverage_qml, write_sites_qml
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.fuse import Evidence, fuse
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
@@ -331,6 +331,7 @@ def _export(
         )
         step(1)
         write_coverage(out / "coverage.geojson", coverage(), notice)
+        write_coverage_qml(out / "coverage.qml")
         step(1)
         write_manifest(
             out / "manifest.json",

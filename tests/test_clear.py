@@ -57,6 +57,15 @@ def test_cloud_and_its_shadow_are_found_without_scl() -> None:
     assert seen[120:, 120:].all()
 
 
+def test_a_veil_of_thin_cloud_is_found_without_scl() -> None:
+    planes = raster().reflectance.copy()
+    planes[:, 40:100, 40:100] = np.array([0.15, 0.134, 0.118, 0.30, 0.19, 0.14])[:, None, None]  # as seen in Slovenia
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    seen = clear(scene, SETTINGS)
+    assert not seen[40:100, 40:100].any()
+    assert seen[130:].all()
+
+
 def test_a_single_bright_roof_is_no_cloud() -> None:
     planes = raster().reflectance.copy()
     planes[:, 50:52, 50:52] = 0.5

@@ -44,6 +44,10 @@ DAYS = {
     "events": ("after", "by"),
     "coverage": ("month_start", "month_end"),
 }
+MIDNIGHT = "%Y-%m-%dT00:00:00.000"
+"""The one form of a day in the file."""
+DIGITS = {"confidence": 3, "share_seen": 4}
+"""Decimals of the columns that have more than none; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
 """Layers whose rows may have one part or several: all are stored as several."""
 TEXTS = {"sites": ("verdict",)}
@@ -120,13 +124,16 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
     columns = {name: [getattr(record, name) for record in records] for name in names if name != place}
     if layer == "coverage":
         starts = pd.to_datetime(columns["month"], format="%Y-%m")
-        columns |= {"month_start": starts, "month_end": starts + pd.offsets.MonthEnd(0)}
+        columns |= {"month_start": starts, "month_end": starts + pd.offsets.MonthBegin(1)}
     data = pd.DataFrame(columns)
     for name in DAYS[layer]:
         data[name] = pd.to_datetime(data[name]).astype("datetime64[ms]")  # real dates, which QGIS can animate
     for field in fields(kind):
         if not records and field.type in NUMBERS:
             data[field.name] = data[field.name].astype(NUMBERS[field.type])
+    for name in data.columns:
+        if data[name].dtype == "float64":
+            data[name] = data[name].round(DIGITS.get(name, 0))
     for name in TEXTS.get(layer, ()):
         data[name] = data[name].astype("str").where(data[name].notna(), None)
     shapes = [getattr(record, place) for record in records]
@@ -137,6 +144,22 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
 
 NUMBERS = {float: "float64", int: "int64", bool: "bool", str: "str"}
 """Column types that an empty list of rows cannot tell."""
+
+
+def _even_days(database: sqlite3.Connection) -> None:
+    """Give all days one form: GDAL writes appended rows in another, and QGIS compares times as texts.
+
+    The triggers of the spatial index call functions that only GDAL has; no geometry changes, so they rest meanwhile.
+    """
+    triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        database.execute(f'DROP TRIGGER "{name}"')
+    for layer, columns in DAYS.items():
+        for column in columns:
+            day = f"strftime('{MIDNIGHT}', \"{column}\")"
+            database.execute(f'UPDATE "{layer}" SET "{column}" = {day} WHERE "{column}" <> {day}')  # noqa: S608 our own names
+    for _, statement in triggers:
+        database.execute(statement)
 
 
 def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
@@ -158,6 +181,7 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
                 "VALUES('', '', ?, ?, ?, ?, '', 1, 'leachwatch default', '', ?)",
                 (layer, column, layer, STYLES[layer](), EPOCH),
             )
+        _even_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
         database.commit()
         sound = database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
