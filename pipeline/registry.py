@@ -106,7 +106,7 @@ def read_registry(path: Path, prefix: str) -> Registry:
 
 def _footprint(text: str) -> BaseGeometry:
     """The footprint in a text. Raises `ValueError` for one that no site can have."""
-    with np.errstate(invalid="ignore"):  # infinite coordinates are told below
+    with np.errstate(all="ignore"):  # infinite coordinates are told below
         polygon = from_wkt(text)
     if polygon is None or polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
         raise ValueError("a footprint that is no polygon")

@@ -69,6 +69,11 @@ def test_another_crs_is_reprojected_when_the_file_names_it(tmp_path: Path) -> No
     assert aoi.area_km2 == pytest.approx(100, rel=0.01)
 
 
+def _with_crs(name: str) -> str:
+    crs = '{"properties": {"name": "' + name.replace('"', '\\"') + '"}}'
+    return f'{{"type": "Polygon", "crs": {crs}, "coordinates": [[[99, 21], [99.1, 21], [99, 21.1]]]}}'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -96,6 +101,12 @@ def test_another_crs_is_reprojected_when_the_file_names_it(tmp_path: Path) -> No
         ('{"type": "Polygon", "coordinates": [[[10, 84], [11, 84], [10, 85]]]}', "80"),
         ('{"type": "Polygon", "coordinates": [[[10, 4], [60, 4], [10, 5]]]}', "wide"),
         ('{"type": "Polygon", "crs": 7, "coordinates": [[[99, 21], [99.1, 21], [99, 21.1]]]}', "crs"),
+        (f'{{"type": "Polygon", "coordinates": [[[{"9" * 401}, 21], [99, 22], [98, 22]]]}}', "broken GeoJSON"),
+        (f'{{"type": "Point", "coordinates": [{"9" * 401}, 21]}}', "broken GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[], [[99, 21], [99.1, 21], [99, 21.1]]]}', "hole"),
+        (_with_crs('LOCAL_CS["x",UNIT["metre",1]]'), "crs"),
+        (_with_crs("\\ud800"), "crs"),
+        ('{"type": "FeatureCollection"}', "no 'features'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -105,6 +116,15 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, w
         read_aoi(str(path))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_title_that_no_file_can_hold_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text(
+        '{"type": "Feature", "properties": {"title": "\\ud800x"}, "geometry": '
+        '{"type": "Polygon", "coordinates": [[[99, 21], [99.1, 21], [99, 21.1]]]}}'
+    )
+    assert read_aoi(str(path)).title == "\\ud800x"
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:

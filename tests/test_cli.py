@@ -44,6 +44,8 @@ def refusal(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
         (["detect", "--aoi", "shan", "--workers", "many"], "many"),
         (["detect", "--aoi", "shan", "--config", "nowhere.toml"], "nowhere.toml"),
         (["detect", "--aoi", "nowhere.geojson"], "nowhere.geojson"),
+        (["detect", "--aoi", "shan", "--from", "20٢٥-01"], "not a month"),
+        (["detect", "--aoi", "shan", "--source", "folder", "--scenes", "~nobody-here/x"], "no such directory"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(
@@ -58,6 +60,7 @@ def test_wrong_models_devices_and_folders_are_one_line_and_exit_2(tmp_path: Path
     folder = ("detect", "--aoi", "mong-yawn", "--source", "folder", "--scenes")
     assert "no such directory" in refusal(capsys, 2, *folder, "nowhere")
     assert "no model" in refusal(capsys, 2, *folder, ".", "--model", "nowhere")
+    assert "model" in refusal(capsys, 2, *folder, ".", "--model", "")
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refusal(capsys, 2, *folder, ".", "--out", "file/out")
 

@@ -39,6 +39,8 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
         ("sites = 3", ["sites is a table"]),
         ("[sites\nlink_m = 3", ["not TOML"]),
         ("[history]\ninterval_mass = nan", ["history.interval_mass"]),
+        (f"[simulated]\nseed = {'9' * 5000}", ["not TOML"]),
+        (f"[simulated]\nseed = 0x{'f' * 5000}", ["simulated.seed", "a number that long"]),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_line(tmp_path: Path, text: str, words: list[str]) -> None:

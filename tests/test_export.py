@@ -1,6 +1,7 @@
 import json
 import sqlite3
 import xml.etree.ElementTree as ET
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -162,6 +163,10 @@ def test_long_coverage_is_written_in_chunks(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(geopackage, "CHUNK", 4)
     write_all(tmp_path / "sites.gpkg", [site()], rows=11)
     assert len(gpd.read_file(tmp_path / "sites.gpkg", layer="coverage")) == 11
+    with sqlite3.connect(tmp_path / "sites.gpkg") as database:
+        days = {day for row in database.execute("SELECT month_start, month_end FROM coverage") for day in row}
+    # QGIS compares times as texts: one row in another form would show in the wrong month
+    assert days == {"2024-02-01T00:00:00.000", "2024-03-01T00:00:00.000"}
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
@@ -177,6 +182,12 @@ def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path:
     with pytest.raises(InputError, match="cannot be written"):
         geojson.write_sites(tmp_path / "file" / "sites.geojson", [site()], None)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_column_has_a_name_for_people() -> None:
+    for kind in (SiteRecord, PondRecord, LookRecord, EventRecord, CoverageRecord):
+        names = {field.name for field in fields(kind)} - {"polygon", "point"}
+        assert names <= set(qgis.ALIASES), kind
 
 
 def test_styles_name_every_status_and_event() -> None:

@@ -86,6 +86,18 @@ def test_bands_are_found_by_name_in_any_order(tmp_path: Path) -> None:
         ("20250106.tif", {"scale": float("inf")}, ["scale"]),
         ("20250106.tif", {"numbers": forest().astype(np.float32) / 10_000}, ["reflectance", "scale"]),
         ("20250105T040000_same.tif", {}, ["duplicate"]),
+        ("20250106.tif", {"tags": {"datetime": "0001-01-01T00:00:00+14:00"}}, ["not an ISO 8601 date"]),
+        ("20250106.tif", {"tags": {"datetime": "9999-12-31"}}, ["9999-12-31", "wrong date"]),
+        ("19000101.tif", {}, ["1900-01-01", "wrong date"]),
+        ("20250106.tif", {"scale": 1e-320}, ["scale"]),
+        ("20250106.tif", {"scale": 1e308}, ["scale"]),
+        ("20250106.tif", {"scale": 0.0001, "offset": 1e30}, ["offset"]),
+        ("20250106.tif", {"numbers": np.full((6, *PLACE.shape), -500, np.int16)}, ["no reflectance", "-0.050"]),
+        ("20250106.tif", {"scale": 0.0001, "offset": -0.2}, ["no reflectance"]),
+        ("20250106.tif", {"transform": Affine(np.nan, 0, 0, 0, -10, 0)}, ["georeference"]),
+        ("20250106.tif", {"transform": Affine(1e308, 0, 0, 0, -1e308, 0)}, ["georeference"]),
+        ("20250106.tif", {"crs": 'LOCAL_CS["nowhere",UNIT["metre",1]]'}, ["not a readable"]),
+        ("2025010６.tif", {}, ["no date"]),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_a_reason(tmp_path: Path, name: str, changes, words) -> None:
@@ -123,6 +135,44 @@ def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "20250106.tif").symlink_to(outside)
     assert "leaves the directory" in refused(tmp_path / "in")
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    write(tmp_path / GOOD)
+    write(tmp_path / ".hidden" / "20250106.tif")
+    write(tmp_path / "elsewhere" / "20250107.tif")
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "one.tif").symlink_to(tmp_path / "two.tif")
+    (tmp_path / "two.tif").symlink_to(tmp_path / "one.tif")
+    (tmp_path / "20250108.tif").mkdir()
+    found = search(tmp_path)
+    assert [scene.id for scene in found.scenes] == [GOOD, "elsewhere/20250107.tif"]
+    reasons = {refusal.id: refusal.reason for refusal in found.refusals}
+    assert set(reasons) == {".hidden/20250106.tif", "linked", "one.tif", "two.tif", "20250108.tif"}
+    assert reasons[".hidden/20250106.tif"].startswith("not needed: ")
+    assert "linked directory" in reasons["linked"]
+
+
+def test_names_that_no_terminal_should_see_are_escaped(tmp_path: Path) -> None:
+    os.link(write(tmp_path / GOOD), os.fsencode(tmp_path) + b"/20250106_\xff.tif")
+    write(tmp_path / "20250107_\n\x1b[31mred.tif", names=("B02", "Nuag\né", *NAMES[2:]))
+    names = {item.id for item in (*search(tmp_path).scenes, *search(tmp_path).refusals)}
+    assert names == {GOOD, "20250106_\\udcff.tif", "20250107_ \\x1b[31mred.tif"}
+    for refusal in search(tmp_path).refusals:
+        assert refusal.reason.isprintable()
+
+
+def test_a_look_of_our_own_is_no_scene(tmp_path: Path) -> None:
+    write(tmp_path / "20250106.tif", tags={"key": "1", "checksum": "2", "overpass": "20250106"})
+    assert refused(tmp_path).startswith("not needed: ")
+
+
+def test_numbers_beyond_any_reflectance_are_no_data(tmp_path: Path) -> None:
+    numbers = forest().astype(np.float64)
+    numbers[1, 5, 5], numbers[2, 6, 6], numbers[3, 7, 7] = 1.7e308, -1.7e308, 90_000
+    write(tmp_path / GOOD, numbers)
+    raster = FolderSource(tmp_path).read(search(tmp_path).scenes, GRID, PLACE)
+    assert (~raster.valid).nonzero()[0].tolist() == [5, 6, 7]
 
 
 def test_scenes_outside_the_period_are_not_needed(tmp_path: Path) -> None:
@@ -231,3 +281,30 @@ def test_another_grid_is_resampled_in_place(tmp_path: Path, form: str) -> None:
     x, y = (area.col + c + 0.5) * 10.0, -(area.row + r + 0.5) * 10.0
     expected = plane(*Transformer.from_crs(GRID.crs, 4326, always_xy=True).transform(x, y)) * 0.0001
     np.testing.assert_allclose(raster.reflectance[0][raster.valid], expected, atol=0.002)
+
+
+def fine(tmp_path: Path, numbers: np.ndarray, **options: object):
+    """A 5 m file of `numbers` (band, y, x) over `PLACE`, read on the grid."""
+    west, north = PLACE.bounds_m[0], PLACE.bounds_m[3]
+    write(tmp_path / GOOD, numbers, names=(*NAMES, "SCL"), transform=Affine(5, 0, west, 0, -5, north), **options)
+    return FolderSource(tmp_path).read(search(tmp_path).scenes, GRID, PLACE)
+
+
+def test_classes_of_finer_pixels_are_picked_and_not_averaged(tmp_path: Path) -> None:
+    shape = (2 * PLACE.height, 2 * PLACE.width)
+    scl = np.tile(np.array([3, 8], np.uint16), (shape[0], shape[1] // 2))
+    raster = fine(tmp_path, np.concatenate([forest(shape), scl[None]]))
+    assert raster.scl is not None
+    assert set(np.unique(raster.scl[1:-1, 1:-1])) == {8}
+
+
+@pytest.mark.parametrize("nodata", [0, None])
+def test_finer_pixels_make_a_coarse_one_only_where_all_were_measured(tmp_path: Path, nodata: float | None) -> None:
+    shape = (2 * PLACE.height, 2 * PLACE.width)
+    numbers = np.concatenate([np.full((6, *shape), 800, np.uint16), np.full((1, *shape), 4, np.uint16)])
+    numbers[:, :, : shape[1] // 2 : 2] = 0
+    raster = fine(tmp_path, numbers, nodata=nodata)
+    west = PLACE.width // 2
+    assert not raster.valid[:, : west - 1].any()
+    assert raster.valid[1:-1, west + 1 : -1].all()
+    np.testing.assert_allclose(raster.reflectance[:, raster.valid], 0.08, atol=1e-6)

@@ -67,11 +67,24 @@ def test_a_damaged_registry_is_refused_in_one_line_and_left_alone(tmp_path: Path
     assert path.read_text() == content
 
 
+@pytest.mark.parametrize(
+    "footprint",
+    [None, "POLYGON ((1e400 0, 1 1, 1 0, 1e400 0))", "POINT EMPTY", "POLYGON EMPTY", "LINESTRING (0 0, 1 1)",
+     "POLYGON ((500000 0, 500001 1, 500001 0, 500000 0))", "GEOMETRYCOLLECTION (POINT (1 1))"],
+)  # fmt: skip
+def test_a_footprint_that_no_site_can_have_is_damage(tmp_path: Path, footprint: str | None) -> None:
+    path = tmp_path / "registry.json"
+    entry = {"site_id": "SHN-0001", "footprint": footprint}
+    path.write_text(json.dumps({"version": 1, "prefix": "SHN", "sites": [entry]}))
+    with pytest.raises(InputError, match="damaged"):
+        read_registry(path, "SHN")
+
+
 def test_a_registry_of_another_aoi_or_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "registry.json"
     path.write_text(json.dumps({"version": 1, "prefix": "KCN", "sites": []}))
     with pytest.raises(InputError, match="belongs to KCN"):
         read_registry(path, "SHN")
-    path.write_text(json.dumps({"version": 99, "prefix": "SHN", "sites": []}))
+    path.write_text(json.dumps({"version": 99, "places": []}))
     with pytest.raises(InputError, match="version 99"):
         read_registry(path, "SHN")
