@@ -17,13 +17,14 @@ OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call optio
 TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,workers,WORKERS) \
   $(call option,backgrounds,BACKGROUNDS)
 
-.PHONY: help env detect simulate train test check bench clean FORCE
+.PHONY: help env detect simulate train evaluate test check bench clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR)"
 	@echo "make simulate AOI=shan OUT=DIR   write a simulated archive with its truth"
 	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=, BACKGROUNDS=)"
+	@echo "make evaluate SET=held-out   score a model by site on simulated worlds (WORLDS=, MODEL=, RUN=out/shan)"
 	@echo "make env                     build the environment (detect does it when needed)"
 	@echo "make test | make check       the tests | lint, types and tests"
 	@echo "make bench                   speed and memory"
@@ -60,6 +61,10 @@ simulate: $(VENV)/.ok
 
 train: $(VENV)/.ok
 	@$(LEACHWATCH) train $(TRAINING)
+
+evaluate: $(VENV)/.ok
+	@$(LEACHWATCH) evaluate $(call option,model,MODEL) $(call option,set,SET) $(call option,worlds,WORLDS) \
+	  $(call option,backgrounds,BACKGROUNDS) $(call option,run,RUN) $(call option,workers,WORKERS)
 
 test: $(VENV)/.dev
 	@$(VENV)/bin/python -m pytest

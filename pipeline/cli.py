@@ -32,6 +32,11 @@ DETECT = """Find and date suspected leach-pond sites in an area of interest.
 Scenes are cut into looks (one overpass over one block of ground), each look is masked for cloud, segmented and
 kept, and sites are drawn from all clear looks together. A second run does only what is new."""
 
+EVALUATE = """Score a model by site on ground with known truth.
+
+Worlds are simulated, watched once a month for 15 months, and put through the same code as a run; the figures say how
+the model does on simulated ground, and nothing about real leach ponds."""
+
 EXAMPLES = """examples:
   leachwatch detect --aoi shan
       the embedded simulated archive: needs no data and no network, and says everywhere that it is simulated
@@ -114,6 +119,21 @@ def parser() -> Parser:
         metavar="DIR",
         help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
     )
+    evaluate = _command(commands, "evaluate", EVALUATE, "")
+    evaluate.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
+    evaluate.add_argument(
+        "--set", dest="of", default="held-out", choices=["held-out", "shifted", "other-country", "real"],
+        help="which ground: worlds of the region's styles, of colours beyond the training ranges, of other country, "
+        "or real scenes without sites (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--worlds", type=_count, default=40, metavar="N", help="how many (%(default)s)")
+    evaluate.add_argument(
+        "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
+        help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
+    evaluate.add_argument("--workers", type=_workers, metavar="N", help="processes; 0 = one per core")
+    evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
     return top
 
 
@@ -124,7 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        run = {"detect": _detect, "aoi": _aoi, "simulate": _simulate, "train": _train}[options.command]
+        run = {"detect": _detect, "aoi": _aoi, "simulate": _simulate, "train": _train, "evaluate": _evaluate}[
+            options.command
+        ]
         return run(options)
     except PipelineError as error:
         return _fail(str(error), error.exit_code)
@@ -259,6 +281,24 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate(options: argparse.Namespace) -> int:
+    from pipeline.engine import usable_cores
+    from pipeline.progress import Progress
+    from pipeline.training.evaluate import scores
+    from pipeline.training.sets import case_of_run, cases_of
+
+    settings = _settings(options)
+    if options.model is not None:
+        settings = settings.model_copy(update={"model": options.model})
+    if options.run:
+        named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
+    else:
+        workers = settings.engine.workers or usable_cores()
+        named, cases = cases_of(options.of, options.worlds, options.backgrounds, settings, workers, Progress())
+    print(f"model {settings.model} on {named}\n{scores(cases, settings.sites.min_confidence).table()}")
+    return 0
+
+
 def _settings(options: argparse.Namespace) -> "Settings":
     from pipeline.config import load
 
@@ -283,6 +323,12 @@ def _writable(folder: Path) -> None:
 def _workers(text: str) -> int:
     if not re.fullmatch(r"\d{1,3}", text) or int(text) > 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 0 to 256")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 99999")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""How sure: the calibrated probability that a reported site is a leach-pond site.
+"""How sure: the calibrated probability that a reported site is a leach-pond site, and how far off its pond area may be.
 
 A logistic regression on a handful of features that a person can read, fitted on worlds that the network
 was not trained on (`training/calibrate.py`). Its numbers stand in the model card, so a model always
@@ -7,6 +7,7 @@ brings its own calibration.
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.history import History
@@ -22,13 +23,23 @@ FEATURES = (
     "share_of_looks_with_ponds",
 )
 """Order of the features and of the coefficients in a card."""
+AREA = ("area_low", "area_middle", "area_high")
+"""Names, beside them in the card, of factors of a pond area as told: 80 % of true areas lie from low to high."""
 
-AREA_ERROR = "area_error"
-"""Name, beside them in the card, of the relative standard error of a single pond area."""
+
+class Area(NamedTuple):
+    """Pond area of a site, square metres."""
+
+    low: float
+    """Lower end of the 80 % interval."""
+    middle: float
+    """The value."""
+    high: float
+    """Upper end."""
 
 
 def features(site: Site, past: History) -> tuple[float, ...]:
-    """What the confidence is made of, in the order of `FEATURES`; areas in square metres."""
+    """What the confidence is made of, in the order of `FEATURES`; areas in square metres, as told."""
     shown = past.ponds.looks_with if past.ponds else 0
     begun = [look for look in past.looks if past.ponds and look.day >= past.ponds.by]
     return (
@@ -43,13 +54,20 @@ def features(site: Site, past: History) -> tuple[float, ...]:
 
 
 def confidence(values: tuple[float, ...], calibration: Mapping[str, float]) -> float:
-    """Probability from 0 to 1 that these features are those of a true site."""
+    """Probability from 0 to 1 that these features are those of a true site; 1 by a model without calibration."""
+    if not calibration:
+        return 1.0
     score = sum(calibration[name] * value for name, value in zip(FEATURES, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
 
 
+def pond_area(told_m2: float, calibration: Mapping[str, float]) -> Area:
+    """The pond area that a told one stands for; the same by a model without calibration."""
+    return Area(*(told_m2 * calibration.get(name, 1.0) for name in AREA))
+
+
 def check_calibrated(model: str, calibration: Mapping[str, float]) -> None:
     """Raise `InputError` when a model card lacks part of its calibration."""
-    missing = [name for name in (*FEATURES, AREA_ERROR) if name not in calibration]
+    missing = [name for name in (*FEATURES, *AREA) if name not in calibration]
     if missing:
         raise InputError(f"model {model}: its card has no calibration for {', '.join(missing)}; run `make train`")

@@ -26,8 +26,6 @@ STEEPNESS = 3.0
 """Log-likelihood ratio per e-fold of area above or below the area that counts as present."""
 STAYS = 0.05
 """Prior weight of a story that ends, against one that goes on."""
-Z80 = 1.2816
-"""Half-width of an 80 % interval in standard deviations of a normal distribution."""
 
 Doubles = NDArray[np.float64]
 
@@ -75,11 +73,7 @@ class History:
     ponds: Onset | None
     """Ponds; None = never shown."""
     pond_m2: float
-    """Present pond area: the median of the last looks that show ponds."""
-    pond_low_m2: float
-    """Lower end of its 80 % interval."""
-    pond_high_m2: float
-    """Upper end of its 80 % interval."""
+    """Present pond area as the looks tell it: the median of the last that show ponds; not corrected."""
 
     def last_seen(self) -> date | None:
         """Last clear look with the site active: with ponds, or with ground while there are no ponds yet."""
@@ -94,18 +88,14 @@ class History:
         return "confirmed" if self.ponds and self.ponds.looks_with >= confirm_looks else "candidate"
 
 
-def history(site: Site, stack: Stack, settings: HistorySettings, area_error: float) -> History:
-    """The history of a site from all looks on its window.
-
-    `area_error`: relative standard error of a single pond area, from the model card.
-    """
+def history(site: Site, stack: Stack, settings: HistorySettings) -> History:
+    """The history of a site from all looks on its window."""
     looks = site_looks(site, stack, settings)
     ponds = onset([look.day for look in looks], [look.pond_m2 for look in looks], settings.pond_present_m2, settings)
     ground = onset(
         [look.day for look in looks], [look.ground_m2 for look in looks], settings.ground_present_m2, settings
     )
-    area, low, high = _area(looks, ponds, settings, area_error)
-    return History(tuple(looks), ground, ponds, area, low, high)
+    return History(tuple(looks), ground, ponds, _area(looks, ponds, settings))
 
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
@@ -185,19 +175,12 @@ def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
     return low, high
 
 
-def _area(
-    looks: list[SiteLook], ponds: Onset | None, settings: HistorySettings, area_error: float
-) -> tuple[float, float, float]:
-    """Median pond area of the last five looks that show ponds, and its 80 % interval, square metres."""
+def _area(looks: list[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
+    """Median pond area of the last five looks that show ponds, square metres."""
     if ponds is None:
-        return 0.0, 0.0, 0.0
-    shown = [k.pond_m2 for k in looks if k.day <= ponds.last and k.pond_m2 >= settings.pond_present_m2][-5:]
-    if not shown:
-        return 0.0, 0.0, 0.0
-    area = float(np.median(shown))
-    spread = float(np.std(shown)) / np.sqrt(len(shown)) if len(shown) > 1 else 0.0
-    half = Z80 * float(np.hypot(spread, area_error * area))
-    return area, max(0.0, area - half), area + half
+        return 0.0
+    shown = [k.pond_m2 for k in looks if k.day <= ponds.last and k.pond_m2 >= settings.pond_present_m2]
+    return float(np.median(shown[-5:])) if shown else 0.0
 
 
 @dataclass(frozen=True, slots=True)

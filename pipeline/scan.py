@@ -5,7 +5,7 @@ search → looks → coverage and evidence → sites → histories → names →
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from shapely.geometry import Point
 
 from pipeline import __version__
 from pipeline.aoi import Aoi
-from pipeline.confidence import AREA_ERROR, check_calibrated, confidence, features
+from pipeline.confidence import Area, check_calibrated, confidence, features, pond_area
 from pipeline.config import Settings
 from pipeline.coverage import NOT_LOOKED_AT, CellSeen, cell_seen, months_between
 from pipeline.engine import executor_for, run
@@ -49,6 +49,8 @@ class Found:
     """What the looks say of it."""
     confidence: float
     """Calibrated probability, 0 to 1."""
+    area: Area
+    """Its pond area with an 80 % interval."""
     features: tuple[float, ...]
     """What the confidence was made of, as in `confidence.FEATURES`."""
 
@@ -133,8 +135,7 @@ def detect(
     looks, failures = make_looks(aoi, found, maker, settings, progress)
     months = _months(found, period)
     archive = Archive(aoi.grid, settings, looks)
-    judge = partial(confidence, calibration=model.card.calibration)
-    seen, sites = derive(aoi, archive, settings, judge, model.card.calibration[AREA_ERROR], progress)
+    seen, sites = derive(aoi, archive, settings, model.card.calibration, progress)
     kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
     run_id = _run_id(aoi, settings, maker.recipe, found, failures)
     registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
@@ -216,16 +217,11 @@ Seen = dict[Window, CellSeen]
 
 
 def derive(
-    aoi: Aoi,
-    archive: Archive,
-    settings: Settings,
-    judge: Callable[[tuple[float, ...]], float],
-    area_error: float,
-    progress: Progress,
+    aoi: Aoi, archive: Archive, settings: Settings, calibration: Mapping[str, float], progress: Progress
 ) -> tuple[Seen, list[Found]]:
     """Coverage and sites from the looks: a pure function of looks, model and settings.
 
-    `judge` turns features into a confidence; `area_error` is the relative standard error of a pond area.
+    `calibration` is that of the model card.
     """
     seen: Seen = {}
     pieces: list[PondPixels] = []
@@ -239,14 +235,19 @@ def derive(
                 pieces.append(pond_pixels(fuse(stack, settings.evidence), inside, settings.sites))
             step(1)
     sites = find_sites(pieces, archive.evidence, settings.sites)
-    found = []
     with progress.stage("Dating", len(sites), unit="sites") as step:
+        found = []
         for site in sites:
-            past = history(site, archive.stack(site.window), settings.history, area_error)
-            values = features(site, past)
-            found.append(Found(site, past, judge(values), values))
+            found.append(dated(site, archive.stack(site.window), settings, calibration))
             step(1)
     return seen, found
+
+
+def dated(site: Site, stack: Stack, settings: Settings, calibration: Mapping[str, float]) -> Found:
+    """A site with its history, area and confidence; `stack` holds all looks on its window."""
+    past = history(site, stack, settings.history)
+    values = features(site, past)
+    return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, calibration), values)
 
 
 def _months(found: Search, period: Period) -> tuple[str, ...]:
@@ -285,9 +286,9 @@ def _site_record(
         last_seen=past.last_seen(),
         last_clear=past.looks[-1].day if past.looks else None,
         clear_looks=len(past.looks),
-        pond_area_m2=past.pond_m2,
-        pond_area_low_m2=past.pond_low_m2,
-        pond_area_high_m2=past.pond_high_m2,
+        pond_area_m2=item.area.middle,
+        pond_area_low_m2=item.area.low,
+        pond_area_high_m2=item.area.high,
         ground_area_m2=item.site.ground_m2,
         verdict=None,
         reviewed_on=None,

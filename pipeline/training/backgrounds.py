@@ -18,6 +18,7 @@ from scipy.ndimage import binary_dilation
 from pipeline.bands import BANDS, NAMES, SCL
 from pipeline.errors import InputError
 from pipeline.raster import Bools, Floats
+from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.sensor import make_optics
 from pipeline.worlds.terrain import light, make_terrain, noise
 from pipeline.worlds.world import Rendering, plan_sites, works_on
@@ -54,17 +55,20 @@ def read_backgrounds(folder: Path) -> tuple[Background, ...]:
     paths = sorted(folder.glob("*.tif"))
     if not paths:
         raise InputError(f"{folder}: holds no GeoTIFF to use as background")
-    return tuple(_read(path) for path in paths)
+    return tuple(read_background(path) for path in paths)
 
 
 def painted(
     background: Background, rng: np.random.Generator, size: int, most_sites: int, start: date, end: date
-) -> Rendering:
-    """A square of a background, as it is or with up to `most_sites` simulated sites in it."""
+) -> tuple[Rendering, tuple[SitePlan, ...], date]:
+    """A square of a background with up to `most_sites` simulated sites in it, those sites, and the day.
+
+    The square is `size` pixels wide, or the largest multiple of 16 that the background has room for.
+    """
     ground, clear = _square(background, rng, size)
     size = len(clear)
     terrain = make_terrain(rng, size, rng.uniform(30, 400))
-    wanted = 0 if rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
+    wanted = 0 if most_sites == 0 or rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
     day = date.fromordinal(int(rng.integers(start.toordinal(), end.toordinal())))
     sites = plan_sites(rng, terrain, ~clear, start, end, wanted)
     tone = noise(rng, size, rng.uniform(1.0, 2.5))
@@ -76,19 +80,20 @@ def painted(
         colour = optics.image(works.layer.colour[band] * lit, band) + share * background.air[band]
         colour += share * rng.standard_normal(share.shape, np.float32) * (optics.noise + 0.02 * colour)
         seen[band] += optics.delivered(colour, band) - optics.delivered(share, band) * ground[band]
-    return Rendering(
+    look = Rendering(
         reflectance=np.clip(seen, 0.0005, 1.5).astype(np.float32),
         scl=np.where(clear, 4, 9).astype(np.uint8),
         pond_fraction=works.pond_fraction,
         ground=works.ground,
         clear=clear,
     )
+    return look, sites, day
 
 
 def _square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:
     """A square of at most `size`, turned and mirrored at random; on the 20 m bands' own pixels."""
     height, width = background.clear.shape
-    side = min(size, height, width) // 2 * 2
+    side = min(size, height, width) // 16 * 16
     row, col = (int(rng.integers(0, (k - side) // 2 + 1)) * 2 for k in (height, width))
     cut = (slice(row, row + side), slice(col, col + side))
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
@@ -97,7 +102,8 @@ def _square(background: Background, rng: np.random.Generator, size: int) -> tupl
     return np.ascontiguousarray(planes[:-1]).astype(np.float32), planes[-1] > 0.5
 
 
-def _read(path: Path) -> Background:
+def read_background(path: Path) -> Background:
+    """The scene in a GeoTIFF of the folder source's format. Raises `InputError`."""
     try:
         with rasterio.open(path) as file:
             names = list(file.descriptions)

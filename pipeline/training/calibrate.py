@@ -1,89 +1,68 @@
-"""Fits the confidence of a model on simulated archives that it was not trained on, and writes its card.
+"""Fits the confidence and the pond area of a model on worlds that it was not trained on, and writes its card.
 
 Thresholds are lowered for the fit, so that it sees enough false sites to learn from.
 """
 
-import math
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.aoi import Aoi, read_aoi
-from pipeline.confidence import AREA_ERROR, FEATURES
+from pipeline.confidence import AREA, FEATURES
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError
-from pipeline.grid import LONLAT, reprojected
-from pipeline.looks import LookMaker, recipe_of
 from pipeline.progress import Progress
-from pipeline.scan import Archive, Found, derive, make_looks
-from pipeline.sources.interface import period_of
-from pipeline.sources.simulated import simulated_source
-from pipeline.training.evaluate import TrueSite, read_truth
-from pipeline.weights import CARD, Model, load_model, read_card, write_card
+from pipeline.scan import Found
+from pipeline.training.chips import STYLES
+from pipeline.training.evaluate import LEAST_PONDS
+from pipeline.training.trials import Trial, Watched, watch
+from pipeline.training.truth import TrueSite
+from pipeline.weights import CARD, read_card, write_card
 
-AOIS = ("shan", "kachin")
-SEEDS = (9001, 9002, 9003)
-"""Archive seeds used for calibration, and for nothing else."""
+FIRST_SEED = 950_000_001
+"""First world seed of calibration; training, validation and evaluation use others."""
+WORLDS = 60
+"""Worlds, half of each style; 1,570 km²."""
 LOOSER = {
     "sites": {"pond_fraction": 0.15, "min_pond_m2": 60.0, "min_ground_m2": 800.0, "min_confidence": 0.0},
 }
 """Settings of the fit that differ from the default ones."""
+QUANTILES = (0.1, 0.5, 0.9)
+"""Of true by told pond area: what the interval of 80 % and its middle are made of."""
 
 
-def calibrate(model: Path, workers: int, progress: Progress) -> dict[str, float]:
-    """Fit on every AOI and seed, write the coefficients to the model's card and return them."""
-    settings = _looser(load(None), model)
-    rows: list[tuple[float, ...]] = []
-    true: list[bool] = []
-    errors: list[float] = []
-    for item, match in _pairs(settings, model, workers, progress):
-        rows.append(item.features)
-        true.append(match is not None)
-        if match is not None and match.n_ponds >= 6 and item.past.pond_m2 > 0 and match.pond_area_m2 > 0:
-            errors.append(math.log(item.past.pond_m2 / match.pond_area_m2))
-    if len(set(true)) < 2 or len(errors) < 3:
+def calibrate(model: Path, workers: int, progress: Progress, worlds: int = WORLDS) -> dict[str, float]:
+    """Fit on that many worlds, write the numbers to the model's card and return them."""
+    card = read_card(model / CARD).model_copy(update={"calibration": {}})
+    write_card(model / CARD, card)  # a fit on top of an older fit would not be one
+    trials = [Trial(FIRST_SEED + n, STYLES[n % len(STYLES)]) for n in range(worlds)]
+    pairs = [pair for seen in watch(trials, _looser(load(None), model), workers, progress) for pair in _pairs(seen)]
+    true = [match is not None for _, match in pairs]
+    ratios = [
+        match.pond_area_m2 / item.past.pond_m2
+        for item, match in pairs
+        if match is not None and match.n_ponds >= LEAST_PONDS and item.past.pond_m2 > 0
+    ]
+    if len(set(true)) < 2 or len(ratios) < 3:
         raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
-    fit = LogisticRegression(C=1.0, fit_intercept=True).fit(np.array(rows)[:, 1:], np.array(true))
-    numbers = [float(fit.intercept_[0]), *map(float, fit.coef_[0])]
-    found = dict(zip(FEATURES, numbers, strict=True))
-    found[AREA_ERROR] = float(np.sqrt(np.mean(np.square(errors))))
-    note = f"{len(true)} reported sites ({sum(true)} true) in simulated archives of {', '.join(AOIS)}, seeds {SEEDS}"
-    card = read_card(model / CARD)
-    scores = {**card.scores, "calibration_set": note}
-    write_card(model / CARD, card.model_copy(update={"calibration": found, "scores": scores}))
+    values = np.array([item.features for item, _ in pairs])
+    fit = LogisticRegression(C=1.0, fit_intercept=True, max_iter=1000).fit(values[:, 1:], np.array(true))
+    found = dict(zip(FEATURES, [float(fit.intercept_[0]), *map(float, fit.coef_[0])], strict=True))
+    found |= dict(zip(AREA, map(float, np.quantile(ratios, QUANTILES)), strict=True))
+    last = FIRST_SEED + worlds - 1
+    note = f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, seeds {FIRST_SEED}..{last}"
+    write_card(
+        model / CARD,
+        card.model_copy(update={"calibration": found, "scores": {**card.scores, "calibration_set": note}}),
+    )
     return found
 
 
-def _pairs(
-    settings: Settings, model: Path, workers: int, progress: Progress
-) -> Iterator[tuple[Found, TrueSite | None]]:
-    loaded = load_model(str(model), "cpu", settings.segment.precision)
-    for name in AOIS:
-        aoi = read_aoi(name)
-        for seed in SEEDS:
-            with tempfile.TemporaryDirectory() as scratch:
-                yield from _archive_pairs(aoi, seed, settings, loaded, Path(scratch), workers, progress)
-
-
-def _archive_pairs(
-    aoi: Aoi, seed: int, settings: Settings, loaded: Model, scratch: Path, workers: int, progress: Progress
-) -> Iterator[tuple[Found, TrueSite | None]]:
-    simulated = settings.simulated.model_copy(update={"seed": seed})
-    period = period_of(None, None)
-    source = simulated_source(scratch / "scenes", aoi, simulated, period, workers, progress)
-    recipe = recipe_of(settings, loaded)
-    maker = LookMaker(source, recipe, "cpu", settings.segment.batch, scratch / "looks")
-    looks, failures = make_looks(aoi, source.search(aoi, period), maker, settings, progress)
-    if failures:
-        raise PipelineError(f"calibration look failed: {failures[0].id}: {failures[0].reason}")
-    _, found = derive(aoi, Archive(aoi.grid, settings, looks), settings, lambda values: 1.0, 0.0, progress)
-    truth = read_truth(scratch / "scenes" / "truth.geojson")
-    for item in found:
-        polygon = reprojected(item.site.polygon_m, aoi.grid.crs, LONLAT)
-        yield item, next((t for t in truth if t.polygon.intersects(polygon)), None)
+def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
+    """What was found in a world, and the true site it lies on."""
+    for item, told in zip(seen.found, seen.case.reported, strict=True):
+        yield item, next((t for t in seen.case.truth if t.polygon.intersects(told.polygon)), None)
 
 
 def _looser(settings: Settings, model: Path) -> Settings:

@@ -106,7 +106,7 @@ def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Ch
     sizes = np.array([scene.clear.sum() for scene in scenes], float)
     for _ in range(settings.days):
         scene = scenes[int(rng.choice(len(scenes), p=sizes / sizes.sum()))]
-        look = painted(scene, rng, settings.world_px, settings.sites, START, END)
+        look, _, _ = painted(scene, rng, settings.world_px, settings.sites, START, END)
         yield _cut(look, _corners([], look, rng, settings), settings.chip_px, rng)
 
 

@@ -1,0 +1,59 @@
+"""Sets of ground that models are scored on, each with the words that belong to every figure made from it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+from pipeline.config import Settings
+from pipeline.errors import InputError
+from pipeline.progress import Progress
+from pipeline.training.chips import STYLES
+from pipeline.training.trials import Trial, watch
+from pipeline.training.truth import Case, read_case
+
+FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
+"""First world seed of each set; training, validation and calibration use others."""
+SHIFT = 1.8
+"""How far the colours of the shifted set go beyond their ranges; training goes to 1.5."""
+SITES = 3
+"""Sites painted into a real scene, at most."""
+
+
+def trials_of(name: str, count: int, backgrounds: Path) -> tuple[str, list[Trial]]:
+    """What a set is called in full, and `count` trials of it. Raises `InputError`."""
+    first = FIRST_SEEDS[name]
+    seeds = range(first, first + count)
+    span = f"{count} simulated worlds, seeds {first}..{seeds[-1]}"
+    if name == "held-out":
+        return f"{span}, styles {' and '.join(STYLES)}", [Trial(k, STYLES[k % 2]) for k in seeds]
+    if name == "shifted":
+        words = f"{span}, colours {SHIFT} times as far from the middle of their ranges"
+        return words, [Trial(k, STYLES[k % 2], breadth=SHIFT) for k in seeds]
+    if name == "other-country":
+        return f"{span}, styles plain and dry", [Trial(k, ("plain", "dry")[k % 2]) for k in seeds]
+    paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
+    if not paths:
+        raise InputError(f"{backgrounds}: holds no GeoTIFF to look at")
+    words = f"{len(paths)} real scenes in {backgrounds}, one look each: half as they are, half with painted sites"
+    chosen = [(seed, paths[number // 2 % len(paths)], SITES * (number % 2)) for number, seed in enumerate(seeds)]
+    return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
+
+
+def cases_of(
+    name: str, count: int, backgrounds: Path, settings: Settings, workers: int, progress: Progress
+) -> tuple[str, list[Case]]:
+    """What a set is called in full, and what the model of `settings` said of it."""
+    words, trials = trials_of(name, count, backgrounds)
+    return words, [seen.case for seen in watch(trials, settings, workers, progress)]
+
+
+def case_of_run(out: Path) -> Case:
+    """The case of a finished run on simulated input. Raises `InputError`."""
+    try:
+        looks = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["looks"]
+        days = sorted(date.fromisoformat(look["overpass"][:8]) for look in looks)
+    except (OSError, ValueError, KeyError) as cause:
+        raise InputError(f"{out}: not the folder of a run ({cause})") from cause
+    if not days:
+        raise InputError(f"{out}: the run has no look to score")
+    return read_case(out / "sites.geojson", out / "simulated" / "truth.geojson", days[0], days[-1])

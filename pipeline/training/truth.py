@@ -1,0 +1,182 @@
+"""What is really there: sites and look-alikes of simulated worlds, and what a run said of the same ground."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from rasterio.features import shapes
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+
+from pipeline.errors import InputError
+from pipeline.grid import PIXEL_M, Window
+from pipeline.raster import Bools
+from pipeline.worlds.ponds import SitePlan
+from pipeline.worlds.world import World
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class TrueSite:
+    """One true site, its ponds counted on the last day (or the day before it was given up)."""
+
+    polygon: BaseGeometry
+    """Its ground at the end, in the case's CRS."""
+    ground_from: date
+    """Day its clearing began."""
+    ponds_from: date | None
+    """Day its first ponds were there; None = never."""
+    ended_on: date | None
+    """Day it was given up; None = never."""
+    n_ponds: int
+    """Round ponds."""
+    pond_diameter_m: float
+    """Their mean diameter, metres; 0 without ponds."""
+    pond_area_m2: float
+    """Area of all ponds, square metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One reported site."""
+
+    polygon: BaseGeometry
+    """Its ground, in the case's CRS."""
+    confidence: float
+    """0 to 1."""
+    ground: tuple[date | None, date] | None
+    """Onset of cleared ground, (after, by]; None = none seen."""
+    ponds: tuple[date | None, date] | None
+    """Onset of ponds; None = none seen."""
+    pond_area_m2: tuple[float, float, float]
+    """Pond area and its 80 % interval: low, value, high; square metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """Something that is no site."""
+
+    kind: str
+    """As in `configs/worlds.toml`."""
+    polygon: BaseGeometry
+    """Square around it, in the case's CRS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One piece of ground with its truth and what was reported."""
+
+    km2: float
+    """Its area."""
+    first: date
+    """First day looked at."""
+    last: date
+    """Last day looked at."""
+    truth: tuple[TrueSite, ...]
+    """Sites whose clearing had begun by the last day."""
+    look_alikes: tuple[LookAlike, ...]
+    """What is no site, where known."""
+    reported: tuple[Reported, ...]
+    """What a run said."""
+
+
+def true_sites(sites: Iterable[SitePlan], window: Window, last: date) -> tuple[TrueSite, ...]:
+    """The sites of a world that lies on `window`, begun by `last`; polygons in metres on the grid."""
+    return tuple(_true_site(site, window, last) for site in sites if site.ground_from <= last)
+
+
+def true_look_alikes(world: World, window: Window, last: date) -> tuple[LookAlike, ...]:
+    """The look-alikes of a world, begun by `last`; polygons in metres on the grid."""
+    west, _, _, north = window.bounds_m
+    found = []
+    for decoy in world.decoys:
+        if decoy.begun_on <= last:
+            rows, cols = (np.flatnonzero(decoy.mask.any(axis=axis)) for axis in (1, 0))
+            if len(rows):
+                top, left = decoy.rows.start + rows[0], decoy.cols.start + cols[0]
+                bottom, right = decoy.rows.start + rows[-1] + 1, decoy.cols.start + cols[-1] + 1
+                edges = (west + left * PIXEL_M, north - bottom * PIXEL_M, west + right * PIXEL_M, north - top * PIXEL_M)
+                found.append(LookAlike(decoy.kind, box(*edges)))
+    return tuple(found)
+
+
+def outline_m(mask: Bools, window: Window) -> BaseGeometry:
+    """Outline of pixels (y, x) on `window`, metres on the grid."""
+    parts = shapes(mask.astype(np.uint8), mask=mask, transform=window.transform)
+    return unary_union([shape(geometry) for geometry, _ in parts])
+
+
+def read_case(sites: Path, truth: Path, first: date, last: date) -> Case:
+    """The case of a run on a simulated archive: `sites.geojson` held against `truth.geojson`; lon/lat.
+
+    The area is not known and 0. Raises `InputError`.
+    """
+    return Case(
+        km2=0.0,
+        first=first,
+        last=last,
+        truth=tuple(t for t in _features(truth, _read_true) if t.ground_from <= last),
+        look_alikes=(),
+        reported=tuple(_features(sites, _read_reported)),
+    )
+
+
+def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Row]) -> list[Row]:
+    try:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        return [made(shape(f["geometry"]), f["properties"]) for f in features]
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise InputError(f"{path}: cannot be scored ({cause})") from cause
+
+
+def _true_site(site: SitePlan, window: Window, last: date) -> TrueSite:
+    day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
+    ponds = site.ponds_on(day)
+    diameters = [pond.diameter_m for pond in ponds if not pond.square]
+    return TrueSite(
+        polygon=outline_m(site.footprint, window),
+        ground_from=site.ground_from,
+        ponds_from=site.ponds_from,
+        ended_on=site.ended_on,
+        n_ponds=len(diameters),
+        pond_diameter_m=float(np.mean(diameters)) if diameters else 0.0,
+        pond_area_m2=sum(pond.area_m2 for pond in ponds),
+    )
+
+
+def _read_true(polygon: BaseGeometry, of: dict[str, object]) -> TrueSite:
+    return TrueSite(
+        polygon=polygon,
+        ground_from=date.fromisoformat(str(of["ground_from"])),
+        ponds_from=_day(of["ponds_from"]),
+        ended_on=_day(of["ended_on"]),
+        n_ponds=int(str(of["n_ponds"])),
+        pond_diameter_m=float(str(of["pond_diameter_m"] or 0)),
+        pond_area_m2=float(str(of["pond_area_m2"])),
+    )
+
+
+def _read_reported(polygon: BaseGeometry, of: dict[str, object]) -> Reported:
+    low, value, high = (float(str(of[f"pond_area_{k}m2"])) for k in ("low_", "", "high_"))
+    return Reported(
+        polygon=polygon,
+        confidence=float(str(of["confidence"])),
+        ground=_interval(of, "ground"),
+        ponds=_interval(of, "ponds"),
+        pond_area_m2=(low, value, high),
+    )
+
+
+def _interval(of: dict[str, object], what: str) -> tuple[date | None, date] | None:
+    by = _day(of[f"{what}_by"])
+    return (_day(of[f"{what}_after"]), by) if by else None
+
+
+def _day(text: object) -> date | None:
+    return date.fromisoformat(str(text)) if text else None

@@ -1,0 +1,165 @@
+"""Scores by site on cases made by hand, and trials: the same code as a run, on worlds in memory."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shapely.geometry import box
+
+from pipeline.config import load
+from pipeline.errors import InputError
+from pipeline.grid import Window
+from pipeline.looks import Stack
+from pipeline.progress import Progress
+from pipeline.training.evaluate import Scores, calibration_error, scores
+from pipeline.training.sets import case_of_run, cases_of, trials_of
+from pipeline.training.trials import PLACE, Trial, WorldLooks, watch
+from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
+from pipeline.weights import ROOT
+from pipeline.worlds.world import make_world
+
+FIRST, LAST = date(2024, 10, 1), date(2025, 12, 31)
+SETTINGS = load(None)
+QUIET = Progress(quiet=True)
+EVALUATION = ROOT / "backgrounds" / "evaluation"
+
+
+def true(x: float, ponds: int = 8, diameter: float = 16.0, area: float = 1500.0, begun: date = date(2025, 3, 5)):
+    return TrueSite(box(x, 0, x + 10, 10), date(2025, 1, 5), begun, None, ponds, diameter, area)
+
+
+def told(x: float, confidence: float = 0.9, area: tuple[float, float, float] = (1000.0, 1400.0, 2000.0)):
+    ponds = (date(2025, 3, 1), date(2025, 3, 11))
+    return Reported(box(x + 3, 2, x + 5, 4), confidence, (date(2025, 1, 1), date(2025, 1, 11)), ponds, area)
+
+
+def case(truth: list[TrueSite], reported: list[Reported], alikes: tuple[LookAlike, ...] = ()) -> Case:
+    return Case(100.0, FIRST, LAST, tuple(truth), alikes, tuple(reported))
+
+
+def scored(*cases: Case) -> Scores:
+    return scores(cases, 0.5)
+
+
+def test_a_site_is_found_when_a_reported_one_lies_on_it_and_false_when_it_lies_on_none() -> None:
+    found = scored(case([true(0), true(100)], [told(0), told(500)], (LookAlike("quarry", box(490, 0, 510, 9)),)))
+    assert (found.found.hits, found.found.of) == (1, 2)
+    assert (found.true.hits, found.true.of) == (1, 2)
+    assert found.false_per_1000_km2.value == pytest.approx(10)
+    assert found.false_by_kind == {"quarry": (1, 1)}
+
+
+def test_small_and_unbuilt_and_ended_sites_need_not_be_found() -> None:
+    small, unbuilt = true(0, ponds=5), true(20, begun=date(2026, 1, 1))
+    ended = replace(true(40), ended_on=date(2024, 9, 1))
+    assert scored(case([small, unbuilt, ended], [])).found.of == 0
+    assert scored(case([small], [told(0)])).true.value == 1  # but finding one is no mistake
+
+
+def test_sizes_are_told_apart() -> None:
+    found = scored(case([true(0, diameter=16), true(20, diameter=12), true(40, diameter=9)], [told(0)]))
+    assert (found.found_large.hits, found.found_large.of) == (1, 1)
+    assert (found.found_small.hits, found.found_small.of) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("begun", "after", "by", "inside"),
+    [
+        (date(2025, 3, 5), date(2025, 3, 1), date(2025, 3, 11), True),
+        (date(2025, 3, 1), date(2025, 3, 1), date(2025, 3, 11), False),
+        (date(2025, 3, 11), date(2025, 3, 1), date(2025, 3, 11), True),
+        (date(2020, 1, 1), None, date(2025, 3, 11), True),
+        (date(2025, 3, 12), None, date(2025, 3, 11), False),
+    ],
+)
+def test_an_onset_is_inside_after_and_up_to_by(begun: date, after: date | None, by: date, inside: bool) -> None:
+    reported = replace(told(0), ponds=(after, by))
+    found = scored(case([true(0, begun=begun)], [reported]))
+    assert (found.ponds_inside.hits, found.ponds_inside.of) == (inside, 1)
+
+
+def test_doubtful_sites_are_left_out_of_the_scores_but_not_of_the_calibration() -> None:
+    cases = [case([true(0)], [told(0, 0.9), told(500, 0.2)])]
+    assert scored(*cases).true.of == 1
+    # 0.9 was right and 0.2 was wrong: off by 0.1 and 0.2
+    assert calibration_error(cases) == pytest.approx(0.15)
+
+
+def test_areas_are_summed_and_their_intervals_counted() -> None:
+    found = scored(case([true(0, area=1500.0), true(50, area=3000.0)], [told(0), told(50)]))
+    assert found.area_ratio.value == pytest.approx(2800 / 4500)
+    assert (found.area_covered.hits, found.area_covered.of) == (1, 2)
+
+
+def test_intervals_hold_the_value_and_are_wide_when_there_is_little() -> None:
+    hit, missed = case([true(0)], [told(0)]), case([true(0)], [])
+    few, many = scored(hit, hit, missed).found, scored(*[hit, hit, missed] * 30).found
+    for rate in (few, many):
+        assert rate.low <= rate.value <= rate.high
+    assert many.high - many.low < few.high - few.low
+    clean = scored(*[hit] * 5)
+    assert clean.found.high == 1
+    assert clean.found.low == pytest.approx(0.025 ** (1 / 5), abs=1e-6)  # exact, five of five
+    assert clean.false_per_1000_km2.high == pytest.approx(3.69 / 0.5)  # exact, none in 500 km²
+
+
+def test_a_score_of_nothing_says_so() -> None:
+    assert "none to judge" in scored(case([], [])).table()
+
+
+def test_truth_lies_where_the_world_has_it() -> None:
+    world = make_world(11, 256, "shan", date(2023, 1, 1), LAST, 3, decoys=8)
+    window = Window(-243_200, 51_200, 256, 256)
+    sites = true_sites(world.sites, window, LAST)
+    assert sites
+    for site, plan in zip(sites, [s for s in world.sites if s.ground_from <= LAST], strict=True):
+        assert site.polygon.area == pytest.approx(plan.footprint.sum() * 100)
+        assert window.polygon_m.contains(site.polygon)
+    alikes = true_look_alikes(world, window, LAST)
+    assert alikes
+    assert all(window.polygon_m.contains(alike.polygon) for alike in alikes)
+
+
+def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
+    values = np.arange(PLACE.height * PLACE.width, dtype=np.uint32).reshape(1, *PLACE.shape).astype(np.uint8)
+    whole = Stack(
+        window=PLACE, days=(LAST,), overpasses=("x",), pond=values, ground=values, clear=values > 3,
+        measured=np.ones(1, bool),
+    )  # fmt: skip
+    window = Window(PLACE.row - 10, PLACE.col + 500, 30, 40)
+    stack = WorldLooks(whole, SETTINGS).stack(window)
+    np.testing.assert_array_equal(stack.pond[:, 10:, :12], values[:, :20, 500:])
+    assert not stack.clear[:, :10].any()
+    assert not stack.clear[:, :, 12:].any()
+
+
+def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
+    trials = [Trial(970_000_006, "kachin"), Trial(970_000_004, "kachin")]
+    one, two = watch(trials, SETTINGS, 1, QUIET), watch(trials[::-1], SETTINGS, 2, QUIET)[::-1]
+    for a, b in zip(one, two, strict=True):
+        assert [r.confidence for r in a.case.reported] == [r.confidence for r in b.case.reported]
+        assert a.case.truth == b.case.truth
+        assert len(a.found) == len(a.case.reported)
+    assert scores([seen.case for seen in one], 0.0).found.hits >= 1
+
+
+def test_real_scenes_are_looked_at_with_and_without_painted_sites() -> None:
+    words, cases = cases_of("real", 4, EVALUATION, SETTINGS, 1, QUIET)
+    assert "real scenes" in words
+    assert all(0.5 < seen.km2 < 2 for seen in cases)
+    assert not any(seen.truth for seen in cases[::2])
+
+
+def test_sets_never_share_a_world() -> None:
+    names = ("held-out", "shifted", "other-country", "real")
+    seeds = [{trial.seed for trial in trials_of(name, 200, EVALUATION)[1]} for name in names]
+    assert len(set.union(*seeds)) == 800
+    with pytest.raises(InputError, match="no GeoTIFF"):
+        trials_of("real", 2, Path("nowhere"))
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not the folder of a run"):
+        case_of_run(tmp_path)
