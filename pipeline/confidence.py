@@ -7,10 +7,13 @@ brings its own calibration.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from pipeline.config import Settings
 from pipeline.errors import InputError
-from pipeline.history import History
+from pipeline.history import History, history
+from pipeline.looks import Stack
 from pipeline.sites import Site
 
 FEATURES = (
@@ -36,6 +39,29 @@ class Area(NamedTuple):
     """The value."""
     high: float
     """Upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A site with its history, before it has a name."""
+
+    site: Site
+    """Where it is."""
+    past: History
+    """What the looks say of it."""
+    confidence: float
+    """Calibrated probability, 0 to 1."""
+    area: Area
+    """Its pond area with an 80 % interval."""
+    features: tuple[float, ...]
+    """What the confidence was made of, as in `FEATURES`."""
+
+
+def found_site(site: Site, stack: Stack, settings: Settings, calibration: Mapping[str, float]) -> Found:
+    """A site with its history, area and confidence; `stack` holds all looks on its window."""
+    past = history(site, stack, settings.history)
+    values = features(site, past)
+    return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, calibration), values)
 
 
 def features(site: Site, past: History) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from datetime import date
 
 import numpy as np
 
+from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.raster import Bools
 
@@ -38,6 +39,8 @@ class CellSeen:
     """Pixels of the cell inside the AOI that were seen at least once in the whole period."""
 
 
+Seen = dict[Window, CellSeen]
+"""What each month saw of each cell that has looks."""
 NOT_LOOKED_AT = MonthSeen(0, 0, 0.0)
 
 

@@ -19,9 +19,10 @@ from shapely.geometry import mapping
 from pipeline.config import Settings, load
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.progress import Progress
-from pipeline.scan import Summary, detect
+from pipeline.scan import detect
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
+from pipeline.summary import Summary
 from pipeline.training.evaluate import scores
 from pipeline.training.truth import read_case
 from pipeline.worlds.archive import build_archive
@@ -165,7 +166,7 @@ def test_a_broken_scene_is_recorded_and_the_rest_goes_on(first: Summary, scenes:
     broken.write_bytes(content)
     summary = look(some, tmp_path / "out")
     assert summary.exit_code == 6
-    assert any("truncated" in r.reason or "not a readable" in r.reason for r in summary.refusals)
+    assert any("truncated" in r.reason or "not a readable" in r.reason for r in summary.refused)
     assert {failure.reason.split(":")[0] for failure in summary.failures} == {broken.name}
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert len(manifest["failed_units"]) == len(summary.failures)

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.confidence import AREA, FEATURES
+from pipeline.confidence import AREA, FEATURES, Found
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError
 from pipeline.progress import Progress
-from pipeline.scan import Found
 from pipeline.training.chips import STYLES
 from pipeline.training.evaluate import LEAST_PONDS
 from pipeline.training.trials import Trial, Watched, watch

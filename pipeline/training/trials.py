@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.clear import clear
+from pipeline.confidence import Found, found_site
 from pipeline.config import Settings
 from pipeline.engine import executor_for, run
 from pipeline.errors import PipelineError
@@ -21,7 +22,6 @@ from pipeline.grid import PIXEL_M, Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Bytes, Raster
-from pipeline.scan import Found, dated
 from pipeline.segment import segment
 from pipeline.sites import find_sites, pond_pixels
 from pipeline.training.backgrounds import painted, read_background
@@ -131,7 +131,7 @@ class Watcher:
         looks, settings, window = WorldLooks(whole, self.settings), self.settings, whole.window
         ponds = pond_pixels(looks.evidence(window), np.ones(window.shape, bool), settings.sites)
         sites = find_sites([ponds], looks.evidence, settings.sites)
-        found = [dated(site, looks.stack(site.window), settings, model.card.calibration) for site in sites]
+        found = [found_site(site, looks.stack(site.window), settings, model.card.calibration) for site in sites]
         case = Case(
             km2=float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6,
             first=whole.days[0],

@@ -1,0 +1,98 @@
+"""From what was found to the rows of the outputs."""
+
+from collections.abc import Iterator
+
+from shapely.geometry import Point
+
+from pipeline.aoi import Aoi
+from pipeline.confidence import Found
+from pipeline.config import Settings
+from pipeline.coverage import NOT_LOOKED_AT, Seen
+from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
+from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
+from pipeline.history import events
+from pipeline.sites import ponds_of
+from pipeline.sources.interface import Source
+
+
+def site_record(
+    grid: Grid, source: Source, settings: Settings, model: str, run_id: str, site_id: str, item: Found
+) -> SiteRecord:
+    """The row of a site; `model` and `run_id` are its provenance."""
+    past = item.past
+    return SiteRecord(
+        site_id=site_id,
+        status=past.status(settings.history, settings.sites.confirm_looks),
+        confidence=item.confidence,
+        ground_after=past.ground.after if past.ground else None,
+        ground_by=past.ground.by if past.ground else None,
+        ponds_after=past.ponds.after if past.ponds else None,
+        ponds_by=past.ponds.by if past.ponds else None,
+        last_seen=past.last_seen(),
+        last_clear=past.looks[-1].day if past.looks else None,
+        clear_looks=len(past.looks),
+        pond_area_m2=item.area.middle,
+        pond_area_low_m2=item.area.low,
+        pond_area_high_m2=item.area.high,
+        ground_area_m2=item.site.ground_m2,
+        verdict=None,
+        reviewed_on=None,
+        simulated=source.simulated,
+        source=source.name,
+        model=model,
+        run_id=run_id,
+        polygon=reprojected(item.site.polygon_m, grid.crs, LONLAT),
+    )
+
+
+def coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen) -> Iterator[CoverageRecord]:
+    """Every cell of the AOI in every month, seen or not."""
+    for cell in aoi.windows(cell_px):
+        polygon = reprojected(cell.polygon_m, aoi.grid.crs, LONLAT)
+        by_month = seen[cell].months if cell in seen else {}
+        for month in months:
+            record = by_month.get(month, NOT_LOOKED_AT)
+            yield CoverageRecord(
+                cell=aoi.grid.name_of(cell),
+                month=month,
+                looks=record.looks,
+                clear_looks=record.clear_looks,
+                share_seen=record.share_seen,
+                polygon=polygon,
+            )
+
+
+def pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRecord]:
+    """The patches of touching pond pixels of a site."""
+    for number, (outline, pixels) in enumerate(ponds_of(item.site), start=1):
+        yield PondRecord(
+            site_id=record.site_id,
+            pond_id=number,
+            area_m2=float(pixels.sum()) * PIXEL_M**2 * item.site.mean_pond_fraction,
+            first_seen=record.ponds_by,
+            polygon=reprojected(outline, grid.crs, LONLAT),
+        )
+
+
+def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[LookRecord]:
+    """The clear looks at a site."""
+    point: Point = record.polygon.representative_point()
+    for look in item.past.looks:
+        yield LookRecord(
+            site_id=record.site_id,
+            day=look.day,
+            overpass=look.overpass,
+            share_seen=look.share_seen,
+            pond_area_m2=look.pond_m2,
+            ground_area_m2=look.ground_m2,
+            ponds_present=look.pond_m2 >= settings.history.pond_present_m2,
+            ground_present=look.ground_m2 >= settings.history.ground_present_m2,
+            point=point,
+        )
+
+
+def event_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[EventRecord]:
+    """What happened to a site."""
+    point: Point = record.polygon.representative_point()
+    for event in events(item.past, settings.history):
+        yield EventRecord(site_id=record.site_id, kind=event.kind, after=event.after, by=event.by, point=point)
