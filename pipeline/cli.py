@@ -131,6 +131,9 @@ def parser() -> Parser:
         "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
         help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
     )  # fmt: skip
+    evaluate.add_argument(
+        "--limits", action="store_true", help="also which sites would have been seen, by size and more"
+    )
     evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
     evaluate.add_argument("--workers", type=_workers, metavar="N", help="processes; 0 = one per core")
     evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
@@ -284,7 +287,7 @@ def _train(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
-    from pipeline.training.evaluate import scores
+    from pipeline.training.evaluate import limits_table, scores
     from pipeline.training.sets import case_of_run, cases_of
 
     settings = _settings(options)
@@ -295,7 +298,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         workers = settings.engine.workers or usable_cores()
         named, cases = cases_of(options.of, options.worlds, options.backgrounds, settings, workers, Progress())
-    print(f"model {settings.model} on {named}\n{scores(cases, settings.sites.min_confidence).table()}")
+    least = settings.sites.min_confidence
+    print(f"model {settings.model} on {named}\n{scores(cases, least).table()}")
+    if options.limits:
+        print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
     return 0
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import InputError
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
-from pipeline.training.evaluate import Scores, calibration_error, scores
+from pipeline.training.evaluate import Scores, calibration_error, limits_table, scores
 from pipeline.training.sets import case_of_run, cases_of, trials_of
 from pipeline.training.trials import PLACE, Trial, WorldLooks, watch
 from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
@@ -93,6 +93,16 @@ def test_areas_are_summed_and_their_intervals_counted() -> None:
     assert (found.area_covered.hits, found.area_covered.of) == (1, 2)
 
 
+def test_limits_tell_what_would_have_been_seen() -> None:
+    seen, unseen = (
+        replace(true(0), filling="pond_milky", pond_looks=7),
+        replace(true(50, ponds=4), filling="pond_black"),
+    )
+    table = limits_table([case([seen, unseen], [told(0)])], 0.5)
+    for line, words in (("6 to below 10", "1 of 1"), ("3 to below 6", "0 of 1"), ("pond_black", "0 of 1")):
+        assert any(line in text and words in text for text in table.splitlines()), table
+
+
 def test_intervals_hold_the_value_and_are_wide_when_there_is_little() -> None:
     hit, missed = case([true(0)], [told(0)]), case([true(0)], [])
     few, many = scored(hit, hit, missed).found, scored(*[hit, hit, missed] * 30).found
@@ -112,8 +122,16 @@ def test_a_score_of_nothing_says_so() -> None:
 def test_truth_lies_where_the_world_has_it() -> None:
     world = make_world(11, 256, "shan", date(2023, 1, 1), LAST, 3, decoys=8)
     window = Window(-243_200, 51_200, 256, 256)
-    sites = true_sites(world.sites, window, LAST)
+    seen = np.ones((2, *window.shape), bool)
+    seen[0] = False
+    looks = Stack(
+        window=window, days=(date(2025, 12, 1), LAST), overpasses=("a", "b"), pond=seen.astype(np.uint8),
+        ground=seen.astype(np.uint8), clear=seen, measured=np.ones(2, bool),
+    )  # fmt: skip
+    sites = true_sites(world.sites, looks)
     assert sites
+    assert any(site.pond_looks for site in sites)
+    assert all(site.pond_looks <= 1 and bool(site.filling) == bool(site.n_ponds) for site in sites)
     for site, plan in zip(sites, [s for s in world.sites if s.ground_from <= LAST], strict=True):
         assert site.polygon.area == pytest.approx(plan.footprint.sum() * 100)
         assert window.polygon_m.contains(site.polygon)

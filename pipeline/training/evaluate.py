@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.stats import beta
 
 from pipeline.training.truth import Case, Reported, TrueSite
+from pipeline.worlds.figures import figures
 
 LEAST_PONDS = 6
 """A site with fewer ponds need not be found."""
@@ -122,6 +125,51 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
     )
 
 
+def limits_table(cases: Sequence[Case], min_confidence: float) -> str:
+    """Share of true sites with ponds that were found, by what they are like: would we have seen it?"""
+    judged = [_Judged(case, min_confidence) for case in cases]
+    lines = []
+    for title, classes in _limits().items():
+        lines += ["", title]
+        for name, belongs in classes.items():
+            lines.append(f"  {name:34} {_told(_rate(judged, partial(_found_among, belongs)))}")
+    return "\n".join(lines[1:])
+
+
+Belongs = Callable[[TrueSite], bool]
+
+
+def _limits() -> dict[str, dict[str, Belongs]]:
+    """The classes of `limits_table`; edges of diameters in metres."""
+    return {
+        "by mean diameter of its ponds, metres (any number from 3)": _classes(
+            "pond_diameter_m", (8, 10, 12, 15, 18, 22, 31)
+        ),
+        "by number of ponds (any size)": _classes("n_ponds", (3, 6, 10, 15, 33)),
+        "by clear looks at it while it had ponds": _classes("pond_looks", (0, 1, 3, 6, 16)),
+        "by what most of its ponds are filled or covered with": {
+            kind: partial(_is_filled, kind) for kind in figures().pond_colours
+        },
+    }
+
+
+def _classes(what: str, edges: tuple[int, ...]) -> dict[str, Belongs]:
+    """Classes from each edge up to, but not including, the next."""
+    return {f"{low} to below {high}": partial(_lies, what, low, high) for low, high in pairwise(edges)}
+
+
+def _lies(what: str, low: float, high: float, site: TrueSite) -> bool:
+    return bool(low <= getattr(site, what) < high)
+
+
+def _is_filled(kind: str, site: TrueSite) -> bool:
+    return site.filling == kind
+
+
+def _found_among(belongs: Belongs, judged: "_Judged") -> tuple[float, float]:
+    return judged.hits([site for site in judged.with_ponds if belongs(site)])
+
+
 def calibration_error(cases: Sequence[Case]) -> float:
     """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
     judged = [_Judged(case, 0.0) for case in cases]
@@ -145,6 +193,7 @@ class _Judged:
         self.false: list[Reported] = [r for r in self.reported if id(r) not in on_truth]
         self.ponded = [t for t in case.truth if t.ponds_from is not None and t.ponds_from <= case.last]
         alive = [t for t in self.ponded if t.ended_on is None or t.ended_on > case.first]
+        self.with_ponds: list[TrueSite] = [t for t in alive if t.n_ponds]
         self.due: list[TrueSite] = [t for t in alive if t.n_ponds >= LEAST_PONDS]
 
     def hits(self, sites: Sequence[TrueSite]) -> tuple[int, int]:

@@ -115,14 +115,14 @@ class Watcher:
         days = tuple(_days(trial.seed))
         whole = _stack([render(world, day, trial.seed) for day in days], days, model, self.settings)
         known = true_look_alikes(world, PLACE, days[-1])
-        return self._derived(whole, true_sites(world.sites, PLACE, days[-1]), known, model)
+        return self._derived(whole, true_sites(world.sites, whole), known, model)
 
     def _real(self, trial: Trial, model: Model) -> Watched:
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, sites, day = painted(scene, rng, PLACE.height, trial.sites, START, END)
         whole = _stack([look], (day,), model, self.settings)
-        return self._derived(whole, true_sites(sites, whole.window, day), (), model)
+        return self._derived(whole, true_sites(sites, whole), (), model)
 
     def _derived(
         self, whole: Stack, truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...], model: Model

@@ -1,6 +1,7 @@
 """What is really there: sites and look-alikes of simulated worlds, and what a run said of the same ground."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,11 +16,14 @@ from shapely.ops import unary_union
 
 from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
+from pipeline.looks import Stack
 from pipeline.raster import Bools
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
 
 Row = TypeVar("Row")
+SEEN = 0.6
+"""A look counts for a site when it saw at least this share of its ground."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class TrueSite:
     """Their mean diameter, metres; 0 without ponds."""
     pond_area_m2: float
     """Area of all ponds, square metres."""
+    filling: str = ""
+    """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty: not known."""
+    pond_looks: int = 0
+    """Clear looks at it while it had ponds; 0: not known or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,9 @@ class Case:
     """What a run said."""
 
 
-def true_sites(sites: Iterable[SitePlan], window: Window, last: date) -> tuple[TrueSite, ...]:
-    """The sites of a world that lies on `window`, begun by `last`; polygons in metres on the grid."""
-    return tuple(_true_site(site, window, last) for site in sites if site.ground_from <= last)
+def true_sites(sites: Iterable[SitePlan], looks: Stack) -> tuple[TrueSite, ...]:
+    """The sites of a world that lies on the window of its looks, begun by the last; polygons in metres on the grid."""
+    return tuple(_true_site(site, looks) for site in sites if site.ground_from <= looks.days[-1])
 
 
 def true_look_alikes(world: World, window: Window, last: date) -> tuple[LookAlike, ...]:
@@ -135,18 +143,23 @@ def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Row]
         raise InputError(f"{path}: cannot be scored ({cause})") from cause
 
 
-def _true_site(site: SitePlan, window: Window, last: date) -> TrueSite:
+def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
+    last = looks.days[-1]
     day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
     ponds = site.ponds_on(day)
-    diameters = [pond.diameter_m for pond in ponds if not pond.square]
+    round_ones = [pond for pond in ponds if not pond.square]
+    fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
+    with_ponds = [seen for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
     return TrueSite(
-        polygon=outline_m(site.footprint, window),
+        polygon=outline_m(site.footprint, looks.window),
         ground_from=site.ground_from,
         ponds_from=site.ponds_from,
         ended_on=site.ended_on,
-        n_ponds=len(diameters),
-        pond_diameter_m=float(np.mean(diameters)) if diameters else 0.0,
+        n_ponds=len(round_ones),
+        pond_diameter_m=float(np.mean([pond.diameter_m for pond in round_ones])) if round_ones else 0.0,
         pond_area_m2=sum(pond.area_m2 for pond in ponds),
+        filling=fillings.most_common(1)[0][0] if fillings else "",
+        pond_looks=sum(bool(seen[site.footprint].mean() >= SEEN) for seen in with_ponds),
     )
 
 
