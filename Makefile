@@ -64,6 +64,7 @@ train: $(VENV)/.ok
 
 evaluate: $(VENV)/.ok
 	@$(LEACHWATCH) evaluate $(call option,model,MODEL) $(call option,set,SET) $(call option,worlds,WORLDS) \
+	  $(call option,baseline,BASELINE) $(if $(LIMITS),--limits) \
 	  $(call option,backgrounds,BACKGROUNDS) $(call option,run,RUN) $(call option,workers,WORKERS)
 
 test: $(VENV)/.dev

@@ -288,7 +288,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
     from pipeline.training.evaluate import limits_table, scores
-    from pipeline.training.sets import case_of_run, cases_of
+    from pipeline.training.sets import baseline_of, case_of_run, cases_of
+    from pipeline.training.trials import Watcher
 
     settings = _settings(options)
     if options.model is not None:
@@ -297,9 +298,12 @@ def _evaluate(options: argparse.Namespace) -> int:
         named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
     else:
         workers = settings.engine.workers or usable_cores()
-        named, cases = cases_of(options.of, options.worlds, options.backgrounds, settings, workers, Progress())
+        progress, watcher = Progress(), Watcher(settings)
+        if options.baseline:
+            watcher = baseline_of(options.baseline, settings, workers, progress)
+        named, cases = cases_of(options.of, options.worlds, options.backgrounds, watcher, workers, progress)
     least = settings.sites.min_confidence
-    print(f"model {settings.model} on {named}\n{scores(cases, least).table()}")
+    print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
         print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
     return 0

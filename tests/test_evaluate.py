@@ -15,7 +15,7 @@ from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.training.evaluate import Scores, calibration_error, limits_table, scores
 from pipeline.training.sets import case_of_run, cases_of, trials_of
-from pipeline.training.trials import PLACE, Trial, WorldLooks, watch
+from pipeline.training.trials import PLACE, Trial, Watcher, WorldLooks, watch
 from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
 from pipeline.weights import ROOT
 from pipeline.worlds.world import make_world
@@ -155,7 +155,7 @@ def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
 
 def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
     trials = [Trial(970_000_006, "kachin"), Trial(970_000_004, "kachin")]
-    one, two = watch(trials, SETTINGS, 1, QUIET), watch(trials[::-1], SETTINGS, 2, QUIET)[::-1]
+    one, two = watch(trials, Watcher(SETTINGS), 1, QUIET), watch(trials[::-1], Watcher(SETTINGS), 2, QUIET)[::-1]
     for a, b in zip(one, two, strict=True):
         assert [r.confidence for r in a.case.reported] == [r.confidence for r in b.case.reported]
         assert a.case.truth == b.case.truth
@@ -164,7 +164,7 @@ def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_o
 
 
 def test_real_scenes_are_looked_at_with_and_without_painted_sites() -> None:
-    words, cases = cases_of("real", 4, EVALUATION, SETTINGS, 1, QUIET)
+    words, cases = cases_of("real", 4, EVALUATION, Watcher(SETTINGS), 1, QUIET)
     assert "real scenes" in words
     assert all(0.5 < seen.km2 < 2 for seen in cases)
     assert not any(seen.truth for seen in cases[::2])

@@ -4,6 +4,7 @@ Thresholds are lowered for the fit, so that it sees enough false sites to learn 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.progress import Progress
 from pipeline.training.chips import STYLES
 from pipeline.training.evaluate import LEAST_PONDS
-from pipeline.training.trials import Trial, Watched, watch
+from pipeline.training.trials import Trial, Watched, Watcher, watch
 from pipeline.training.truth import TrueSite
 from pipeline.weights import CARD, read_card, write_card
 
@@ -35,8 +36,21 @@ def calibrate(model: Path, workers: int, progress: Progress, worlds: int = WORLD
     """Fit on that many worlds, write the numbers to the model's card and return them."""
     card = read_card(model / CARD).model_copy(update={"calibration": {}})
     write_card(model / CARD, card)  # a fit on top of an older fit would not be one
+    settings = load(None).model_copy(update={"model": str(model)})
+    found, note = fitted(Watcher(settings), workers, progress, worlds)
+    scores = {**card.scores, "calibration_set": note}
+    write_card(model / CARD, card.model_copy(update={"calibration": found, "scores": scores}))
+    return found
+
+
+def fitted(watcher: Watcher, workers: int, progress: Progress, worlds: int) -> tuple[dict[str, float], str]:
+    """The calibration of what a watcher sees with, by name, and the words for the set it was made from.
+
+    Raises `PipelineError` when there is too little to fit.
+    """
     trials = [Trial(FIRST_SEED + n, STYLES[n % len(STYLES)]) for n in range(worlds)]
-    pairs = [pair for seen in watch(trials, _looser(load(None), model), workers, progress) for pair in _pairs(seen)]
+    loose = replace(watcher, settings=_looser(watcher.settings))
+    pairs = [pair for seen in watch(trials, loose, workers, progress) for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
     ratios = [
         match.pond_area_m2 / item.past.pond_m2
@@ -50,12 +64,7 @@ def calibrate(model: Path, workers: int, progress: Progress, worlds: int = WORLD
     found = dict(zip(FEATURES, [float(fit.intercept_[0]), *map(float, fit.coef_[0])], strict=True))
     found |= dict(zip(AREA, map(float, np.quantile(ratios, QUANTILES)), strict=True))
     last = FIRST_SEED + worlds - 1
-    note = f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, seeds {FIRST_SEED}..{last}"
-    write_card(
-        model / CARD,
-        card.model_copy(update={"calibration": found, "scores": {**card.scores, "calibration_set": note}}),
-    )
-    return found
+    return found, f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, seeds {FIRST_SEED}..{last}"
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
@@ -64,8 +73,6 @@ def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
         yield item, next((t for t in seen.case.truth if t.polygon.intersects(told.polygon)), None)
 
 
-def _looser(settings: Settings, model: Path) -> Settings:
-    update: dict[str, object] = {"model": str(model)}
-    for section, changes in LOOSER.items():
-        update[section] = getattr(settings, section).model_copy(update=changes)
-    return settings.model_copy(update=update)
+def _looser(settings: Settings) -> Settings:
+    changed = {section: getattr(settings, section).model_copy(update=changes) for section, changes in LOOSER.items()}
+    return settings.model_copy(update=changed)

@@ -1,14 +1,16 @@
 """Sets of ground that models are scored on, each with the words that belong to every figure made from it."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import InputError
 from pipeline.progress import Progress
+from pipeline.training.calibrate import WORLDS, fitted
 from pipeline.training.chips import STYLES
-from pipeline.training.trials import Trial, watch
+from pipeline.training.trials import Trial, Watcher, watch
 from pipeline.training.truth import Case, read_case
 
 FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
@@ -40,11 +42,18 @@ def trials_of(name: str, count: int, backgrounds: Path) -> tuple[str, list[Trial
 
 
 def cases_of(
-    name: str, count: int, backgrounds: Path, settings: Settings, workers: int, progress: Progress
+    name: str, count: int, backgrounds: Path, watcher: Watcher, workers: int, progress: Progress
 ) -> tuple[str, list[Case]]:
-    """What a set is called in full, and what the model of `settings` said of it."""
+    """What a set is called in full, and what a watcher's model (or baseline) said of it."""
     words, trials = trials_of(name, count, backgrounds)
-    return words, [seen.case for seen in watch(trials, settings, workers, progress)]
+    return words, [seen.case for seen in watch(trials, watcher, workers, progress)]
+
+
+def baseline_of(name: str, settings: Settings, workers: int, progress: Progress) -> Watcher:
+    """A watcher with a baseline in the network's place, calibrated as a network is."""
+    watcher = Watcher(settings, name)
+    numbers, _ = fitted(watcher, workers, progress, WORLDS)
+    return replace(watcher, calibration=tuple(numbers.items()))
 
 
 def case_of_run(out: Path) -> Case:

@@ -25,6 +25,7 @@ from pipeline.raster import Bools, Bytes, Raster
 from pipeline.segment import segment
 from pipeline.sites import find_sites, pond_pixels
 from pipeline.training.backgrounds import painted, read_background
+from pipeline.training.baselines import segmenter
 from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
 from pipeline.weights import Model, load_model
 from pipeline.worlds.world import Rendering, make_world, render
@@ -103,35 +104,37 @@ class Watcher:
 
     settings: Settings
     """Of the run, model included."""
+    baseline: str = ""
+    """Takes the network's place, see `baselines.py`; empty: the network."""
+    calibration: tuple[tuple[str, float], ...] = ()
+    """Of the baseline; a network has its own."""
 
     def __call__(self, trial: Trial) -> Watched:
         """Look at a world once a month, or at a background once, and derive its sites."""
-        model = _model(self.settings.model, self.settings.segment.precision)
-        return self._real(trial, model) if trial.background else self._world(trial, model)
+        return self._real(trial) if trial.background else self._world(trial)
 
-    def _world(self, trial: Trial, model: Model) -> Watched:
+    def _world(self, trial: Trial) -> Watched:
         size = PLACE.height
         world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
         days = tuple(_days(trial.seed))
-        whole = _stack([render(world, day, trial.seed) for day in days], days, model, self.settings)
+        whole = self._stack([render(world, day, trial.seed) for day in days], days)
         known = true_look_alikes(world, PLACE, days[-1])
-        return self._derived(whole, true_sites(world.sites, whole), known, model)
+        return self._derived(whole, true_sites(world.sites, whole), known)
 
-    def _real(self, trial: Trial, model: Model) -> Watched:
+    def _real(self, trial: Trial) -> Watched:
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, sites, day = painted(scene, rng, PLACE.height, trial.sites, START, END)
-        whole = _stack([look], (day,), model, self.settings)
-        return self._derived(whole, true_sites(sites, whole), (), model)
+        whole = self._stack([look], (day,))
+        return self._derived(whole, true_sites(sites, whole), ())
 
-    def _derived(
-        self, whole: Stack, truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...], model: Model
-    ) -> Watched:
+    def _derived(self, whole: Stack, truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...]) -> Watched:
         """Sites from looks, by the code that users run."""
         looks, settings, window = WorldLooks(whole, self.settings), self.settings, whole.window
         ponds = pond_pixels(looks.evidence(window), np.ones(window.shape, bool), settings.sites)
         sites = find_sites([ponds], looks.evidence, settings.sites)
-        found = [found_site(site, looks.stack(site.window), settings, model.card.calibration) for site in sites]
+        numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
+        found = [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
         case = Case(
             km2=float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6,
             first=whole.days[0],
@@ -142,13 +145,41 @@ class Watcher:
         )
         return Watched(case, tuple(found))
 
+    def _stack(self, seen: list[Rendering], days: tuple[date, ...]) -> Stack:
+        """All looks at a world, at the corner of `PLACE`."""
+        window = Window(PLACE.row, PLACE.col, *seen[0].clear.shape)
+        layers = [self._look(look, window) for look in seen]
+        pond, ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
+        return Stack(
+            window=window,
+            days=days,
+            overpasses=tuple(f"{day:%Y%m%d}" for day in days),
+            pond=pond,
+            ground=ground,
+            clear=usable,
+            measured=np.ones(len(days), bool),
+        )
 
-def watch(trials: list[Trial], settings: Settings, workers: int, progress: Progress) -> list[Watched]:
+    def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
+        """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
+        raster = Raster(window=window, reflectance=seen.reflectance, valid=np.ones(window.shape, bool), scl=seen.scl)
+        usable = clear(raster, self.settings.clear)
+        if not usable.any():
+            nothing = np.zeros(window.shape, np.uint8)
+            return nothing, nothing, usable
+        told = segmenter(self.baseline)(raster) if self.baseline else segment(self._network(), raster)
+        return np.where(usable, told.pond_fraction, 0), np.where(usable, told.ground_probability, 0), usable
+
+    def _network(self) -> Model:
+        return _model(self.settings.model, self.settings.segment.precision)
+
+
+def watch(trials: list[Trial], watcher: Watcher, workers: int, progress: Progress) -> list[Watched]:
     """All trials, in order. Raises `PipelineError` when one fails."""
     executor, width = executor_for(workers, len(trials))
     done: dict[Trial, Watched] = {}
     with executor, progress.stage("Watching worlds", len(trials), unit="worlds") as step:
-        for outcome in run(trials, Watcher(settings), executor, width):
+        for outcome in run(trials, watcher, executor, width):
             if outcome.value is None:
                 raise PipelineError(f"world {outcome.unit.seed}: {outcome.reason}")
             done[outcome.unit] = outcome.value
@@ -162,33 +193,6 @@ def _days(seed: int) -> Iterator[date]:
     for back in range(MONTHS - 1, -1, -1):
         number = END.year * 12 + END.month - 1 - back
         yield date(number // 12, number % 12 + 1, 1) + timedelta(days=int(rng.integers(28)))
-
-
-def _stack(seen: list[Rendering], days: tuple[date, ...], model: Model, settings: Settings) -> Stack:
-    """All looks at a world, at the corner of `PLACE`."""
-    window = Window(PLACE.row, PLACE.col, *seen[0].clear.shape)
-    layers = [_look(look, window, model, settings) for look in seen]
-    pond, ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
-    return Stack(
-        window=window,
-        days=days,
-        overpasses=tuple(f"{day:%Y%m%d}" for day in days),
-        pond=pond,
-        ground=ground,
-        clear=usable,
-        measured=np.ones(len(days), bool),
-    )
-
-
-def _look(seen: Rendering, window: Window, model: Model, settings: Settings) -> tuple[Bytes, Bytes, Bools]:
-    """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; all (y, x)."""
-    raster = Raster(window=window, reflectance=seen.reflectance, valid=np.ones(window.shape, bool), scl=seen.scl)
-    usable = clear(raster, settings.clear)
-    if not usable.any():
-        nothing = np.zeros(window.shape, np.uint8)
-        return nothing, nothing, usable
-    told = segment(model, raster)
-    return np.where(usable, told.pond_fraction, 0), np.where(usable, told.ground_probability, 0), usable
 
 
 def _reported(item: Found) -> Reported:

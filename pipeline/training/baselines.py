@@ -1,0 +1,99 @@
+"""What the network must beat: a water-index rule, and a random forest on bands and indices.
+
+Each takes the network's place and nothing else: the same looks, evidence, sites, histories and the same way of
+calibrating go around it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+from sklearn.ensemble import RandomForestClassifier
+
+from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1, SWIR2
+from pipeline.raster import Floats, Raster
+from pipeline.segment import LEVELS, Segmentation
+from pipeline.training.chips import Chips, ChipSettings, joined, make_unit
+
+NAMES = ("water-rule", "random-forest")
+"""The baselines."""
+Segmenter = Callable[[Raster], Segmentation]
+BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT = (
+    BANDS.index(band) for band in (BLUE, GREEN, RED, NIR, SWIR1, SWIR2)
+)
+AROUND_PX = 9
+"""Side of the square whose mean is a pixel's background, pixels."""
+PURE_NDWI = 0.5
+"""NDWI of open pond water; the share of a pixel is told by its way from the background to this."""
+BARE_NDVI = 0.35
+"""Ground with a lower NDVI is bare."""
+UNITS = 48
+"""Units of chips that the forest learns from."""
+PIXELS = 60_000
+"""Pixels that it learns from, a third of each class."""
+TREES = 40
+SEED = 11
+
+
+def segmenter(name: str) -> Segmenter:
+    """The baseline of one of `NAMES`."""
+    if name not in NAMES:
+        raise ValueError(f"no baseline {name!r}, only {NAMES}")
+    return water_rule if name == NAMES[0] else partial(_by_forest, _forest())
+
+
+def water_rule(raster: Raster) -> Segmentation:
+    """NDWI against its surroundings for ponds, low NDVI and bright short-wave infrared for ground."""
+    green, red, nir, swir = raster.reflectance[[GREEN_AT, RED_AT, NIR_AT, SWIR1_AT]]
+    ndwi, ndvi = _index(green, nir), _index(nir, red)
+    background = uniform_filter(ndwi, AROUND_PX)
+    pond = np.clip((ndwi - background - 0.1) / np.maximum(PURE_NDWI - background, 0.1), 0, 1)
+    near = uniform_filter(((ndvi < BARE_NDVI) & (swir > 0.15)).astype(np.float32), 3)
+    return _coded(pond, near)
+
+
+def _by_forest(forest: RandomForestClassifier, raster: Raster) -> Segmentation:
+    columns = _columns(raster.reflectance)
+    odds = forest.predict_proba(columns.reshape(len(columns), -1).T).astype(np.float32)
+    ground, pond = (odds[:, k].reshape(raster.valid.shape) for k in (1, 2))
+    return _coded(pond, np.minimum(ground + pond, 1))
+
+
+@lru_cache(maxsize=1)
+def _forest() -> RandomForestClassifier:
+    """A forest that tells other ground (0), mine ground (1) and ponds (2) apart, learned on the network's own chips."""
+    settings = ChipSettings(real=0.0)
+    chips = joined([make_unit(SEED, index, settings) for index in range(UNITS)])
+    features, kinds = _labelled(chips)
+    rng = np.random.default_rng(SEED)
+    chosen = np.concatenate([rng.choice(np.flatnonzero(kinds == kind), PIXELS // 3) for kind in range(3)])
+    forest = RandomForestClassifier(TREES, min_samples_leaf=20, random_state=SEED, n_jobs=1)
+    return forest.fit(features[chosen], kinds[chosen])
+
+
+def _labelled(chips: Chips) -> tuple[Floats, np.ndarray]:
+    """Features (n, feature) and kinds (n,) of all seen pixels of chips."""
+    columns = np.stack([_columns(one.astype(np.float32)) for one in chips.reflectance], axis=1)
+    kinds = np.where(chips.pond_percent >= 40, 2, chips.ground.astype(int))
+    return columns[:, chips.clear].T, kinds[chips.clear]
+
+
+def _columns(reflectance: Floats) -> Floats:
+    """Bands, indices, and the same indices around each pixel, (feature, y, x)."""
+    green, red, nir, swir1, swir2 = reflectance[[GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT]]
+    indices = [_index(green, nir), _index(nir, red), _index(green, swir1), _index(swir1, nir), _index(nir, swir2)]
+    around = [uniform_filter(index, AROUND_PX) for index in indices]
+    return np.stack([*reflectance, *indices, *around]).astype(np.float32)
+
+
+def _index(one: Floats, other: Floats) -> Floats:
+    """Normalised difference, -1 to 1."""
+    index: Floats = ((one - other) / np.maximum(one + other, 1e-3)).astype(np.float32)
+    return index
+
+
+def _coded(pond: Floats, ground: Floats) -> Segmentation:
+    """Shares of 0 to 1 as codes."""
+    codes = [np.rint(plane * LEVELS).astype(np.uint8) for plane in (pond, ground)]
+    return Segmentation(pond_fraction=codes[0], ground_probability=codes[1])
