@@ -57,6 +57,7 @@ class EvidenceSettings(Section):
     """How clear looks are combined."""
 
     agreeing_looks: Annotated[int, Field(ge=1, le=20)]
+    among_looks: Annotated[int, Field(ge=1, le=60)]
 
 
 class SitesSettings(Section):

@@ -1,9 +1,9 @@
 """What all clear looks together say of a pixel.
 
-One rule, in the open: a pixel is as much pond (or mine ground) as the k-th highest of its clear looks
-says, k being `agreeing_looks` (2 by default). So one bad look (haze, shadow, a shifted scene) makes no
-site, two good ones do, and looks without a clear view say nothing at all. Where there are fewer than k
-clear looks, all of them must agree.
+One rule, in the open: a pixel is as much pond (or mine ground) as the k-th highest of some m clear looks in a row says,
+k being `agreeing_looks` and m `among_looks` (2 of 3 by default), at the time when that is most. So one bad look (haze,
+shadow, a shifted scene) makes no site, two good ones among three do, doubtful looks scattered over the years do not add
+up, and looks without a clear view say nothing at all. Where there are fewer than k clear looks, all of them must agree.
 """
 
 from dataclasses import dataclass
@@ -33,22 +33,33 @@ class Evidence:
 
 
 def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
-    """Combine the clear looks of a window; the order of looks does not matter."""
+    """Combine the clear looks of a window; looks are in time, whoever brought them in what order."""
     count = stack.clear.sum(axis=0).astype(np.uint16)
+    first = np.argsort(~stack.clear, axis=0, kind="stable")  # each pixel's clear looks in time, the others after them
     return Evidence(
         window=stack.window,
-        pond=_agreed(stack.pond, count, settings.agreeing_looks),
-        ground=_agreed(stack.ground, count, settings.agreeing_looks),
+        pond=_agreed(np.take_along_axis(stack.pond, first, axis=0), count, settings),
+        ground=_agreed(np.take_along_axis(stack.ground, first, axis=0), count, settings),
         clear_looks=count,
     )
 
 
-def _agreed(values: Bytes, count: NDArray[np.uint16], agreeing: int) -> Floats:
-    """The k-th highest value over time, k = min(agreeing, clear looks); values are 0 where not clear."""
-    if len(values) == 0:
-        return np.zeros(values.shape[1:], np.float32)
-    ranked = -np.sort(-values.astype(np.int16), axis=0)[:agreeing]
-    rank = np.clip(count, 1, len(ranked)).astype(np.intp) - 1
-    highest = np.take_along_axis(ranked, rank[None], axis=0)[0]
-    agreed: Floats = (highest / LEVELS).astype(np.float32)
+def _agreed(values: Bytes, count: NDArray[np.uint16], settings: EvidenceSettings) -> Floats:
+    """The highest over time of the k-th highest of m looks in a row; `values` (T, y, x), the clear looks first.
+
+    Looks that are not clear are 0 and can only lower a run; runs begin early enough to leave the clear looks out of
+    none.
+    """
+    looks, agreeing = len(values), settings.agreeing_looks
+    best = np.zeros(values.shape[1:], np.uint8)
+    for begin in range(looks):
+        run = values[begin : begin + settings.among_looks]
+        if len(run) >= agreeing:
+            kth = np.partition(run, len(run) - agreeing, axis=0)[len(run) - agreeing]
+            np.maximum(best, kth, out=best)
+    few = (count < agreeing) & (count > 0)
+    if few.any():
+        every = np.where(np.arange(looks)[:, None] < count[few], values[:, few], 255).min(axis=0)
+        best[few] = every
+    agreed: Floats = (best / np.float32(LEVELS)).astype(np.float32)
     return agreed

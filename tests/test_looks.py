@@ -129,6 +129,13 @@ def test_windows_without_a_clear_pixel_are_kept_as_not_clear(tmp_path: Path) -> 
     assert not stack.clear.any()
 
 
+def test_looks_are_stacked_in_time_in_whatever_order_they_come(tmp_path: Path) -> None:
+    looks = [maker(tmp_path)(task(day=day)) for day in ("2025-03-01", "2025-01-05", "2025-02-04")]
+    one, other = read_stack(looks, AREA), read_stack(looks[::-1], AREA)
+    assert one.days == other.days == tuple(sorted(look.day for look in looks))
+    np.testing.assert_array_equal(one.pond, other.pond)
+
+
 def test_blocks_of_one_overpass_become_one_layer(tmp_path: Path) -> None:
     west = Window(AREA.row, AREA.col, AREA.height, 160)
     east = Window(AREA.row, AREA.col + 160, AREA.height, AREA.width - 160)

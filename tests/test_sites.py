@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,10 +93,28 @@ def test_one_bad_look_makes_no_evidence_and_two_good_ones_do() -> None:
     np.testing.assert_array_equal(evidence.clear_looks, [[3, 3, 1]])
 
 
-@given(st.permutations(range(4)))
-def test_evidence_does_not_depend_on_the_order_of_looks(order: list[int]) -> None:
-    rng = np.random.default_rng(3)
-    looks, clear = rng.integers(0, 201, (4, 6)), rng.random((4, 6)) < 0.6
-    one = fuse(stack_of(looks.tolist(), clear.tolist()), SETTINGS.evidence)
-    other = fuse(stack_of(looks[order].tolist(), clear[order].tolist()), SETTINGS.evidence)
-    np.testing.assert_array_equal(one.pond, other.pond)
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([180, 0, 0, 180, 0, 0], 0.0),  # doubtful looks far apart do not add up
+        ([0, 180, 0, 180, 0, 0], 0.9),  # two of three in a row do
+        ([0, 0, 0, 0, 160, 180], 0.8),  # the last two are enough
+        ([0, 0, 0, 0, 0, 180], 0.0),  # the last one alone is not
+        ([180, 160], 0.8),
+        ([180], 0.9),
+    ],
+)
+def test_looks_that_agree_must_be_near_each_other(looks: list[int], expected: float) -> None:
+    evidence = fuse(stack_of([[k] for k in looks], [[True]] * len(looks)), SETTINGS.evidence)
+    assert evidence.pond[0, 0] == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 8))
+def test_a_look_that_saw_nothing_changes_no_evidence(looks: list[int], at: int) -> None:
+    clear = [[True]] * len(looks)
+    before = fuse(stack_of([[k] for k in looks], clear), SETTINGS.evidence)
+    place = min(at, len(looks))
+    clouded = [*looks[:place], 0, *looks[place:]]
+    after = fuse(stack_of([[k] for k in clouded], [*clear[:place], [False], *clear[place:]]), SETTINGS.evidence)
+    np.testing.assert_array_equal(before.pond, after.pond)
+    np.testing.assert_array_equal(before.clear_looks, after.clear_looks)

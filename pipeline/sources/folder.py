@@ -238,8 +238,7 @@ def _units(file: Any, names: dict[str, int]) -> None:
     blue = numbers[0][np.isfinite(numbers[0]) & (numbers[0] != 0)]
     if silent and file.dtypes[number].startswith("float") and len(blue) and blue.max() <= LARGEST_REFLECTANCE:
         raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
-    with np.errstate(over="ignore"):
-        reflectance, _ = _reflectance(file, names, numbers[:, None])
+    reflectance, _ = _reflectance(file, names, numbers[:, None])
     measured = (numbers != 0).all(axis=0) & np.isfinite(numbers).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     if not measured.any():
         return  # nothing to judge by; a scene without data is recorded as such by its looks
@@ -370,7 +369,8 @@ def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64])
     out = np.zeros(numbers.shape, np.float32)
     for plane, stored, band in zip(out, numbers, wanted, strict=True):
         scale, offset = scale_and_offset(file.scales[band - 1], file.offsets[band - 1])
-        reflectance = np.where(np.isfinite(stored), stored, 0) * scale + offset
+        with np.errstate(over="ignore"):  # what overflows is not plausible
+            reflectance = np.where(np.isfinite(stored), stored, 0) * scale + offset
         likely = (reflectance > PLAUSIBLE[0]) & (reflectance < PLAUSIBLE[1])
         plane[...] = np.where(likely, reflectance, 0)
         valid &= likely

@@ -90,7 +90,7 @@ class _State:
     step: int
     """Steps done."""
     commit: str
-    """Of the code when training began."""
+    """Of the code when training began or was last taken up."""
     curve: list[tuple[int, float]]
     """Steps done, and the mean loss since the entry before."""
 
@@ -225,7 +225,6 @@ def _keep(path: Path, state: _State, settings: FitSettings) -> None:
             "mean_reflectance": list(state.mean_reflectance),
             "std_reflectance": list(state.std_reflectance),
             "step": state.step,
-            "commit": state.commit,
             "curve": [list(point) for point in state.curve],
         },
         part,
@@ -251,7 +250,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
         tuple(kept["mean_reflectance"]),
         tuple(kept["std_reflectance"]),
         kept["step"],
-        kept["commit"],
+        _commit(),
         [(int(step), float(value)) for step, value in kept["curve"]],
     )
 

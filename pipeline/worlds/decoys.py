@@ -55,10 +55,13 @@ class Decoy:
     def mask(self) -> Bools:
         """Pixels it touches, shape (y, x) of `rows` and `cols`."""
         touched: Bools = self.cover != NO_COVER
-        for part in self.parts:
-            rows = slice(part.patch.rows.start - self.rows.start, part.patch.rows.stop - self.rows.start)
-            cols = slice(part.patch.cols.start - self.cols.start, part.patch.cols.stop - self.cols.start)
-            touched[rows, cols] |= part.patch.share > 0.2
+        height, width = touched.shape
+        for part in self.parts:  # a corner of a turned part may lie beyond the square
+            rows, cols, share = part.patch.rows, part.patch.cols, part.patch.share
+            top, left = rows.start - self.rows.start, cols.start - self.cols.start
+            y, x = np.nonzero(share > 0.2)
+            inside = (y + top >= 0) & (y + top < height) & (x + left >= 0) & (x + left < width)
+            touched[y[inside] + top, x[inside] + left] = True
         return touched
 
 
