@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config import EvidenceSettings
 from pipeline.grid import Window
 from pipeline.looks import Stack
-from pipeline.raster import Bytes, Floats
+from pipeline.raster import Bools, Bytes, Floats
 from pipeline.segment import LEVELS
 
 
@@ -35,21 +35,27 @@ class Evidence:
 def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
     """Combine the clear looks of a window; looks are in time, whoever brought them in what order."""
     count = stack.clear.sum(axis=0).astype(np.uint16)
-    first = np.argsort(~stack.clear, axis=0, kind="stable")  # each pixel's clear looks in time, the others after them
     return Evidence(
         window=stack.window,
-        pond=_agreed(np.take_along_axis(stack.pond, first, axis=0), count, settings),
-        ground=_agreed(np.take_along_axis(stack.ground, first, axis=0), count, settings),
+        pond=_agreed(_clear_first(stack.pond, stack.clear), count, settings),
+        ground=_agreed(_clear_first(stack.ground, stack.clear), count, settings),
         clear_looks=count,
     )
 
 
-def _agreed(values: Bytes, count: NDArray[np.uint16], settings: EvidenceSettings) -> Floats:
-    """The highest over time of the k-th highest of m looks in a row; `values` (T, y, x), the clear looks first.
+def _clear_first(values: Bytes, clear: Bools) -> Bytes:
+    """Each pixel's clear looks in time, and 0 after them; all (T, y, x). One look at a time: years of them are long."""
+    moved = np.zeros_like(values)
+    rank = np.zeros(values.shape[1:], np.intp)
+    for layer, seen in zip(values, clear, strict=True):
+        rows, cols = np.nonzero(seen)
+        moved[rank[rows, cols], rows, cols] = layer[rows, cols]
+        rank[rows, cols] += 1
+    return moved
 
-    Looks that are not clear are 0 and can only lower a run; runs begin early enough to leave the clear looks out of
-    none.
-    """
+
+def _agreed(values: Bytes, count: NDArray[np.uint16], settings: EvidenceSettings) -> Floats:
+    """The highest over time of the k-th highest of m looks in a row; `values` (T, y, x), the clear looks first."""
     looks, agreeing = len(values), settings.agreeing_looks
     best = np.zeros(values.shape[1:], np.uint8)
     for begin in range(looks):
