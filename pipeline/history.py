@@ -91,10 +91,12 @@ class History:
 def history(site: Site, stack: Stack, settings: HistorySettings) -> History:
     """The history of a site from all looks on its window."""
     looks = site_looks(site, stack, settings)
-    ponds = onset([look.day for look in looks], [look.pond_m2 for look in looks], settings.pond_present_m2, settings)
-    ground = onset(
-        [look.day for look in looks], [look.ground_m2 for look in looks], settings.ground_present_m2, settings
-    )
+    days = [look.day for look in looks]
+    ponds = onset(days, [look.pond_m2 for look in looks], settings.pond_present_m2, settings)
+    # Ponds stand on cleared ground: a look that shows them shows it, whatever the network says of the ground itself.
+    as_ground = settings.ground_present_m2 / settings.pond_present_m2
+    told = [max(look.ground_m2, look.pond_m2 * as_ground) for look in looks]
+    ground = onset(days, told, settings.ground_present_m2, settings)
     return History(tuple(looks), ground, ponds, _area(looks, ponds, settings))
 
 

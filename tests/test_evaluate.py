@@ -58,6 +58,12 @@ def test_small_and_unbuilt_and_ended_sites_need_not_be_found() -> None:
     assert scored(case([small], [told(0)])).true.value == 1  # but finding one is no mistake
 
 
+def test_sites_that_nobody_could_have_seen_are_counted_apart() -> None:
+    seen, unseen = replace(true(0), pond_looks=2), replace(true(50), pond_looks=1)
+    found = scored(case([seen, unseen], [told(0)]))
+    assert (found.found.value, found.found_seen.value) == (0.5, 1.0)
+
+
 def test_sizes_are_told_apart() -> None:
     found = scored(case([true(0, diameter=16), true(20, diameter=12), true(40, diameter=9)], [told(0)]))
     assert (found.found_large.hits, found.found_large.of) == (1, 1)

@@ -1,11 +1,15 @@
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import load
-from pipeline.history import onset
+from pipeline.grid import Window
+from pipeline.history import history, onset
+from pipeline.looks import Stack
+from pipeline.sites import Site
 
 SETTINGS = load(None).history
 PRESENT_M2 = 120.0
@@ -56,6 +60,25 @@ def test_one_missed_look_does_not_end_a_site(absent: int, there: int, at: st.Dat
     found = onset(days(absent + there), areas, PRESENT_M2, SETTINGS)
     assert found is not None
     assert found.gone_by is None
+
+
+def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
+    window, shape = Window(0, 0, 12, 12), (6, 12, 12)
+    pond, ground = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    pond[3:, 4:8, 4:8] = 200
+    ground[4:] = 200  # the network sees the ground one look later than the ponds
+    stack = Stack(
+        window=window, days=tuple(days(6)), overpasses=tuple("abcdef"), pond=pond, ground=ground,
+        clear=np.ones(shape, bool), measured=np.ones(6, bool),
+    )  # fmt: skip
+    site = Site(
+        window=window, pond=pond[-1] > 0, ground=np.ones(window.shape, bool), mean_pond_fraction=1.0, mean_ground=1.0,
+        polygon_m=window.polygon_m,
+    )  # fmt: skip
+    past = history(site, stack, SETTINGS)
+    assert past.ponds is not None
+    assert past.ground is not None
+    assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == (days(6)[2], days(6)[3])
 
 
 def test_interval_widens_when_a_look_contradicts_the_rest() -> None:

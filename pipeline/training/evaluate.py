@@ -20,6 +20,8 @@ from pipeline.worlds.figures import figures
 
 LEAST_PONDS = 6
 """A site with fewer ponds need not be found."""
+LEAST_LOOKS = 2
+"""Clear looks without which a site cannot be told from a passing error."""
 LARGE_M, SMALL_M = 15.0, 10.0
 """Mean pond diameters between which sites are told apart, metres."""
 DRAWS = 1000
@@ -59,6 +61,8 @@ class Scores:
     """Their area; 0 = not known."""
     found: Rate
     """Due sites found."""
+    found_seen: Rate
+    """Of those, with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
     found_large: Rate
     """Of those, with ponds of 15 m and more."""
     found_small: Rate
@@ -84,6 +88,7 @@ class Scores:
         """One line per score."""
         rates = {
             "due sites found (6 or more ponds)": self.found,
+            "  with two clear looks or more": self.found_seen,
             "  ponds of 15 m and more": self.found_large,
             "  ponds of 10 to 15 m": self.found_small,
             "reported sites that are true": self.true,
@@ -110,6 +115,7 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         cases=len(cases),
         km2=sum(case.km2 for case in cases),
         found=_rate(kept, lambda k: k.hits(k.due)),
+        found_seen=_rate(kept, lambda k: k.hits([t for t in k.due if t.pond_looks >= LEAST_LOOKS])),
         found_large=_rate(kept, lambda k: k.hits([t for t in k.due if t.pond_diameter_m >= LARGE_M])),
         found_small=_rate(kept, lambda k: k.hits([t for t in k.due if SMALL_M <= t.pond_diameter_m < LARGE_M])),
         true=_rate(kept, lambda k: (len(k.reported) - len(k.false), len(k.reported))),
