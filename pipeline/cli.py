@@ -132,6 +132,9 @@ def parser() -> Parser:
         help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
     )  # fmt: skip
     evaluate.add_argument(
+        "--baseline", choices=["water-rule", "random-forest"], help="score this in the network's place, to compare"
+    )
+    evaluate.add_argument(
         "--limits", action="store_true", help="also which sites would have been seen, by size and more"
     )
     evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
