@@ -79,6 +79,7 @@ class HistorySettings(Section):
     min_share_seen: Share
     pond_present_m2: Positive
     ground_present_m2: Positive
+    ground_probability: Share
     interval_mass: Annotated[float, Field(ge=0.5, lt=1)]
     ended_days: Annotated[int, Field(ge=1)]
 

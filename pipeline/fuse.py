@@ -35,23 +35,40 @@ class Evidence:
 def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
     """Combine the clear looks of a window; looks are in time, whoever brought them in what order."""
     count = stack.clear.sum(axis=0).astype(np.uint16)
+    pond, ground = _clear_first([stack.pond, stack.ground], stack.clear)
     return Evidence(
         window=stack.window,
-        pond=_agreed(_clear_first(stack.pond, stack.clear), count, settings),
-        ground=_agreed(_clear_first(stack.ground, stack.clear), count, settings),
+        pond=_agreed(pond, count, settings),
+        ground=_agreed(ground, count, settings),
         clear_looks=count,
     )
 
 
-def _clear_first(values: Bytes, clear: Bools) -> Bytes:
+def _clear_first(planes: list[Bytes], clear: Bools) -> list[Bytes]:
     """Each pixel's clear looks in time, and 0 after them; all (T, y, x). One look at a time: years of them are long."""
-    moved = np.zeros_like(values)
-    rank = np.zeros(values.shape[1:], np.intp)
-    for layer, seen in zip(values, clear, strict=True):
-        rows, cols = np.nonzero(seen)
-        moved[rank[rows, cols], rows, cols] = layer[rows, cols]
-        rank[rows, cols] += 1
-    return moved
+    looks, pixels = len(clear), clear[0].size if len(clear) else 0
+    moved = [np.zeros((looks, pixels), np.uint8) for _ in planes]
+    rank = np.zeros(pixels, np.intp)
+    for time, seen in enumerate(clear.reshape(looks, pixels)):
+        places = np.flatnonzero(seen)
+        at = rank[places]
+        for into, plane in zip(moved, planes, strict=True):
+            into[at, places] = plane[time].reshape(-1)[places]
+        rank[places] += 1
+    return [plane.reshape(clear.shape) for plane in moved]
+
+
+def _kth_highest(run: Bytes, k: int) -> Bytes:
+    """The k-th highest of a few layers (n, y, x): each is let fall through the k highest so far."""
+    highest = np.zeros((k, *run.shape[1:]), np.uint8)
+    for layer in run:
+        falling = layer
+        for place in highest:
+            lower = np.minimum(place, falling)
+            np.maximum(place, falling, out=place)
+            falling = lower
+    kth: Bytes = highest[-1]
+    return kth
 
 
 def _agreed(values: Bytes, count: NDArray[np.uint16], settings: EvidenceSettings) -> Floats:
@@ -61,8 +78,7 @@ def _agreed(values: Bytes, count: NDArray[np.uint16], settings: EvidenceSettings
     for begin in range(looks):
         run = values[begin : begin + settings.among_looks]
         if len(run) >= agreeing:
-            kth = np.partition(run, len(run) - agreeing, axis=0)[len(run) - agreeing]
-            np.maximum(best, kth, out=best)
+            np.maximum(best, _kth_highest(run, agreeing), out=best)
     few = (count < agreeing) & (count > 0)
     if few.any():
         every = np.where(np.arange(looks)[:, None] < count[few], values[:, few], 255).min(axis=0)

@@ -110,7 +110,7 @@ def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[Site
         if min(share, pond_share) < settings.min_share_seen:
             continue
         pond = float(stack.pond[t][around].sum(dtype=np.int64)) / LEVELS * PIXEL_M**2 / pond_share
-        mine = stack.ground[t][site.ground] >= LEVELS // 2
+        mine = stack.ground[t][site.ground] >= settings.ground_probability * LEVELS
         ground = float(mine.sum()) * PIXEL_M**2 / share
         looks.append(SiteLook(day, name, share, pond, ground))
     return looks

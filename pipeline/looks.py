@@ -40,6 +40,8 @@ REACH_PX = 160
 """How far outside a block a granule is still asked for: more than the margin of any window."""
 ALIGN_PX = 16
 """Windows that the network sees begin and end on multiples of this, so that its pooling cells agree."""
+GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+"""A look is one file: its neighbours, which may be thousands, are not listed."""
 CODE = ("sources", "raster.py", "grid.py", "bands.py", "clear.py", "network.py", "weights.py", "segment.py")
 """What decides the pixels of a look, beside this file."""
 
@@ -204,7 +206,7 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
     if not path.is_file():
         return None
     try:
-        with rasterio.open(path) as file:
+        with rasterio.Env(**GDAL), rasterio.open(path) as file:
             tags = file.tags()
             if tags.get("key") != key or (file.count, file.shape) != (3, task.extent.shape):
                 return None
@@ -245,16 +247,17 @@ def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[
 def read_stack(looks: Iterable[Look], window: Window) -> Stack:
     """All looks that touch `window`, cut to it; blocks of one overpass become one layer."""
     layers: dict[tuple[date, str], Bytes] = {}
-    for look in looks:
-        part = window.intersection(look.extent)
-        if part is None:
-            continue
-        layer = layers.get((look.day, look.overpass))
-        if layer is None:
-            layer = layers[look.day, look.overpass] = np.zeros((3, *window.shape), np.uint8)
-        rows, cols = part.within(look.extent)
-        with rasterio.open(look.path) as file:
-            layer[(slice(None), *part.within(window))] = file.read(window=FileWindow.from_slices(rows, cols))
+    with rasterio.Env(**GDAL):
+        for look in looks:
+            part = window.intersection(look.extent)
+            if part is None:
+                continue
+            layer = layers.get((look.day, look.overpass))
+            if layer is None:
+                layer = layers[look.day, look.overpass] = np.zeros((3, *window.shape), np.uint8)
+            rows, cols = part.within(look.extent)
+            with rasterio.open(look.path, driver="GTiff") as file:
+                layer[(slice(None), *part.within(window))] = file.read(window=FileWindow.from_slices(rows, cols))
     order = sorted(layers)
     cube = np.stack([layers[k] for k in order]) if order else np.zeros((0, 3, *window.shape), np.uint8)
     seen = cube[:, 2] == CLEAR

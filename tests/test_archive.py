@@ -14,7 +14,7 @@ from pipeline.progress import Progress
 from pipeline.sources.interface import Period, period_of
 from pipeline.worlds import archive
 
-SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 128, "months": 3})
+SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 128, "months": 3, "overpasses_per_month": 1})
 QUIET = Progress(quiet=True)
 ALWAYS = Period(None, None)
 WIDE = PLACE.grown(220)

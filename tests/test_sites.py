@@ -109,6 +109,15 @@ def test_looks_that_agree_must_be_near_each_other(looks: list[int], expected: fl
     assert evidence.pond[0, 0] == pytest.approx(expected)
 
 
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=9), st.integers(1, 4), st.integers(1, 6))
+def test_evidence_is_the_kth_highest_of_the_best_run(looks: list[int], k: int, m: int) -> None:
+    rule = SETTINGS.evidence.model_copy(update={"agreeing_looks": k, "among_looks": m})
+    told = fuse(stack_of([[v] for v in looks], [[True]] * len(looks)), rule).pond[0, 0] * 200
+    runs = [sorted(looks[i : i + m], reverse=True) for i in range(len(looks))]
+    expected = max((run[k - 1] for run in runs if len(run) >= k), default=0) if len(looks) >= k else min(looks)
+    assert round(told) == expected
+
+
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 8))
 def test_a_look_that_saw_nothing_changes_no_evidence(looks: list[int], at: int) -> None:
     clear = [[True]] * len(looks)

@@ -157,7 +157,8 @@ def _even_days(database: sqlite3.Connection) -> None:
     for layer, columns in DAYS.items():
         for column in columns:
             day = f"strftime('{MIDNIGHT}', \"{column}\")"
-            database.execute(f'UPDATE "{layer}" SET "{column}" = {day} WHERE "{column}" <> {day}')  # noqa: S608 our own names
+            other = f'length("{column}") <> {len("2000-01-01T00:00:00.000")}'
+            database.execute(f'UPDATE "{layer}" SET "{column}" = {day} WHERE {other}')  # noqa: S608 our own names
     for _, statement in triggers:
         database.execute(statement)
 

@@ -1,7 +1,10 @@
 """From what was found to the rows of the outputs."""
 
 from collections.abc import Iterator
+from itertools import islice
 
+import numpy as np
+import shapely
 from shapely.geometry import Point
 
 from pipeline.aoi import Aoi
@@ -13,6 +16,9 @@ from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
 from pipeline.history import events
 from pipeline.sites import ponds_of
 from pipeline.sources.interface import Source
+
+CELLS = 1000
+"""Coverage cells whose outlines are reprojected at once."""
 
 
 def site_record(
@@ -47,19 +53,22 @@ def site_record(
 
 def coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen) -> Iterator[CoverageRecord]:
     """Every cell of the AOI in every month, seen or not."""
-    for cell in aoi.windows(cell_px):
-        polygon = reprojected(cell.polygon_m, aoi.grid.crs, LONLAT)
-        by_month = seen[cell].months if cell in seen else {}
-        for month in months:
-            record = by_month.get(month, NOT_LOOKED_AT)
-            yield CoverageRecord(
-                cell=aoi.grid.name_of(cell),
-                month=month,
-                looks=record.looks,
-                clear_looks=record.clear_looks,
-                share_seen=record.share_seen,
-                polygon=polygon,
-            )
+    cells = aoi.windows(cell_px)
+    while some := list(islice(cells, CELLS)):
+        outlines = reprojected(shapely.box(*np.array([cell.bounds_m for cell in some]).T), aoi.grid.crs, LONLAT)
+        for cell, outline in zip(some, outlines, strict=True):
+            by_month = seen[cell].months if cell in seen else {}
+            name = aoi.grid.name_of(cell)
+            for month in months:
+                record = by_month.get(month, NOT_LOOKED_AT)
+                yield CoverageRecord(
+                    cell=name,
+                    month=month,
+                    looks=record.looks,
+                    clear_looks=record.clear_looks,
+                    share_seen=record.share_seen,
+                    polygon=outline,
+                )
 
 
 def pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRecord]:

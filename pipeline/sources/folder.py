@@ -49,7 +49,7 @@ MOST_BLOCKS = 20_000
 """How many blocks of a band are looked at, at most, to tell a truncated file."""
 STRIP_PX = 4_000_000
 """File pixels of finer imagery that are held at once while they are averaged."""
-SAMPLE_PX = 256
+SAMPLE_PX = 64
 """Side of the squares along a file's diagonal by which its units are judged."""
 LARGEST_REFLECTANCE = 2.0
 """Numbers up to this in a float file without a scale are reflectance already."""
@@ -255,12 +255,13 @@ def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[n
 
 
 def _samples(file: Any) -> Iterator[Window]:
-    """Up to five squares along the diagonal of a file, in its own pixels."""
-    side = min(SAMPLE_PX, file.height, file.width)
-    steps = min(5, max(1, min(file.height, file.width) // side))
-    for step in range(steps):
-        part = step / max(1, steps - 1) if steps > 1 else 0.5
-        yield Window(round((file.height - side) * part), round((file.width - side) * part), side, side)
+    """One to five squares along the diagonal of a file, in its own pixels; each in one block, which is read whole."""
+    height, width = file.block_shapes[0]
+    count = min(5, max(1, min(file.shape) // 1000))
+    for number in range(count):
+        part = (number + 0.5) / count
+        row, col = int(file.height * part) // height * height, int(file.width * part) // width * width
+        yield Window(row, col, min(SAMPLE_PX, height, file.height - row), min(SAMPLE_PX, width, file.width - col))
 
 
 def _time(tag: str | None, name: str) -> datetime:

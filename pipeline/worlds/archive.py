@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -36,6 +37,8 @@ MARKER = "build.json"
 TRUTH = "truth.geojson"
 SCALE, OFFSET = 0.0001, -0.1
 """Stored number to reflectance, as processing baselines from 04.00 on store it."""
+SETTLED_DAYS = 120
+"""No site is begun in the last days of an archive, so that each can be seen in some clear look."""
 STYLE_LATITUDE = 23.8
 """Worlds north of this take the Kachin style, the others that of Shan; degrees."""
 
@@ -186,11 +189,18 @@ def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[Non
     if executor is None:
         yield from map(write_acquisition, work)
     else:
-        yield from executor.map(write_acquisition, work, chunksize=4)
+        # A process keeps the world it made last: each gets the scenes of one world in a row.
+        yield from executor.map(write_acquisition, work, chunksize=max(1, len(work) // len({w.number for w in work})))
 
 
 def _world(wanted: Acquisition) -> World:
-    return make_world(wanted.seed, wanted.window.height, wanted.style, wanted.first, wanted.last)
+    begun_by = max(wanted.first, wanted.last - timedelta(days=SETTLED_DAYS))
+    return _made(wanted.seed, wanted.window.height, wanted.style, wanted.first, begun_by)
+
+
+@lru_cache(maxsize=1)
+def _made(seed: int, size_px: int, style: str, first: date, last: date) -> World:
+    return make_world(seed, size_px, style, first, last)
 
 
 def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
