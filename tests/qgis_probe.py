@@ -5,8 +5,16 @@ import os
 import sys
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-from qgis.core import QgsApplication, QgsMapRendererParallelJob, QgsMapSettings, QgsVectorLayer
-from qgis.PyQt.QtCore import QSize
+from qgis.core import (
+    QgsApplication,
+    QgsDateTimeRange,
+    QgsFeatureRequest,
+    QgsMapRendererParallelJob,
+    QgsMapSettings,
+    QgsVectorLayer,
+    QgsVectorLayerTemporalContext,
+)
+from qgis.PyQt.QtCore import QDateTime, QSize, Qt
 from qgis.PyQt.QtGui import QColor
 
 
@@ -34,6 +42,17 @@ def facts(found):
     }
 
 
+def months_shown(found, begin, end):
+    """The months of coverage that QGIS shows in a time range, as the temporal controller asks for them."""
+    frame = QgsDateTimeRange(
+        QDateTime.fromString(begin, Qt.ISODate), QDateTime.fromString(end, Qt.ISODate), True, False
+    )
+    context = QgsVectorLayerTemporalContext()
+    context.setLayer(found)
+    request = QgsFeatureRequest().setFilterExpression(found.temporalProperties().createFilterString(context, frame))
+    return sorted(feature["month"] for feature in found.getFeatures(request))
+
+
 def render(found, path):
     frame = QgsMapSettings()
     frame.setLayers([found])
@@ -56,7 +75,10 @@ result = {}
 for argument in sys.argv[1:]:
     source, _, picture = argument.partition("=>")
     opened = layer(source)
-    result[source.rsplit("/", 1)[-1]] = facts(opened)
+    result[source.rsplit("/", 1)[-1]] = told = facts(opened)
+    if "coverage" in source:
+        told["february"] = months_shown(opened, "2024-02-01T00:00:00", "2024-03-01T00:00:00")
+        told["its last hour"] = months_shown(opened, "2024-02-29T23:00:00", "2024-02-29T23:59:59")
     if picture:
         render(opened, picture)
     del opened

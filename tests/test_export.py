@@ -52,10 +52,10 @@ def site(site_id: str = "SHN-0001", polygon=OUTLINE, **changes) -> SiteRecord:
     return SiteRecord(**{**values, **changes})
 
 
-def coverage(n: int) -> list[CoverageRecord]:
+def coverage(n: int, month: str = "2024-02") -> list[CoverageRecord]:
     return [
         CoverageRecord(
-            cell=f"c{k}", month="2024-02", looks=2, clear_looks=1, share_seen=0.5, polygon=box(99, 21, 99.05, 21.05)
+            cell=f"c{k}", month=month, looks=2, clear_looks=1, share_seen=0.5, polygon=box(99, 21, 99.05, 21.05)
         )
         for k in range(n)
     ]

@@ -3,10 +3,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_export import site, write_all
+from test_export import coverage, site, write_all
 
-from pipeline.export.geojson import write_sites
-from pipeline.export.qgis import write_sites_qml
+from pipeline.export import geopackage
+from pipeline.export.geojson import write_coverage, write_sites
+from pipeline.export.qgis import write_coverage_qml, write_sites_qml
 
 PROBE = Path(__file__).parent / "qgis_probe.py"
 PYTHON = "/usr/bin/python3"
@@ -38,3 +39,18 @@ def test_outputs_open_styled_and_time_aware_in_qgis(tmp_path: Path) -> None:
     assert found["sites.geojson"]["tip"]
     assert found["sites.gpkg|layername=coverage"]["renderer"] == "graduatedSymbol"
     assert [found[f"sites.gpkg|layername={name}"]["rows"] for name in layers] == [2, 2, 2, 2, 3]
+
+
+@pytest.mark.qgis
+def test_qgis_shows_each_month_of_coverage_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(geopackage, "CHUNK", 2)  # rows of the first and of later chunks come out of GDAL in two forms
+    rows = [row for month in ("2024-01", "2024-02", "2024-03") for row in coverage(3, month)]
+    geopackage.write_geopackage(tmp_path / "sites.gpkg", sites=[], ponds=[], looks=[], events=[], coverage=rows)
+    write_coverage(tmp_path / "coverage.geojson", rows, None)
+    write_coverage_qml(tmp_path / "coverage.qml")
+    found = probe(f"{tmp_path}/sites.gpkg|layername=coverage", f"{tmp_path}/coverage.geojson")
+    for facts in found.values():
+        assert facts["temporal"]
+        assert facts["renderer"] == "graduatedSymbol"
+        assert facts["february"] == ["2024-02"] * 3
+        assert facts["its last hour"] == ["2024-02"] * 3
