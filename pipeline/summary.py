@@ -146,4 +146,4 @@ def _not_used(refusal: Refusal) -> dict[str, object]:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{share:.2g}"
+    return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{100 * share:.2g}%"
