@@ -36,7 +36,9 @@ def trials_of(name: str, count: int, backgrounds: Path) -> tuple[str, list[Trial
     paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
     if not paths:
         raise InputError(f"{backgrounds}: holds no GeoTIFF to look at")
-    words = f"{len(paths)} real scenes in {backgrounds}, one look each: half as they are, half with painted sites"
+    words = (
+        f"{len(paths)} real scenes in {backgrounds}, looked at {count} times, half with painted sites; area: all looks"
+    )
     chosen = [(seed, paths[number // 2 % len(paths)], SITES * (number % 2)) for number, seed in enumerate(seeds)]
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
 
