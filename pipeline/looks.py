@@ -28,8 +28,8 @@ from pipeline.clear import RADIUS_PX, clear
 from pipeline.config import ClearSettings, Settings
 from pipeline.errors import SceneError
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, hull, reprojected
-from pipeline.raster import Bytes
-from pipeline.segment import LEVELS, segment
+from pipeline.raster import Bytes, Raster
+from pipeline.segment import LEVELS, Segmentation, segment_many
 from pipeline.sources.interface import Overpass, Source
 from pipeline.weights import Model, load_model
 
@@ -177,7 +177,7 @@ class LookMaker:
 
 
 def look_at(task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int) -> Bytes:
-    """The three bands of a look, shape (3, y, x) on `task.extent`.
+    """The three bands of a look, shape (3, y, x) on `task.extent`; `batch` windows are read and seen at once.
 
     The network sees each window with a margin of at least its receptive radius, and windows without a clear
     pixel not at all; so the answer does not depend on how the block was cut.
@@ -187,18 +187,33 @@ def look_at(task: LookTask, source: Source, model: Model, settings: ClearSetting
     bands[2] = NO_DATA
     reach = max(model.card.receptive_radius_px, RADIUS_PX)
     margin = -(-reach // ALIGN_PX) * ALIGN_PX
-    for window in task.windows:
-        raster = source.read(task.overpass.scenes, task.grid, window.grown(margin))
-        inner, place = window.within(raster.window), (slice(None), *window.within(extent))
-        seen = clear(raster, settings)[inner]
-        piece = np.full((3, *window.shape), UNKNOWN, np.uint8)
-        piece[2] = np.where(raster.valid[inner], np.where(seen, CLEAR, NOT_CLEAR), NO_DATA)
-        if seen.any():
-            answer = segment(model, raster)
-            piece[0] = np.where(seen, answer.pond_fraction[inner], UNKNOWN)
-            piece[1] = np.where(seen, answer.ground_probability[inner], UNKNOWN)
-        bands[place] = piece
+    for begin in range(0, len(task.windows), batch):
+        windows = task.windows[begin : begin + batch]
+        rasters = [source.read(task.overpass.scenes, task.grid, window.grown(margin)) for window in windows]
+        inner = [window.within(raster.window) for window, raster in zip(windows, rasters, strict=True)]
+        seen = [clear(raster, settings)[cut] for raster, cut in zip(rasters, inner, strict=True)]
+        answers = _segmented(model, rasters, [bool(where.any()) for where in seen])
+        for window, raster, cut, where, answer in zip(windows, rasters, inner, seen, answers, strict=True):
+            piece = np.full((3, *window.shape), UNKNOWN, np.uint8)
+            piece[2] = np.where(raster.valid[cut], np.where(where, CLEAR, NOT_CLEAR), NO_DATA)
+            if answer is not None:
+                piece[0] = np.where(where, answer.pond_fraction[cut], UNKNOWN)
+                piece[1] = np.where(where, answer.ground_probability[cut], UNKNOWN)
+            bands[(slice(None), *window.within(extent))] = piece
     return bands
+
+
+def _segmented(model: Model, rasters: list[Raster], wanted: list[bool]) -> list[Segmentation | None]:
+    """What the network says of each wanted raster; those of one size go through it together."""
+    answers: list[Segmentation | None] = [None] * len(rasters)
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for number, raster in enumerate(rasters):
+        if wanted[number]:
+            sizes.setdefault(raster.window.shape, []).append(number)
+    for numbers in sizes.values():
+        for number, answer in zip(numbers, segment_many(model, [rasters[k] for k in numbers]), strict=True):
+            answers[number] = answer
+    return answers
 
 
 def open_look(path: Path, key: str, task: LookTask) -> Look | None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fields import GRID, Field, scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,10 +25,11 @@ from pipeline.looks import (
     recipe_of,
 )
 from pipeline.sources.interface import overpasses
-from pipeline.weights import load_model
+from pipeline.weights import Model, has_bf16, load_model
 
 SETTINGS = load(None)
 MODEL = load_model(SETTINGS.model, "cpu", "fp32")
+PRECISIONS = ["fp32", "bf16"] if MODEL.card.bf16 and has_bf16(MODEL.device) else ["fp32"]
 AREA = Window(-243_200 + 16, 50_688 + 16, 256, 320)
 """Ground with cloud, clear parts and an edge without data, over which the test scene lies."""
 
@@ -41,18 +43,23 @@ def task(windows: tuple[Window, ...] = (AREA,), **of_scene: str) -> LookTask:
     return LookTask(GRID, next(iter(AREA.cells(2048))), windows, overpass)
 
 
-def whole() -> np.ndarray:
-    return look_at(task(), Field(), MODEL, SETTINGS.clear, 1)
+def whole(model: Model = MODEL) -> np.ndarray:
+    return look_at(task(), Field(), model, SETTINGS.clear, 1)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=st.sampled_from([64, 96, 128, 192, 256, 512]), block=st.sampled_from([256, 512, 2048]))
-def test_a_look_is_the_same_however_the_ground_is_cut(size: int, block: int) -> None:
+@given(
+    size=st.sampled_from([64, 96, 128, 192, 256, 512]), block=st.sampled_from([256, 512, 2048]), batch=st.integers(1, 5)
+)
+def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int, block: int, batch: int) -> None:
+    torch.set_num_threads(1)  # as in a run
+    model = load_model(SETTINGS.model, "cpu", precision)
     cells = [w for c in AREA.cells(size) if (w := c.intersection(AREA))]
     canvas = np.zeros((3, *AREA.shape), np.uint8)
     for made in plan(GRID, cells, block, overpasses([scene()])):
-        canvas[(slice(None), *made.extent.within(AREA))] = look_at(made, Field(), MODEL, SETTINGS.clear, 1)
-    np.testing.assert_array_equal(canvas, whole())
+        canvas[(slice(None), *made.extent.within(AREA))] = look_at(made, Field(), model, SETTINGS.clear, batch)
+    np.testing.assert_array_equal(canvas, whole(model))
 
 
 def test_a_look_tells_clear_ground_from_cloud_and_from_no_data() -> None:
