@@ -331,7 +331,8 @@ def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
     part = window.intersection(Window(0, 0, *file.shape))
     if part is not None:
         source = FileWindow(part.col, part.row, part.width, part.height)
-        out[(slice(None), *part.within(window))] = file.read(wanted, window=source)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+            out[(slice(None), *part.within(window))] = file.read(wanted, window=source)
     return out
 
 
