@@ -43,7 +43,15 @@ class SiteLook:
     pond_m2: float
     """Pond area, scaled up to the whole site by the share of its ponds that was seen; square metres."""
     ground_m2: float
-    """Mine ground, scaled up in the same way; square metres."""
+    """Its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
+
+    def shows_ponds(self, settings: HistorySettings) -> bool:
+        """Whether this look alone shows ponds."""
+        return self.pond_m2 >= settings.pond_present_m2
+
+    def shows_ground(self, settings: HistorySettings) -> bool:
+        """Whether this look alone shows cleared ground: ponds stand on it, whatever the network says of the ground."""
+        return self.ground_m2 >= settings.ground_present_m2 or self.shows_ponds(settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ def history(site: Site, stack: Stack, settings: HistorySettings) -> History:
     looks = site_looks(site, stack, settings)
     days = [look.day for look in looks]
     ponds = onset(days, [look.pond_m2 for look in looks], settings.pond_present_m2, settings)
-    # Ponds stand on cleared ground: a look that shows them shows it, whatever the network says of the ground itself.
+    # As in `SiteLook.shows_ground`, and as surely as the ponds are shown.
     as_ground = settings.ground_present_m2 / settings.pond_present_m2
     told = [max(look.ground_m2, look.pond_m2 * as_ground) for look in looks]
     ground = onset(days, told, settings.ground_present_m2, settings)
@@ -181,7 +189,7 @@ def _area(looks: list[SiteLook], ponds: Onset | None, settings: HistorySettings)
     """Median pond area of the last five looks that show ponds, square metres."""
     if ponds is None:
         return 0.0
-    shown = [k.pond_m2 for k in looks if k.day <= ponds.last and k.pond_m2 >= settings.pond_present_m2]
+    shown = [look.pond_m2 for look in looks if look.day <= ponds.last and look.shows_ponds(settings)]
     return float(np.median(shown[-5:])) if shown else 0.0
 
 

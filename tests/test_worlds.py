@@ -5,6 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import ConfigError
+from pipeline.worlds import figures as worlds_figures
+from pipeline.worlds.decoys import DRAWN
+from pipeline.worlds.figures import figures
 from pipeline.worlds.ponds import OVERGROWN, Pond
 from pipeline.worlds.spectra import Cover, ranges
 from pipeline.worlds.world import make_world, render
@@ -73,3 +77,41 @@ def test_every_spectrum_is_a_range() -> None:
     assert (low > 0).all()
     assert (low < high).all()
     assert (high < 0.6).all()
+
+
+def test_every_number_has_a_source() -> None:
+    known = figures()
+    spreads = [getattr(known.site, name) for name in type(known.site).model_fields]
+    for figure in (*known.spectra.values(), *known.look_alikes.values(), *spreads):
+        assert len(figure.source) >= 7
+    assert {cover.name.lower() for cover in Cover} == set(known.spectra)
+    assert set(known.look_alikes) == set(DRAWN)
+    assert {name.upper() for name in known.pond_colours} <= set(Cover.__members__)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("relief_m = 420.0", "relief_m = -1.0", "styles.kachin.relief_m"),
+        ("[air]", "[sky]", "air"),
+        ("[air]", "[air", "not TOML"),
+        ("low = [0.012,", "low = [0.9,", "spectra.forest"),
+    ],
+)
+def test_wrong_figures_are_refused_in_one_line(tmp_path, monkeypatch, old: str, new: str, words: str) -> None:
+    changed = tmp_path / "worlds.toml"
+    changed.write_text(worlds_figures.FILE.read_text().replace(old, new, 1))
+    monkeypatch.setattr(worlds_figures, "FILE", changed)
+    with pytest.raises(ConfigError) as error:
+        figures.__wrapped__()
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_cut_distributions_stay_between_their_ends() -> None:
+    rng = np.random.default_rng(1)
+    spread = figures().site.pond_diameter_m
+    drawn = [spread.draw(rng) for _ in range(400)]
+    assert min(drawn) >= spread.low
+    assert max(drawn) <= spread.high
+    assert len(set(drawn)) == 400

@@ -94,8 +94,8 @@ def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterato
             share_seen=look.share_seen,
             pond_area_m2=look.pond_m2,
             ground_area_m2=look.ground_m2,
-            ponds_present=look.pond_m2 >= settings.history.pond_present_m2,
-            ground_present=look.ground_m2 >= settings.history.ground_present_m2,
+            ponds_present=look.shows_ponds(settings.history),
+            ground_present=look.shows_ground(settings.history),
             point=point,
         )
 

@@ -103,6 +103,27 @@ class FolderSource:
         return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
 
 
+def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
+    """Reflectance (band, y, x), valid and SCL of a file on its own pixels, by the rules of this source.
+
+    Place and date are not asked for. Raises `SceneError` with the reason why there is none.
+    """
+    try:
+        with rasterio.Env(**GDAL), _opened(path) as file:
+            names = _bands(file)
+            _units(file, names)
+            numbers = _cut(file, list(names.values()), Window(0, 0, *file.shape))
+            reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+            return reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None
+    except FOREIGN as cause:
+        raise SceneError(f"not a readable GeoTIFF ({_told(cause)})") from cause
+
+
+def _classes(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
+    """SCL as bytes, 0 where there is none; (y, x)."""
+    return np.where(valid & (numbers >= 0) & (numbers <= 11), numbers, 0).astype(np.uint8)
+
+
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     """The GeoTIFFs in a directory, sorted by path, each with the reason why it is passed over, or none.
 
@@ -307,8 +328,7 @@ def _read(scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Flo
                 reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
     except FOREIGN as cause:
         raise SceneError(f"{scene.id}: cannot be read ({_told(cause)})") from cause
-    scl = np.where(valid & (classes >= 0) & (classes <= 11), classes, 0).astype(np.uint8) if with_scl else None
-    return reflectance, valid, scl
+    return reflectance, valid, _classes(classes, valid) if with_scl else None
 
 
 def _on_grid(file: Any, grid: Grid) -> bool:

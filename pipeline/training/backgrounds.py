@@ -11,13 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
 from scipy.ndimage import binary_dilation
 
-from pipeline.bands import BANDS, NAMES, SCL
-from pipeline.errors import InputError
+from pipeline.bands import BANDS
+from pipeline.errors import InputError, SceneError
 from pipeline.raster import Bools, Floats
+from pipeline.sources.folder import read_whole
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.sensor import make_optics
 from pipeline.worlds.terrain import light, make_terrain, noise
@@ -105,23 +104,15 @@ def _square(background: Background, rng: np.random.Generator, size: int) -> tupl
 def read_background(path: Path) -> Background:
     """The scene in a GeoTIFF of the folder source's format. Raises `InputError`."""
     try:
-        with rasterio.open(path) as file:
-            names = list(file.descriptions)
-            numbers = file.read([names.index(name) + 1 for name in NAMES]).astype(np.float32)
-            scales = [file.scales[names.index(name)] for name in NAMES]
-            offsets = [file.offsets[names.index(name)] for name in NAMES]
-            classes = file.read(names.index(SCL) + 1) if SCL in names else None
-    except (RasterioError, ValueError) as cause:
-        raise InputError(f"{path}: cannot be used as background ({' '.join(str(cause).split())})") from cause
-    scale = np.array([1e-4 if k == 1 else k for k in scales], np.float32)[:, None, None]
-    reflectance = numbers * scale + np.array(offsets, np.float32)[:, None, None]
-    valid = np.isfinite(reflectance).all(axis=0) & (numbers != 0).all(axis=0)
+        reflectance, valid, classes = read_whole(path)
+    except SceneError as cause:
+        raise InputError(f"{path}: cannot be used as background: {cause}") from cause
     hidden = np.zeros_like(valid) if classes is None else np.isin(classes, UNCLEAR)
     clear = valid & ~binary_dilation(hidden, iterations=MARGIN_PX)
     dark = np.percentile(reflectance[:, clear], 1, axis=1) if clear.any() else DARKEST
     return Background(
         name=path.stem,
-        reflectance=np.where(valid, reflectance, 0).astype(np.float32),
+        reflectance=reflectance,
         clear=clear,
         air=np.clip(dark - DARKEST, 0, MOST_AIR).astype(np.float32),
     )
