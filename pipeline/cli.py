@@ -8,11 +8,11 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pipeline import __version__
+from pipeline import __version__, bands
 from pipeline.errors import InputError, PipelineError, write_error
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def parser() -> Parser:
         metavar="DIR",
         help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
     )
+    train.add_argument("--styles", type=_names, metavar="A,B", help="styles of the worlds, in turn (a mix of all)")
+    train.add_argument("--bands", type=_names, metavar="B02,...", help="bands the network is shown (all six)")
     evaluate = _command(commands, "evaluate", EVALUATE, "")
     evaluate.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
     evaluate.add_argument(
@@ -127,6 +129,7 @@ def parser() -> Parser:
         "or real scenes without sites (%(default)s)",
     )  # fmt: skip
     evaluate.add_argument("--worlds", type=_count, default=40, metavar="N", help="how many (%(default)s)")
+    evaluate.add_argument("--styles", type=_names, metavar="A,B", help="styles of the worlds (kachin,shan)")
     evaluate.add_argument(
         "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
         help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
@@ -275,14 +278,25 @@ def _simulate(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
-    from pipeline.training.calibrate import calibrate
-    from pipeline.training.fit import train
+    from pipeline.training.calibrate import WORLDS, calibrate
+    from pipeline.training.chips import SHOWN, STYLES, ChipSettings
+    from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
+    from pipeline.worlds.figures import figures
 
     workers = options.workers or usable_cores()
     _writable(options.out)
     progress = Progress()
-    train(options.out, options.minutes, options.seed, workers, options.backgrounds, progress)
-    calibrate(options.out, workers, progress)
+    settings = FitSettings(
+        steps=round(options.minutes * STEPS_PER_MINUTE),
+        seed=options.seed,
+        workers=workers,
+        bands=_among(options.bands, bands.NAMES, "band") or bands.NAMES,
+        chips=ChipSettings(
+            backgrounds=str(options.backgrounds), styles=_among(options.styles, figures().styles, "style") or SHOWN
+        ),
+    )
+    train(options.out, settings, progress)
+    calibrate(options.out, workers, progress, WORLDS, options.styles or STYLES)
     print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")
     return 0
 
@@ -290,9 +304,11 @@ def _train(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
+    from pipeline.training.chips import STYLES
     from pipeline.training.evaluate import limits_table, scores
-    from pipeline.training.sets import baseline_of, case_of_run, cases_of
+    from pipeline.training.sets import baseline_of, case_of_run, cases_of, trials_of
     from pipeline.training.trials import Watcher
+    from pipeline.worlds.figures import figures
 
     settings = _settings(options)
     if options.model is not None:
@@ -304,7 +320,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         progress, watcher = Progress(), Watcher(settings)
         if options.baseline:
             watcher = baseline_of(options.baseline, settings, workers, progress)
-        named, cases = cases_of(options.of, options.worlds, options.backgrounds, watcher, workers, progress)
+        styles = _among(options.styles, figures().styles, "style") or STYLES
+        named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles)
+        cases = cases_of(trials, watcher, workers, progress)
     least = settings.sites.min_confidence
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
@@ -343,6 +361,18 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 99999")
     return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _among(names: tuple[str, ...] | None, known: Collection[str], what: str) -> tuple[str, ...]:
+    """The names, none where none were asked for. Raises `InputError` for one that is not known."""
+    for name in names or ():
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    return names or ()
 
 
 def _fail(message: str, code: int) -> int:

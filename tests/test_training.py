@@ -145,7 +145,7 @@ def test_card_says_what_the_scores_are_of_when_trained(tmp_path: Path) -> None:
 
 def test_train_is_refused_when_there_would_be_no_step(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one step"):
-        train(tmp_path / "m", 0, 1, 0, BACKGROUNDS, QUIET)
+        train(tmp_path / "m", replace(TINY, steps=0), QUIET)
 
 
 def test_loss_falls_when_trained_on_one_unit() -> None:

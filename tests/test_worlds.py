@@ -92,7 +92,7 @@ def test_every_number_has_a_source() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("relief_m = 420.0", "relief_m = -1.0", "styles.kachin.relief_m"),
+        ("slope = 0.38", "slope = -1.0", "styles.kachin.slope"),
         ("[air]", "[sky]", "air"),
         ("[air]", "[air", "not TOML"),
         ("low = [0.012,", "low = [0.9,", "spectra.forest"),

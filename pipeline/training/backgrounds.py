@@ -20,7 +20,7 @@ from pipeline.sources.folder import read_whole
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.sensor import make_optics
 from pipeline.worlds.terrain import light, make_terrain, noise
-from pipeline.worlds.world import Rendering, plan_sites, works_on
+from pipeline.worlds.world import SHADING, Rendering, plan_sites, works_on
 
 UNCLEAR = (0, 1, 3, 8, 9, 10)
 """SCL classes of a background on which nothing is learned."""
@@ -30,6 +30,10 @@ DARKEST = np.array([0.020, 0.028, 0.018, 0.030, 0.020, 0.012], np.float32)
 """The darkest ground of a scene without path radiance, reflectance by band."""
 MOST_AIR = np.array([0.09, 0.06, 0.04, 0.02, 0.005, 0.005], np.float32)
 """Path radiance is taken to be no more than this, reflectance by band."""
+WATER_SWIR = 0.10
+"""Water is darker than this in B11, reflectance, path radiance included."""
+PAINT_ROOM_PX = 20
+"""Cloud and water are no nearer than this to the middle of a painted site, pixels; large sites may reach in."""
 LATITUDE = 24.0
 """Of the sun over painted sites, degrees."""
 
@@ -66,13 +70,13 @@ def painted(
     """
     ground, clear = _square(background, rng, size)
     size = len(clear)
-    terrain = make_terrain(rng, size, rng.uniform(30, 400))
+    terrain = make_terrain(rng, size, rng.uniform(0.03, 0.5))
     wanted = 0 if most_sites == 0 or rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
     day = date.fromordinal(int(rng.integers(start.toordinal(), end.toordinal())))
-    sites = plan_sites(rng, terrain, ~clear, start, end, wanted)
+    sites = plan_sites(rng, terrain, ~clear | _water(ground), start, end, wanted, PAINT_ROOM_PX)
     tone = noise(rng, size, rng.uniform(1.0, 2.5))
     works = works_on(sites, day, size, int(rng.integers(2**31)), rng.uniform(0.8, 1.4), tone)
-    optics, lit = make_optics(rng, len(BANDS)), light(terrain, day, LATITUDE)
+    optics, lit = make_optics(rng, len(BANDS)), light(terrain, day, LATITUDE, rng.uniform(*SHADING))
     seen = ground.copy()
     for band in range(len(BANDS) if works.ground.any() else 0):
         share = optics.image(works.layer.share, band)
@@ -87,6 +91,13 @@ def painted(
         clear=clear,
     )
     return look, sites, day
+
+
+def _water(ground: Floats) -> Bools:
+    """Open water and the pixels beside it (y, x), where no mine is painted; `ground` (band, y, x)."""
+    _, green, _, nir, swir, _ = ground
+    water: Bools = binary_dilation((green > nir) & (swir < WATER_SWIR), iterations=2)
+    return water
 
 
 def _square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:

@@ -32,23 +32,27 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Of true by told pond area: what the interval of 80 % and its middle are made of."""
 
 
-def calibrate(model: Path, workers: int, progress: Progress, worlds: int = WORLDS) -> dict[str, float]:
+def calibrate(
+    model: Path, workers: int, progress: Progress, worlds: int = WORLDS, styles: tuple[str, ...] = STYLES
+) -> dict[str, float]:
     """Fit on that many worlds, write the numbers to the model's card and return them."""
     card = read_card(model / CARD).model_copy(update={"calibration": {}})
     write_card(model / CARD, card)  # a fit on top of an older fit would not be one
     settings = load(None).model_copy(update={"model": str(model)})
-    found, note = fitted(Watcher(settings), workers, progress, worlds)
+    found, note = fitted(Watcher(settings), workers, progress, worlds, styles)
     scores = {**card.scores, "calibration_set": note}
     write_card(model / CARD, card.model_copy(update={"calibration": found, "scores": scores}))
     return found
 
 
-def fitted(watcher: Watcher, workers: int, progress: Progress, worlds: int) -> tuple[dict[str, float], str]:
+def fitted(
+    watcher: Watcher, workers: int, progress: Progress, worlds: int, styles: tuple[str, ...] = STYLES
+) -> tuple[dict[str, float], str]:
     """The calibration of what a watcher sees with, by name, and the words for the set it was made from.
 
     Raises `PipelineError` when there is too little to fit.
     """
-    trials = [Trial(FIRST_SEED + n, STYLES[n % len(STYLES)]) for n in range(worlds)]
+    trials = [Trial(FIRST_SEED + n, styles[n % len(styles)]) for n in range(worlds)]
     loose = replace(watcher, settings=_looser(watcher.settings))
     pairs = [pair for seen in watch(trials, loose, workers, progress) for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
@@ -63,8 +67,11 @@ def fitted(watcher: Watcher, workers: int, progress: Progress, worlds: int) -> t
     fit = LogisticRegression(C=1.0, fit_intercept=True, max_iter=1000).fit(values[:, 1:], np.array(true))
     found = dict(zip(FEATURES, [float(fit.intercept_[0]), *map(float, fit.coef_[0])], strict=True))
     found |= dict(zip(AREA, map(float, np.quantile(ratios, QUANTILES)), strict=True))
-    last = FIRST_SEED + worlds - 1
-    return found, f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, seeds {FIRST_SEED}..{last}"
+    last, where = FIRST_SEED + worlds - 1, " and ".join(styles)
+    note = (
+        f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, styles {where}, seeds {FIRST_SEED}..{last}"
+    )
+    return found, note
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:

@@ -20,6 +20,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, zoom
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.training.backgrounds import painted, read_backgrounds
 from pipeline.worlds.decoys import Decoy
+from pipeline.worlds.figures import figures
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 STYLES = ("kachin", "shan")
@@ -38,6 +39,8 @@ AIRLESS = 0.7
 """Share of chips without path radiance; the others look like top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
 """Most path radiance that is added to a chip, reflectance by band: that of a clear sky."""
+KINDS = ("site", "anywhere", "like one", *figures().look_alikes)
+"""What chips are cut around: a site, a place drawn at random, pixels that are bare or like water, a look-alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class ChipSettings:
     """Looks per world."""
     chips: int = 8
     """Chips per look."""
+    styles: tuple[str, ...] = SHOWN
+    """Styles of the worlds, in turn."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -76,6 +81,8 @@ class Chips:
     """Ground of a site, shape (n, y, x)."""
     clear: Bools
     """Ground seen, so that the truth counts, shape (n, y, x)."""
+    kind: Bytes
+    """What each chip was cut around, as an index of `KINDS`, shape (n,)."""
 
     def __len__(self) -> int:
         """Number of chips."""
@@ -87,7 +94,7 @@ def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
     rng = np.random.default_rng([seed, index])
     if settings.backgrounds and rng.random() < settings.real:
         return joined(list(_real_looks(rng, settings)))
-    shown = SHOWN[index % len(SHOWN)]
+    shown = settings.styles[index % len(settings.styles)]
     breadth = float(rng.uniform(0.7, settings.breadth))
     number = FIRST_SEED + 1_000_000 * seed + index
     world = world_of(number, settings.world_px, settings.sites, shown, settings.decoys, breadth)
@@ -127,6 +134,7 @@ def joined(parts: list[Chips]) -> Chips:
         pond_percent=np.concatenate([part.pond_percent for part in parts]),
         ground=np.concatenate([part.ground for part in parts]),
         clear=np.concatenate([part.clear for part in parts]),
+        kind=np.concatenate([part.kind for part in parts]),
     )
 
 
@@ -144,6 +152,7 @@ def renew(pool: Chips, index: int, unit: Chips) -> None:
     pool.pond_percent[at] = unit.pond_percent
     pool.ground[at] = unit.ground
     pool.clear[at] = unit.clear
+    pool.kind[at] = unit.kind
 
 
 def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int) -> Iterator[Chips]:
@@ -170,46 +179,61 @@ def _days(rng: np.random.Generator, count: int) -> list[date]:
     return [START + timedelta(days=int(span * u**0.5)) for u in rng.random(count)]
 
 
-def _corners(
-    standing: list[Decoy], look: Rendering, rng: np.random.Generator, settings: ChipSettings
-) -> list[tuple[int, int]]:
-    """First row and column of each chip: half on sites, a quarter on what looks like one, the rest anywhere.
+@dataclass(frozen=True, slots=True)
+class _Corner:
+    """Where a chip is cut."""
 
-    What looks like a site is what the world knows as such or, half the time and where it knows none, what is
-    told from the picture: water-like or bare pixels that are not of a site.
+    row: int
+    """Its first row."""
+    col: int
+    """Its first column."""
+    kind: int
+    """What it shows, an index of `KINDS`."""
+
+
+def _corners(standing: list[Decoy], look: Rendering, rng: np.random.Generator, settings: ChipSettings) -> list[_Corner]:
+    """Where chips are cut: half on sites, a quarter on what looks like one, the rest anywhere.
+
+    What looks like a site is what the world knows as such, each kind that stands as often as another, or, half the
+    time and where it knows none, what is told from the picture: water-like or bare pixels that are not of a site.
     """
     _, green, red, nir, _, _ = look.reflectance
     site = look.ground | (look.pond_fraction > 0)
     bare = (nir - red < 0.25 * (nir + red)) | (green > nir)
-    known = np.zeros_like(bare)
-    for decoy in standing:
-        known[decoy.rows, decoy.cols] |= decoy.mask
-    known &= look.clear
-    decoys = np.argwhere(known if known.any() and rng.random() < 0.5 else bare & ~site & look.clear)
+    alike = np.argwhere(bare & ~site & look.clear)
     sites = np.argwhere(site & look.clear)
     ponds = np.argwhere((look.pond_fraction > 0) & look.clear)
     chip, last = settings.chip_px, look.clear.shape[0] - settings.chip_px
     corners = []
     for index in range(settings.chips):
-        wanted = (ponds, sites, decoys, None)[index % 4]
-        row, col = rng.integers(0, last + 1, 2)
-        if wanted is not None and len(wanted):
+        wanted, kind = ((ponds, 0), (sites, 0), (alike, 2), (alike[:0], 1))[index % 4]
+        if kind == 2 and standing and rng.random() < 0.5:
+            kinds = sorted({decoy.kind for decoy in standing})
+            chosen = kinds[rng.integers(len(kinds))]
+            among = [decoy for decoy in standing if decoy.kind == chosen]
+            decoy = among[rng.integers(len(among))]
+            wanted, kind = np.argwhere(decoy.mask) + np.array([decoy.rows.start, decoy.cols.start]), KINDS.index(chosen)
+        if len(wanted):
             centre = wanted[rng.integers(len(wanted))]
             row, col = np.clip(centre - chip // 2 + rng.integers(-chip // 3, chip // 3 + 1, 2), 0, last)
-        corners.append((int(row), int(col)))
+        else:
+            kind = 1
+            row, col = rng.integers(0, last + 1, 2)
+        corners.append(_Corner(int(row), int(col), kind))
     return corners
 
 
-def _cut(look: Rendering, corners: list[tuple[int, int]], chip_px: int, rng: np.random.Generator) -> Chips:
+def _cut(look: Rendering, corners: list[_Corner], chip_px: int, rng: np.random.Generator) -> Chips:
     """The chips of a look, some of them resampled."""
     planes = np.concatenate([look.reflectance, [look.pond_fraction, look.ground, look.clear]]).astype(np.float32)
-    cuts = [planes[:, row : row + chip_px, col : col + chip_px] for row, col in corners]
+    cuts = [planes[:, at.row : at.row + chip_px, at.col : at.col + chip_px] for at in corners]
     chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED else cut for cut in cuts])
     return Chips(
         reflectance=chips[:, :-3].astype(np.float16),
         pond_percent=np.rint(100 * chips[:, -3].clip(0, 1)).astype(np.uint8),
         ground=chips[:, -2] > 0.5,
         clear=chips[:, -1] > 0.99,
+        kind=np.array([at.kind for at in corners], np.uint8),
     )
 
 

@@ -25,6 +25,7 @@ from pipeline.training.backgrounds import read_backgrounds
 from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
 from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
+from pipeline.training.mining import Mining
 from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
 from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
 
@@ -34,6 +35,8 @@ STEPS_PER_MINUTE = 200
 """What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
 THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
+BLIND = 1e9
+"""Spread that a band is said to have which the network is not to see."""
 HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
 
 
@@ -67,6 +70,8 @@ class FitSettings:
     """Held-out worlds."""
     validation_px: int = 384
     """Their side, pixels; a multiple of 16."""
+    bands: tuple[str, ...] = bands.NAMES
+    """Those the network is shown; it is blind to the others."""
     network: NetworkSpec = field(default_factory=lambda: NetworkSpec(widths=(48, 64, 96)))
     """Shape of the network."""
     chips: ChipSettings = field(default_factory=ChipSettings)
@@ -86,28 +91,28 @@ class _State:
     mean_reflectance: tuple[float, ...]
     """Per band; subtracted from the input."""
     std_reflectance: tuple[float, ...]
-    """Per band; the input is divided by it."""
+    """Per band; the input is divided by it, which leaves nothing where it is `BLIND`."""
     step: int
     """Steps done."""
     commit: str
     """Of the code when training began or was last taken up."""
     curve: list[tuple[int, float]]
     """Steps done, and the mean loss since the entry before."""
+    mining: Mining
+    """What has been hard of late."""
 
 
-def train(out: Path, minutes: float, seed: int, workers: int, backgrounds: Path, progress: Progress) -> None:
+def train(out: Path, settings: FitSettings, progress: Progress) -> None:
     """Train and write a model to the folder `out`; goes on from a checkpoint of the same command beside it.
 
-    `minutes` stands for `STEPS_PER_MINUTE` steps each; `backgrounds` is a folder of real scenes without sites.
     Raises `InputError`.
     """
-    steps = round(minutes * STEPS_PER_MINUTE)
-    if steps < 1:
-        raise InputError(f"training takes at least one step, not {steps}")
-    read_backgrounds(backgrounds)  # what is wrong with them is told before any work is done
+    if settings.steps < 1:
+        raise InputError(f"training takes at least one step, not {settings.steps}")
+    if settings.chips.backgrounds:
+        read_backgrounds(Path(settings.chips.backgrounds))  # what is wrong with them is told before any work is done
     torch.set_num_threads(THREADS)
-    chips = ChipSettings(backgrounds=str(backgrounds))
-    fit(out, FitSettings(steps=steps, seed=seed, workers=workers, chips=chips), progress)
+    fit(out, settings, progress)
 
 
 def fit(out: Path, settings: FitSettings, progress: Progress) -> ModelCard:
@@ -145,10 +150,14 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
         mean=mean,
         optimiser=_optimiser(net, settings),
         mean_reflectance=tuple(round(float(v), 4) for v in np.median(values, axis=1)),
-        std_reflectance=tuple(round(max(float(v), 0.01), 4) for v in values.clip(0, 0.6).std(axis=1)),
+        std_reflectance=tuple(
+            round(max(float(spread), 0.01), 4) if name in settings.bands else BLIND
+            for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
+        ),
         step=0,
         commit=_commit(),
         curve=[],
+        mining=Mining.fresh(),
     )
 
 
@@ -179,7 +188,8 @@ def _run(
 
 def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
     """One step of the optimiser; returns the loss."""
-    reflectance, pond, ground, clear = augmented(chips, rng.integers(len(chips), size=settings.batch), rng)
+    chosen = state.mining.drawn(chips.kind, settings.batch, rng)
+    reflectance, pond, ground, clear = augmented(chips, chosen, rng)
     mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
     x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(memory_format=torch.channels_last)
@@ -194,6 +204,8 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
     state.optimiser.step()
     _average(state, min(settings.average, (1 + state.step) / (10 + state.step)))
+    told = torch.sigmoid(logits[:, 0].detach().float()).numpy()
+    state.mining.learn(chips.kind[chosen], told, pond, clear)
     return float(value.detach())
 
 
@@ -226,6 +238,7 @@ def _keep(path: Path, state: _State, settings: FitSettings) -> None:
             "std_reflectance": list(state.std_reflectance),
             "step": state.step,
             "curve": [list(point) for point in state.curve],
+            "mining": state.mining.false.tolist(),
         },
         part,
     )
@@ -252,6 +265,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
         kept["step"],
         _commit(),
         [(int(step), float(value)) for step, value in kept["curve"]],
+        Mining(np.array(kept["mining"])),
     )
 
 
@@ -281,8 +295,19 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
 def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     """The card before scoring."""
     minutes, chips = settings.steps / STEPS_PER_MINUTE, settings.chips
-    real = f" --backgrounds {chips.backgrounds}" if chips.backgrounds else ""
-    ground = f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}" if real else "no real ground"
+    words = f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}"
+    if chips.backgrounds:
+        words += f" --backgrounds {chips.backgrounds}"
+    if chips.styles != SHOWN:
+        words += f" --styles {','.join(chips.styles)}"
+    if settings.bands != bands.NAMES:
+        words += f" --bands {','.join(settings.bands)}"
+    styles = ", ".join(sorted(set(chips.styles)))
+    ground = (
+        f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}"
+        if chips.backgrounds
+        else "no real ground"
+    )
     return ModelCard(
         name=name,
         bands=bands.NAMES,
@@ -294,8 +319,8 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
         sha256="0" * 64,
         training=Training(
             seed=settings.seed,
-            command=f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}{real}",
-            worlds=f"simulated worlds, {', '.join(sorted(set(SHOWN)))} styles, made as needed from the seed; {ground}",
+            command=words,
+            worlds=f"simulated worlds, styles {styles}, made as needed from the seed; {ground}",
             steps=settings.steps,
             commit=state.commit,
         ),

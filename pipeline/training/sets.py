@@ -21,16 +21,16 @@ SITES = 3
 """Sites painted into a real scene, at most."""
 
 
-def trials_of(name: str, count: int, backgrounds: Path) -> tuple[str, list[Trial]]:
+def trials_of(name: str, count: int, backgrounds: Path, styles: tuple[str, ...] = STYLES) -> tuple[str, list[Trial]]:
     """What a set is called in full, and `count` trials of it. Raises `InputError`."""
     first = FIRST_SEEDS[name]
     seeds = range(first, first + count)
     span = f"{count} simulated worlds, seeds {first}..{seeds[-1]}"
     if name == "held-out":
-        return f"{span}, styles {' and '.join(STYLES)}", [Trial(k, STYLES[k % 2]) for k in seeds]
+        return f"{span}, styles {' and '.join(styles)}", [Trial(k, styles[k % len(styles)]) for k in seeds]
     if name == "shifted":
         words = f"{span}, colours {SHIFT} times as far from the middle of their ranges"
-        return words, [Trial(k, STYLES[k % 2], breadth=SHIFT) for k in seeds]
+        return words, [Trial(k, styles[k % len(styles)], breadth=SHIFT) for k in seeds]
     if name == "other-country":
         return f"{span}, styles plain and dry", [Trial(k, ("plain", "dry")[k % 2]) for k in seeds]
     paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
@@ -43,12 +43,9 @@ def trials_of(name: str, count: int, backgrounds: Path) -> tuple[str, list[Trial
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
 
 
-def cases_of(
-    name: str, count: int, backgrounds: Path, watcher: Watcher, workers: int, progress: Progress
-) -> tuple[str, list[Case]]:
-    """What a set is called in full, and what a watcher's model (or baseline) said of it."""
-    words, trials = trials_of(name, count, backgrounds)
-    return words, [seen.case for seen in watch(trials, watcher, workers, progress)]
+def cases_of(trials: list[Trial], watcher: Watcher, workers: int, progress: Progress) -> list[Case]:
+    """What a watcher's model (or baseline) said of a set."""
+    return [seen.case for seen in watch(trials, watcher, workers, progress)]
 
 
 def baseline_of(name: str, settings: Settings, workers: int, progress: Progress) -> Watcher:

@@ -10,8 +10,14 @@ from pipeline.raster import Bools, Bytes, Floats
 from pipeline.worlds.figures import Style
 from pipeline.worlds.shapes import Patch, box
 from pipeline.worlds.spectra import ROOFS, SOILS, Cover
-from pipeline.worlds.terrain import Terrain, noise
+from pipeline.worlds.terrain import Terrain, noise, smooth_noise
 
+PIXEL_M = 10.0
+QUARTERS = 24
+"""Parts of a world within which fields are much alike."""
+TERRACES_FROM = 0.15
+"""Steeper country than this (median slope) has terraces here and there."""
+WATERS = (Cover.WATER_CLEAR, Cover.WATER_TURBID)
 SWIDDEN_CYCLE = 6
 """Years from one cutting of a swidden field to the next."""
 PADDY, DRY_CROP, PASTURE, ORCHARD, BARE = range(5)
@@ -58,6 +64,8 @@ class Land:
     """How bright each pixel is among its kind, unitless about 0, shape (y, x)."""
     tint: Floats
     """A second, independent texture that shifts colour, about 0, shape (y, x)."""
+    blend: Floats
+    """How far a pixel takes on the colour of those around it: edges of natural cover are soft, 0 to 1, shape (y, x)."""
     roofs: tuple[Roof, ...]
     """Villages."""
 
@@ -65,19 +73,21 @@ class Land:
 def make_land(rng: np.random.Generator, terrain: Terrain, style: Style) -> Land:
     """The land of a world; a style's shares are only where its worlds gather around."""
     size = len(terrain.height_m)
-    patches, fine = noise(rng, size, 2.6), noise(rng, size, 1.2)
+    patches, fine = smooth_noise(rng, size, 2.8), noise(rng, size, 1.2)
     forest = float(np.clip(rng.normal(style.forest, 0.2), 0.02, 0.98))
     base = np.full((size, size), Cover.REGROWTH, np.uint8)
     base[patches > np.quantile(patches, 1 - forest)] = Cover.FOREST
     _spread(rng, base, Cover.GRASS, style.grass)
-    _spread(rng, base, rng.choice([Cover.ROCK, Cover.SOIL_BROWN]), 0.02)
+    _spread(rng, base, rng.choice([Cover.ROCK, Cover.SOIL_BROWN]), 0.01)
     for soil in rng.permutation([Cover.SAND, *SOILS])[:2]:
         _spread(rng, base, soil, style.arid / 2)
-    drier = noise(rng, size, 3.0)
+    drier = smooth_noise(rng, size, 3.0)
     share = float(np.clip(rng.normal(style.deciduous, 0.2), 0, 0.999))
     deciduous = (base == Cover.FOREST) & (drier > np.quantile(drier, 1 - share))
-    flat = (terrain.slope < 0.16) & (terrain.river_px < rng.uniform(20, 90) + size * style.farm)
-    farm = _farm(rng, size, flat, style)
+    terraced = style.slope > TERRACES_FROM and rng.random() < 0.4
+    level = terrain.slope < (0.45 if terraced else 0.16)
+    flat = level & (terrain.river_px + 8 * patches < rng.uniform(20, 90) + size * style.farm)
+    farm = _farm(rng, terrain, flat, style, terraced)
     _river(rng, base, farm.number, terrain)
     _tracks(rng, base, size)
     swidden = _swidden(rng, size, terrain, base, farm.number, style)
@@ -90,6 +100,7 @@ def make_land(rng: np.random.Generator, terrain: Terrain, style: Style) -> Land:
         farm=farm,
         tone=(_texture(rng, base, patches, fine) + by_field + by_patch).astype(np.float32),
         tint=(0.55 * noise(rng, size, rng.uniform(1.4, 2.2))).astype(np.float32),
+        blend=_blend(rng, base, farm.number),
         roofs=tuple(_villages(rng, flat, style)),
     )
 
@@ -131,44 +142,70 @@ def _texture(rng: np.random.Generator, base: Bytes, patches: Floats, fine: Float
     """Broad, fine and grainy differences of brightness; canopy is grainier than open ground."""
     canopy = np.isin(base, (Cover.FOREST, Cover.DRY_FOREST, Cover.REGROWTH))
     grain = np.where(canopy, rng.uniform(0.6, 1.4), rng.uniform(0.2, 0.8)) * rng.standard_normal(base.shape)
-    broad, middle, sharp = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.7), rng.uniform(0.3, 1.0)
+    broad, middle, sharp = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.7), rng.uniform(0.4, 1.3)
     textured: Floats = broad * patches + middle * fine + sharp * gaussian_filter(grain, rng.uniform(0.4, 0.9))
     return textured
+
+
+def _blend(rng: np.random.Generator, base: Bytes, farm: np.ndarray) -> Floats:
+    """Here soft, there sharp; less between fields, least along tracks and water."""
+    usual, change = rng.uniform(0.15, 0.85), rng.uniform(0, 0.35)
+    kept = np.select([np.isin(base, (Cover.TRACK, *WATERS)), farm > 0], [0.3, 0.5], 1.0)
+    blend: Floats = (kept * np.clip(usual + change * noise(rng, len(base), 2.6), 0, 1)).astype(np.float32)
+    return blend
 
 
 def _spread(rng: np.random.Generator, base: Bytes, cover: int, share: float) -> None:
     """Let a cover take about so large a share of the ground, in patches."""
     share = float(np.clip(rng.normal(share, 0.6 * share), 0, 0.95))
     if share > 0.002:
-        field = noise(rng, len(base), rng.uniform(2.3, 3.2))
+        field = smooth_noise(rng, len(base), rng.uniform(2.3, 3.2))
         base[field > np.quantile(field, 1 - share)] = cover
 
 
-def _farm(rng: np.random.Generator, size: int, flat: Bools, style: Style) -> Fields:
-    """Permanent fields on flat ground: small and even paddies, or larger uneven plots."""
+def _farm(rng: np.random.Generator, terrain: Terrain, flat: Bools, style: Style, terraced: bool) -> Fields:
+    """Permanent fields: small and even paddies, larger uneven plots, or terraces along the contour."""
+    size = len(flat)
     number = np.zeros((size, size), np.uint16)
     if rng.random() < min(1.0, 0.35 + style.farm):
-        side = rng.uniform(4, 9) if rng.random() < 0.5 else rng.uniform(8, 30)
-        number = np.where(flat, _plots(rng, size, side), 0).astype(np.uint16)
+        side = rng.uniform(4, 9) if terraced or rng.random() < 0.4 else rng.uniform(8, 30)
+        number = np.where(flat, _plots(rng, terrain, side, terraced), 0).astype(np.uint16)
         _thin(rng, number, rng.uniform(0.3, 1.0))
     count = int(number.max()) + 1
     odds = rng.dirichlet([1.0, 1.2, 0.6, 0.5, 0.4])
     kinds = [int(rng.choice(SOILS)) for _ in range(2)]
+    quarter = _quarters(rng, number, count)
+    alike = rng.random(count) < rng.uniform(0.3, 0.9)  # neighbours grow the same more often than not
+    use = np.where(alike, rng.choice(5, QUARTERS, p=odds)[quarter], rng.choice(5, count, p=odds))
     return Fields(
         number=number,
-        use=rng.choice(5, count, p=odds).astype(np.uint8),
-        phase=((rng.integers(0, 12) + rng.integers(0, 3, count)) % 12).astype(np.uint8),
-        soil=rng.choice(kinds, count).astype(np.uint8),
+        use=use.astype(np.uint8),
+        phase=((rng.integers(0, 12) + rng.integers(0, 3, QUARTERS)[quarter]) % 12).astype(np.uint8),
+        soil=rng.choice(kinds, QUARTERS)[quarter].astype(np.uint8),
     )
 
 
-def _plots(rng: np.random.Generator, size: int, side: float) -> np.ndarray:
+def _quarters(rng: np.random.Generator, number: np.ndarray, count: int) -> np.ndarray:
+    """Which part of the country each field lies in, by field, 0 to `QUARTERS` - 1."""
+    centres = rng.integers(0, len(number), (QUARTERS, 2))
+    fields, first = np.unique(number, return_index=True)
+    places = np.stack(np.unravel_index(first, number.shape), axis=1)
+    quarter = np.zeros(count, np.intp)
+    quarter[fields] = ((places[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    return quarter
+
+
+def _plots(rng: np.random.Generator, terrain: Terrain, side: float, terraced: bool) -> np.ndarray:
     """Numbers from 1 of plots about `side` pixels wide with wavering borders, shape (y, x)."""
+    size = len(terrain.slope)
     turn = rng.uniform(0, np.pi)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     sway = gaussian_filter(rng.standard_normal((2, size, size)).astype(np.float32), (0, 5, 5)) * rng.uniform(0, 20)
     u = (x * np.cos(turn) + y * np.sin(turn) + sway[0]) / side
     v = (-x * np.sin(turn) + y * np.cos(turn) + sway[1]) / (side * rng.uniform(0.4, 1.0))
+    if terraced:  # a strip of fields is as high as it is wide times the usual slope
+        v = terrain.height_m / (PIXEL_M * max(2.0, 0.4 * side) * max(0.02, float(np.median(terrain.slope))))
+        u = u / 2
     strip = np.floor(v).astype(int)
     offset = rng.uniform(0, 1, 4096)
     plot = np.floor(u + offset[strip % 4096]).astype(int)
@@ -206,10 +243,13 @@ def _villages(rng: np.random.Generator, flat: Bools, style: Style) -> list[Roof]
     spots = np.argwhere(flat)
     roofs = []
     for _ in range(int(rng.poisson(style.villages * (size / 512) ** 2)) if len(spots) else 0):
-        centre, wide, turn = spots[rng.integers(len(spots))], rng.uniform(6, 22), rng.uniform(0, np.pi)
+        centre, turn = spots[rng.integers(len(spots))], rng.uniform(0, np.pi)
+        along, across = (rng.uniform(low, 12) for low in (4, 2))
         usual = rng.dirichlet([2.0, 0.7, 1.0])
         for _ in range(int(rng.integers(8, 120))):
-            row, col = centre + rng.normal(0, wide, 2)
+            u, v = rng.normal(0, along), rng.normal(0, across)
+            row = centre[0] + u * np.sin(turn) + v * np.cos(turn)
+            col = centre[1] + u * np.cos(turn) - v * np.sin(turn)
             if 2 < row < size - 3 and 2 < col < size - 3:
                 half = rng.uniform(0.25, 0.9, 2)
                 patch = box(row, col, half[0], half[1], turn + rng.normal(0, 0.2), size)

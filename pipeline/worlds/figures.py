@@ -86,7 +86,7 @@ class AirFigures(Table):
 class Style(Table):
     """A kind of country."""
 
-    relief_m: Annotated[float, Field(gt=0)]
+    slope: Annotated[float, Field(gt=0, lt=1)]
     latitude: Annotated[float, Field(ge=-60, le=60)]
     forest: Share
     grass: Share

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, maximum_filter
 
 from pipeline.raster import Bools, Floats
 from pipeline.worlds.figures import SiteFigures, figures
@@ -19,6 +19,8 @@ REGROWTH_DAYS = 700
 """Days from the end of a site until grass has covered it."""
 OVERGROWN = 0.35
 """With less of its bare soil left than this a site's ground counts as gone."""
+ROOM_PX = 42
+"""Nothing else is this near to the middle of a site, pixels in rows and columns: as wide as large sites reach."""
 EDGE_PX = 5
 """No pond lies nearer to the edge of its world."""
 
@@ -121,10 +123,12 @@ class SitePlan:
         return max(0.1, 1 - (day - self.ended_on).days / REGROWTH_DAYS)
 
 
-def plan_site(rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date) -> SitePlan | None:
-    """A site on a slope that nothing else has taken, or None when no place is found."""
+def plan_site(
+    rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, room_px: int = ROOM_PX
+) -> SitePlan | None:
+    """A site on a slope with nothing else within `room_px`, or None when no place is found."""
     size = len(terrain.height_m)
-    place = _place(rng, terrain, taken)
+    place = _place(rng, terrain, taken, room_px)
     if place is None:
         return None
     row, col = place
@@ -156,15 +160,19 @@ def plan_site(rng: np.random.Generator, terrain: Terrain, taken: Bools, start: d
     )
 
 
-def _place(rng: np.random.Generator, terrain: Terrain, taken: Bools) -> tuple[int, int] | None:
+def _place(rng: np.random.Generator, terrain: Terrain, taken: Bools, room_px: int) -> tuple[int, int] | None:
+    """Row and column of the middle of a site: on a hill, or where no hill is free on any free ground."""
     size = len(taken)
     margin = min(45, size // 2 - 2)
-    for attempt in range(60):
-        row, col = rng.integers(margin, size - margin, 2)
-        near = taken[max(0, row - 42) : row + 42, max(0, col - 42) : col + 42]
-        hill = 0.04 < terrain.slope[row, col] < 0.7 and terrain.river_px[row, col] > 12
-        if (hill or attempt > 40) and not near.any():  # where there is no hill, better there than nowhere
-            return int(row), int(col)
+    free = maximum_filter(taken, 2 * room_px, mode="nearest") == 0
+    inside = np.zeros_like(taken)
+    inside[margin : size - margin, margin : size - margin] = True
+    hill = (terrain.slope > 0.04) & (terrain.slope < 0.7) & (terrain.river_px > 12)
+    for fits in (free & inside & hill, free & inside):
+        places = np.flatnonzero(fits)
+        if len(places):
+            row, col = divmod(int(places[rng.integers(len(places))]), size)
+            return row, col
     return None
 
 

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from pipeline.raster import Floats
 
 PIXEL_M = 10.0
+SKY_LIGHT = 0.2
+"""Light in the shadow of a ridge, against that on level ground in the sun."""
+FARTHEST_RIDGE_PX = 60
+"""Ridges farther away throw no shadow here."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -35,20 +39,41 @@ def noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
     return even
 
 
-def make_terrain(rng: np.random.Generator, size: int, relief_m: float) -> Terrain:
-    """A world's terrain; `relief_m` sets how high ridges stand above valleys."""
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    along, across = (y, x) if rng.random() < 0.5 else (x, y)
-    wave = gaussian_filter1d(np.cumsum(rng.normal(0, 1.0, 3 * size)), rng.uniform(4, 14))[size : 2 * size]
-    middle = size * rng.uniform(0.15, 0.85) + (wave - wave.mean()) * rng.uniform(0.3, 1.6)
-    river = np.abs(across - middle[along.astype(int)])
-    ridges = 1 - np.abs(noise(rng, size, 3.4))
+def smooth_noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
+    """`noise` without its finest grain: what cover and relief are drawn from, which have no lone pixels."""
+    return np.asarray(gaussian_filter(noise(rng, size, beta), rng.uniform(0.8, 2.2)), np.float32)
+
+
+def make_terrain(rng: np.random.Generator, size: int, slope: float) -> Terrain:
+    """A world's terrain: a river, a valley around it, and ridges; `slope` is its median rise over run."""
+    river = _river_distance(rng, size)
     rise = 1 - np.exp(-river / rng.uniform(35, 90))
-    height = relief_m * (0.6 * rise + rise * 0.5 * ridges + 0.08 * rise * noise(rng, size, 2.6))
-    slope = np.hypot(*np.gradient(height, PIXEL_M))
+    ridges = 1 - np.sqrt(noise(rng, size, 4.0) ** 2 + 0.02)  # rounded: no knife edges
+    height = 0.6 * rise + rise * (0.5 * ridges + 0.04 * noise(rng, size, 3.4))
+    height = gaussian_filter(height, 1.2)
+    steep = np.hypot(*np.gradient(height, PIXEL_M))
+    factor = slope / max(float(np.median(steep)), 1e-9)
     return Terrain(
-        height_m=height.astype(np.float32), slope=slope.astype(np.float32), river_px=river.astype(np.float32)
+        height_m=(factor * height).astype(np.float32),
+        slope=(factor * steep).astype(np.float32),
+        river_px=river,
     )
+
+
+def _river_distance(rng: np.random.Generator, size: int) -> Floats:
+    """Distance to the middle of a winding river that crosses the world in any direction, pixels, shape (y, x)."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) - size / 2
+    turn = rng.uniform(0, np.pi)
+    along, across = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
+    places = np.arange(3 * size, dtype=float)
+    course = gaussian_filter1d(np.cumsum(rng.normal(0, rng.uniform(0.3, 1.2), 3 * size)), rng.uniform(4, 14))
+    for length in rng.uniform(35, 160, 2):  # meanders
+        swing = rng.uniform(0, 0.09) * length
+        course += swing * np.sin(2 * np.pi * (places / length + rng.random()))
+    course += size * rng.uniform(-0.35, 0.35) - course[3 * size // 2]
+    at = np.clip(along + 1.5 * size, 0, 3 * size - 1).astype(int)
+    lean = np.sqrt(1 + np.gradient(course)[at] ** 2)
+    return np.asarray(np.abs(across - course[at]) / lean, np.float32)
 
 
 def sun(day: date, latitude: float) -> tuple[float, float]:
@@ -61,14 +86,40 @@ def sun(day: date, latitude: float) -> tuple[float, float]:
     return float(up), float(np.arctan2(east, north))
 
 
-def light(terrain: Terrain, day: date, latitude: float) -> Floats:
+def light(terrain: Terrain, day: date, latitude: float, left: float) -> Floats:
     """Direct light on the slope against that on level ground, as the processor leaves it, shape (y, x).
 
-    L2A corrects part of it; about half of the contrast is left on steep ground.
+    `left`: how much of the contrast between slopes the processor leaves, 0 to 1. What lies in the shadow of a ridge
+    gets the light of the sky alone.
     """
     up, azimuth = sun(day, latitude)
     down, right = np.gradient(terrain.height_m, PIXEL_M)
     towards = (down * np.cos(azimuth) - right * np.sin(azimuth)) / np.tan(up)
     ratio = np.clip((1 + towards) / np.sqrt(1 + terrain.slope**2), 0.15, 1.8)
-    left: Floats = (1 + 0.5 * (ratio - 1)).astype(np.float32)
-    return left
+    ratio -= (ratio - SKY_LIGHT).clip(min=0) * _cast_shadow(terrain, up, azimuth)
+    lit: Floats = (1 + left * (ratio - 1)).astype(np.float32)
+    return lit
+
+
+def _cast_shadow(terrain: Terrain, up: float, azimuth: float) -> Floats:
+    """Where a ridge hides the sun, 0 to 1, shape (y, x); `up` and `azimuth` of the sun, radians."""
+    height, rise = terrain.height_m, PIXEL_M * np.tan(up)
+    hidden = np.zeros(height.shape, np.float32)
+    if float(terrain.slope.max()) <= np.tan(up):
+        return hidden  # no ground is steeper than the sun's rays
+    most = int(min(FARTHEST_RIDGE_PX, np.ptp(height) / rise))
+    for away in range(2, most, 2):
+        row, col = round(-away * np.cos(azimuth)), round(away * np.sin(azimuth))
+        ridge = np.full(height.shape, -np.inf, np.float32)
+        into, out = _overlap(row, col, height.shape)
+        ridge[into] = height[out] - away * rise
+        hidden[ridge > height] = 1
+    return np.asarray(gaussian_filter(hidden, 0.8), np.float32)
+
+
+def _overlap(row: int, col: int, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a plane moved by (-row, -col) lies on itself: into, and out of."""
+    height, width = shape
+    into = slice(max(0, -row), min(height, height - row)), slice(max(0, -col), min(width, width - col))
+    out = slice(max(0, row), min(height, height + row)), slice(max(0, col), min(width, width + col))
+    return into, out

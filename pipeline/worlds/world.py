@@ -5,8 +5,10 @@ Everything follows from the seed; the same call gives the same pixels in any pro
 
 from dataclasses import dataclass
 from datetime import date
+from zlib import crc32
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from pipeline.bands import BANDS
 from pipeline.raster import Bools, Bytes, Floats
@@ -14,7 +16,7 @@ from pipeline.worlds.atmosphere import make_air, seen_through
 from pipeline.worlds.cover import Land, cover_on, make_land
 from pipeline.worlds.decoys import NO_COVER, Decoy, plan_decoys
 from pipeline.worlds.figures import figures
-from pipeline.worlds.ponds import SitePlan, plan_site
+from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
 from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
 from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette
@@ -22,6 +24,8 @@ from pipeline.worlds.terrain import Terrain, light, make_terrain
 
 SITES_PER_KM2 = 2.0 / 26.2
 """Sites in a world whose number is not given: far more than in nature, so that small worlds hold some."""
+SHADING = (0.3, 0.9)
+"""Contrast between slopes that is left in L2A: some processors correct for relief, others do not."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -34,6 +38,8 @@ class World:
     """Side, 10 m pixels."""
     latitude: float
     """For the sun, degrees."""
+    shading: float
+    """How much of the contrast between sunny and shady slopes the processor leaves, 0 to 1."""
     breadth: float
     """1: colours within the ranges of `configs/worlds.toml`; more: beyond them."""
     terrain: Terrain
@@ -92,8 +98,8 @@ def make_world(
     `n_sites` None: about two per 26 km². `decoys`: look-alikes, in times their number in nature.
     """
     styles = figures().styles
-    rng = np.random.default_rng([seed, size_px, sorted(styles).index(style)])
-    terrain = make_terrain(rng, size_px, styles[style].relief_m * rng.uniform(0.5, 1.5))
+    rng = np.random.default_rng([seed, size_px, crc32(style.encode())])  # the name: a new style changes no other
+    terrain = make_terrain(rng, size_px, styles[style].slope * rng.uniform(0.5, 1.5))
     land = make_land(rng, terrain, styles[style])
     taken = np.zeros((size_px, size_px), bool)
     wanted = int(rng.poisson(SITES_PER_KM2 * (size_px / 100) ** 2)) if n_sites is None else n_sites
@@ -101,6 +107,7 @@ def make_world(
         seed=seed,
         size_px=size_px,
         latitude=styles[style].latitude,
+        shading=rng.uniform(*SHADING),
         breadth=breadth,
         terrain=terrain,
         land=land,
@@ -111,12 +118,18 @@ def make_world(
 
 
 def plan_sites(
-    rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, wanted: int
+    rng: np.random.Generator,
+    terrain: Terrain,
+    taken: Bools,
+    start: date,
+    end: date,
+    wanted: int,
+    room_px: int = ROOM_PX,
 ) -> tuple[SitePlan, ...]:
-    """Up to `wanted` sites; their ground is marked in `taken` (y, x)."""
+    """Up to `wanted` sites with nothing within `room_px` of their middles; their ground is marked in `taken` (y, x)."""
     sites = []
     for _ in range(wanted):
-        site = plan_site(rng, terrain, taken, start, end)
+        site = plan_site(rng, terrain, taken, start, end, room_px)
         if site is not None:
             taken |= site.footprint
             sites.append(site)
@@ -129,7 +142,7 @@ def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -
     works = works_on(world.sites, day, world.size_px, world.seed, world.breadth, world.land.tone)
     ground = works.layer.over(_ground_on(world, day))
     air = make_air(rng, world.size_px, day, world.latitude, cloud)
-    seen = seen_through(ground * light(world.terrain, day, world.latitude), air)
+    seen = seen_through(ground * light(world.terrain, day, world.latitude, world.shading), air)
     seen = sensed(seen, make_optics(rng, len(BANDS)), rng)
     return Rendering(
         reflectance=seen,
@@ -207,6 +220,7 @@ def _ground_on(world: World, day: date) -> Floats:
     if dry.any():
         leafless = world.palette.painted(np.full_like(cover, Cover.DRY_FOREST), tone, world.land.tint)
         ground += dry * (leafless - ground)
+    ground += world.land.blend * (gaussian_filter(ground, (0, 0.9, 0.9)) - ground)
     rng = np.random.default_rng([world.seed, 17])
     layer = Layer(ground, np.ones_like(dry))
     for roof in world.land.roofs:
