@@ -138,9 +138,16 @@ def parser() -> Parser:
         "--baseline", choices=["water-rule", "random-forest"], help="score this in the network's place, to compare"
     )
     evaluate.add_argument(
+        "--every", type=_count, default=1, metavar="N", help="take only each N-th look; 30: one look (%(default)s)"
+    )
+    evaluate.add_argument(
         "--limits", action="store_true", help="also which sites would have been seen, by size and more"
     )
     evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
+    evaluate.add_argument(
+        "--labels", type=Path, metavar="FILE",
+        help="with --run: points (CSV or GeoJSON: id, lon, lat, date or from and to, diameter_m, state) to score it by",
+    )  # fmt: skip
     evaluate.add_argument("--workers", type=_workers, metavar="N", help="processes; 0 = one per core")
     evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
     return top
@@ -305,7 +312,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
-    from pipeline.training.evaluate import limits_table, scores
+    from pipeline.training.evaluate import scores
+    from pipeline.training.limits import limits_table
     from pipeline.training.sets import baseline_of, case_of_run, cases_of, trials_of
     from pipeline.training.trials import Watcher
     from pipeline.worlds.figures import figures
@@ -313,6 +321,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.model is not None:
         settings = settings.model_copy(update={"model": options.model})
+    if options.labels:
+        return _evaluate_labels(options.labels, options.run, settings.sites.min_confidence)
     if options.run:
         named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
     else:
@@ -321,12 +331,24 @@ def _evaluate(options: argparse.Namespace) -> int:
         if options.baseline:
             watcher = baseline_of(options.baseline, settings, workers, progress)
         styles = _among(options.styles, figures().styles, "style") or STYLES
-        named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles)
+        named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, options.every)
         cases = cases_of(trials, watcher, workers, progress)
     least = settings.sites.min_confidence
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
         print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
+    return 0
+
+
+def _evaluate_labels(labels: Path, run: Path | None, least: float) -> int:
+    from pipeline.training.points import read_points, score_points
+    from pipeline.training.truth import read_reported
+
+    if run is None:
+        raise InputError("--labels needs --run DIR: the folder of the run to score")
+    points = read_points(labels)
+    reported = [site for site in read_reported(run / "sites.geojson") if site.confidence >= least]
+    print(f"{run} on {len(points)} labels of {labels}\n{score_points(points, reported).table()}")
     return 0
 
 

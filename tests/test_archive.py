@@ -1,8 +1,11 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+import pystac
 import pytest
 import rasterio
 from scenes import PLACE, aoi
@@ -22,7 +25,7 @@ WIDE = PLACE.grown(220)
 
 def build(folder: Path, workers: int = 1, settings=SMALL, period: Period = ALWAYS) -> dict[str, bytes]:
     archive.build_archive(folder, aoi(WIDE), settings, period, QUIET, workers=workers)
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_an_archive_is_what_a_users_folder_holds(tmp_path: Path) -> None:
@@ -38,6 +41,22 @@ def test_an_archive_is_what_a_users_folder_holds(tmp_path: Path) -> None:
     assert truth["simulated"] is True
     for feature in truth["features"]:
         assert shape(feature["geometry"]).centroid.within(aoi(WIDE).polygon)
+
+
+def test_scenes_are_cogs_that_a_static_stac_catalogue_lists(tmp_path: Path) -> None:
+    files = build(tmp_path)
+    catalogue = pystac.Catalog.from_file(str(tmp_path / "stac" / "catalog.json"))
+    items = list(catalogue.get_items())
+    assert {item.id + ".tif" for item in items} == {name for name in files if name.endswith(".tif")}
+    for item in items:
+        with rasterio.open(item.assets["scene"].get_absolute_href()) as file:
+            assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            assert item.properties["proj:code"] == f"EPSG:{file.crs.to_epsg()}"
+            assert item.properties["proj:transform"] == list(file.transform)[:6]
+            assert item.datetime == datetime.fromisoformat(file.tags()["datetime"])
+            cloud = np.isin(file.read(7), [8, 9, 10]).mean() * 100
+        assert item.properties["eo:cloud_cover"] == pytest.approx(cloud, abs=0.01)
+        assert item.properties["simulated"] is True
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pipeline.errors import InputError
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
-from pipeline.training.evaluate import Scores, calibration_error, limits_table, scores
+from pipeline.training.evaluate import Scores, calibration_error, scores
+from pipeline.training.limits import limits_table
 from pipeline.training.sets import case_of_run, cases_of, trials_of
 from pipeline.training.trials import PLACE, Trial, Watcher, WorldLooks, watch
 from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites

@@ -21,24 +21,29 @@ SITES = 3
 """Sites painted into a real scene, at most."""
 
 
-def trials_of(name: str, count: int, backgrounds: Path, styles: tuple[str, ...] = STYLES) -> tuple[str, list[Trial]]:
-    """What a set is called in full, and `count` trials of it. Raises `InputError`."""
+def trials_of(
+    name: str, count: int, backgrounds: Path, styles: tuple[str, ...] = STYLES, every: int = 1
+) -> tuple[str, list[Trial]]:
+    """What a set is called in full, and `count` trials of it; `every`: see `Trial`. Raises `InputError`."""
     first = FIRST_SEEDS[name]
     seeds = range(first, first + count)
-    span = f"{count} simulated worlds, seeds {first}..{seeds[-1]}"
-    if name == "held-out":
-        return f"{span}, styles {' and '.join(styles)}", [Trial(k, styles[k % len(styles)]) for k in seeds]
+    if name == "real":
+        return _real(seeds, backgrounds)
+    shown, breadth, more = styles, 1.0, ""
     if name == "shifted":
-        words = f"{span}, colours {SHIFT} times as far from the middle of their ranges"
-        return words, [Trial(k, styles[k % len(styles)], breadth=SHIFT) for k in seeds]
+        breadth, more = SHIFT, f", colours {SHIFT} times as far from the middle of their ranges"
     if name == "other-country":
-        return f"{span}, styles plain and dry", [Trial(k, ("plain", "dry")[k % 2]) for k in seeds]
+        shown = ("plain", "dry")
+    seldom = f", each {every}th look" if every > 1 else ""
+    words = f"{count} simulated worlds, seeds {first}..{seeds[-1]}, styles {' and '.join(shown)}{more}{seldom}"
+    return words, [Trial(k, shown[k % len(shown)], breadth=breadth, every=every) for k in seeds]
+
+
+def _real(seeds: range, backgrounds: Path) -> tuple[str, list[Trial]]:
     paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
     if not paths:
         raise InputError(f"{backgrounds}: holds no GeoTIFF to look at")
-    words = (
-        f"{len(paths)} real scenes in {backgrounds}, looked at {count} times, half with painted sites; area: all looks"
-    )
+    words = f"{len(paths)} real scenes in {backgrounds}, {len(seeds)} looks, half with painted sites; area: all looks"
     chosen = [(seed, paths[number // 2 % len(paths)], SITES * (number % 2)) for number, seed in enumerate(seeds)]
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
 

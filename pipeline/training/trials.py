@@ -4,7 +4,7 @@ What a run does to scenes (clear test, network, evidence, sites, histories, conf
 is measured is what users get. Worlds come from the seed; a trial is the same whoever runs it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -21,19 +21,31 @@ from pipeline.fuse import Evidence, fuse
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
-from pipeline.raster import Bools, Bytes, Raster
+from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.segment import segment
 from pipeline.sites import find_sites, pond_pixels
 from pipeline.training.backgrounds import painted, read_background
 from pipeline.training.baselines import segmenter
-from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
+from pipeline.training.truth import (
+    Case,
+    LookAlike,
+    Reported,
+    TrueSite,
+    clusters,
+    overlap,
+    true_look_alikes,
+    true_sites,
+)
 from pipeline.weights import Model, load_model
+from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, make_world, render
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 """Time of the worlds' histories."""
 MONTHS = 15
-"""The last so many of it are watched, one look a month."""
+"""The last so many of it are watched, in two looks a month ..."""
+OVERPASSES = 3
+"""... each the clearest of so many overpasses: there are six a month, and a scan takes what is clear."""
 PLACE = Window(-243_200, 51_200, 512, 512)
 """Where all of these worlds lie; 26.2 km²."""
 
@@ -50,6 +62,8 @@ class Trial:
     """How far colours go beyond the ranges of that file; 1: within."""
     decoys: float = 1.0
     """Look-alikes, in times their number in nature."""
+    every: int = 1
+    """Only each so many-th look is taken, the last one always: how well is a place known that is seen seldom?"""
     background: str = ""
     """File of a real scene without sites, to be looked at once in the place of a world; empty: a world."""
     sites: int = 0
@@ -98,6 +112,18 @@ class WorldLooks:
         return fuse(self.stack(window), self.settings.evidence)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Shown:
+    """The looks at a world, and what was really there at any of them, where anything was seen."""
+
+    looks: Stack
+    """On the window of the world."""
+    pond: Floats
+    """Largest pond fraction over the looks, 0 to 1, shape (y, x)."""
+    ground: Bools
+    """Ground of a site in any look, shape (y, x)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Watches worlds in a worker process."""
@@ -110,28 +136,30 @@ class Watcher:
     """Of the baseline; a network has its own."""
 
     def __call__(self, trial: Trial) -> Watched:
-        """Look at a world once a month, or at a background once, and derive its sites."""
+        """Look at a world through its months, or at a background once, and derive its sites."""
         return self._real(trial) if trial.background else self._world(trial)
 
     def _world(self, trial: Trial) -> Watched:
         size = PLACE.height
         world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
-        days = tuple(_days(trial.seed))
-        whole = self._stack([render(world, day, trial.seed) for day in days], days)
-        known = true_look_alikes(world, PLACE, days[-1])
-        return self._derived(whole, true_sites(world.sites, whole), known)
+        passes = overpasses(trial.seed, trial.every)
+        days = tuple(day for day, _ in passes)
+        shown = self._shown((render(world, day, trial.seed, cloud) for day, cloud in passes), days)
+        return self._derived(shown, true_sites(world.sites, shown.looks), true_look_alikes(world, PLACE, days[-1]))
 
     def _real(self, trial: Trial) -> Watched:
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, sites, day = painted(scene, rng, PLACE.height, trial.sites, START, END)
-        whole = self._stack([look], (day,))
-        return self._derived(whole, true_sites(sites, whole), ())
+        shown = self._shown([look], (day,))
+        return self._derived(shown, true_sites(sites, shown.looks), ())
 
-    def _derived(self, whole: Stack, truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...]) -> Watched:
+    def _derived(self, shown: "_Shown", truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...]) -> Watched:
         """Sites from looks, by the code that users run."""
-        looks, settings, window = WorldLooks(whole, self.settings), self.settings, whole.window
-        ponds = pond_pixels(looks.evidence(window), np.ones(window.shape, bool), settings.sites)
+        whole, settings = shown.looks, self.settings
+        looks, window = WorldLooks(whole, settings), whole.window
+        evidence = looks.evidence(window)
+        ponds = pond_pixels(evidence, np.ones(window.shape, bool), settings.sites)
         sites = find_sites([ponds], looks.evidence, settings.sites)
         numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
         found = [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
@@ -142,23 +170,35 @@ class Watcher:
             truth=truth,
             look_alikes=known,
             reported=tuple(_reported(item) for item in found),
+            ground=overlap(evidence.ground >= settings.sites.ground_probability, shown.ground),
+            ponds=overlap(
+                clusters(evidence.pond >= settings.sites.pond_fraction),
+                clusters(shown.pond >= settings.sites.pond_fraction),
+            ),
         )
         return Watched(case, tuple(found))
 
-    def _stack(self, seen: list[Rendering], days: tuple[date, ...]) -> Stack:
-        """All looks at a world, at the corner of `PLACE`."""
-        window = Window(PLACE.row, PLACE.col, *seen[0].clear.shape)
-        layers = [self._look(look, window) for look in seen]
-        pond, ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
-        return Stack(
+    def _shown(self, renderings: Iterable[Rendering], days: tuple[date, ...]) -> "_Shown":
+        """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept."""
+        layers: list[tuple[Bytes, Bytes, Bools]] = []
+        pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
+        for seen in renderings:
+            window = Window(PLACE.row, PLACE.col, *seen.clear.shape)
+            layers.append(self._look(seen, window))
+            pond = np.maximum(pond, seen.pond_fraction) if pond.size else seen.pond_fraction
+            ground = ground | seen.ground if ground.size else seen.ground
+        told_pond, told_ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
+        looks = Stack(
             window=window,
             days=days,
             overpasses=tuple(f"{day:%Y%m%d}" for day in days),
-            pond=pond,
-            ground=ground,
+            pond=told_pond,
+            ground=told_ground,
             clear=usable,
             measured=np.ones(len(days), bool),
         )
+        seen_at_all = usable.any(axis=0)
+        return _Shown(looks, np.where(seen_at_all, pond, 0), ground & seen_at_all)
 
     def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
         """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
@@ -187,12 +227,18 @@ def watch(trials: list[Trial], watcher: Watcher, workers: int, progress: Progres
     return [done[trial] for trial in trials]
 
 
-def _days(seed: int) -> Iterator[date]:
-    """One day in each of the last months."""
+def overpasses(seed: int, every: int = 1) -> list[tuple[date, float]]:
+    """When a world is looked at, ascending, and the share of cloud then."""
     rng = np.random.default_rng([seed, 5])
+    chosen = []
     for back in range(MONTHS - 1, -1, -1):
         number = END.year * 12 + END.month - 1 - back
-        yield date(number // 12, number % 12 + 1, 1) + timedelta(days=int(rng.integers(28)))
+        for first in (1, 15):
+            start = date(number // 12, number % 12 + 1, first) + timedelta(days=int(rng.integers(4)))
+            days = [start + timedelta(days=5 * later) for later in range(OVERPASSES)]
+            cloud, day = min((cloud_share(rng, day), day) for day in days)
+            chosen.append((day, cloud))
+    return chosen[::-1][::every][::-1]
 
 
 def _reported(item: Found) -> Reported:

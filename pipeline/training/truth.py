@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 from rasterio.features import shapes
+from scipy.ndimage import binary_closing
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -92,6 +93,21 @@ class Case:
     """What is no site, where known."""
     reported: tuple[Reported, ...]
     """What a run said."""
+    ground: tuple[int, int] = (0, 0)
+    """Pixels of mine ground: both told and true, and either; (0, 0) = not known."""
+    ponds: tuple[int, int] = (0, 0)
+    """The same of pond clusters, see `clusters`."""
+
+
+def clusters(ponds: Bools) -> Bools:
+    """Pond pixels (y, x) with the gaps of up to 20 m between them filled: below that ponds run together."""
+    joined: Bools = binary_closing(np.pad(ponds, 2), np.ones((3, 3), bool))[2:-2, 2:-2]
+    return joined
+
+
+def overlap(told: Bools, true: Bools) -> tuple[int, int]:
+    """Pixels that are both told and true, and that are either; both (y, x)."""
+    return int((told & true).sum()), int((told | true).sum())
 
 
 def true_sites(sites: Iterable[SitePlan], looks: Stack) -> tuple[TrueSite, ...]:
@@ -131,8 +147,13 @@ def read_case(sites: Path, truth: Path, first: date, last: date) -> Case:
         last=last,
         truth=tuple(t for t in _features(truth, _read_true) if t.ground_from <= last),
         look_alikes=(),
-        reported=tuple(_features(sites, _read_reported)),
+        reported=tuple(read_reported(sites)),
     )
+
+
+def read_reported(sites: Path) -> list[Reported]:
+    """What a run reported, from its `sites.geojson`; lon/lat. Raises `InputError`."""
+    return _features(sites, _read_reported)
 
 
 def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Row]) -> list[Row]:

@@ -1,5 +1,6 @@
 """A small archive of simulated acquisitions inside an AOI, as the GeoTIFFs a user's own folder would hold.
 
+They are cloud-optimised, and a static STAC catalogue lists them.
 `truth.geojson` beside them says what is really there. The archive is marked complete by `build.json`, written
 last; a half or stale one is built again.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from rasterio.features import shapes
 from rasterio.io import MemoryFile
+from rasterio.shutil import copy
 from shapely.geometry import mapping, shape
 from shapely.ops import unary_union
 
@@ -31,12 +33,15 @@ from pipeline.progress import Progress
 from pipeline.sources.interface import Period
 from pipeline.worlds.figures import FILE
 from pipeline.worlds.ponds import SitePlan
+from pipeline.worlds.stac import FOLDER, Listed, write_catalogue
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 MARKER = "build.json"
 TRUTH = "truth.geojson"
 SCALE, OFFSET = 0.0001, -0.1
 """Stored number to reflectance, as processing baselines from 04.00 on store it."""
+CLOUD = (8, 9, 10)
+"""Classes of the scene classification that are cloud."""
 SETTLED_DAYS = 120
 """No site is begun in the last days of an archive, so that each can be seen in some clear look."""
 STYLE_LATITUDE = 23.8
@@ -93,14 +98,19 @@ def build_archive(
     if _is_built(folder, marker):
         return
     if folder.is_dir():
-        for old in [folder / MARKER, *folder.glob("*_w??.tif")]:
+        for old in [folder / MARKER, *folder.glob("*_w??.tif"), *(folder / FOLDER).glob("*.json")]:
             old.unlink(missing_ok=True)
     places = choose_places(aoi, settings)
     work = list(_acquisitions(folder, aoi, settings, places, first, last))
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
     with pool as executor, progress.stage("Simulating", len(work), unit="scenes") as step:
-        for _ in _written(work, executor):
+        listed = []
+        for wanted, cloud in zip(work, _written(work, executor), strict=True):
+            listed.append(
+                Listed(wanted.path, wanted.window, wanted.grid, wanted.time_utc, wanted.platform, cloud_percent=cloud)
+            )
             step(1)
+    write_catalogue(folder, listed, SCALE, OFFSET)
     atomic.write_text(folder / TRUTH, _truth(aoi, work, last))
     atomic.write_text(folder / MARKER, json.dumps(marker, indent=1, default=str) + "\n")
 
@@ -122,11 +132,12 @@ def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
     return sorted(chosen)
 
 
-def write_acquisition(wanted: Acquisition) -> None:
-    """Render one scene and write it as a GeoTIFF in the folder source's format."""
+def write_acquisition(wanted: Acquisition) -> float:
+    """Render one scene and write it as a COG in the folder source's format; returns its share of cloud in percent."""
     world = _world(wanted)
     seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal())
-    atomic.write_bytes(wanted.path, _geotiff(seen, wanted))
+    atomic.write_bytes(wanted.path, _cog(seen, wanted))
+    return 100 * float(np.isin(seen.scl, CLOUD).mean())
 
 
 def code_version() -> str:
@@ -185,7 +196,7 @@ def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tup
         month = following
 
 
-def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[None]:
+def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[float]:
     if executor is None:
         yield from map(write_acquisition, work)
     else:
@@ -203,14 +214,13 @@ def _made(seed: int, size_px: int, style: str, first: date, last: date) -> World
     return make_world(seed, size_px, style, first, last)
 
 
-def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
+def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
     stored = np.clip(np.rint((seen.reflectance - OFFSET) / SCALE), 1, 65535).astype(np.uint16)
     height, width = wanted.window.shape
-    with MemoryFile() as memory:
+    with MemoryFile() as memory, MemoryFile() as cog:
         with memory.open(
             driver="GTiff", dtype="uint16", count=len(NAMES) + 1, height=height, width=width, nodata=0,
-            crs=wanted.grid.crs, transform=wanted.window.transform, tiled=True, blockxsize=256, blockysize=256,
-            compress="deflate", zlevel=1, predictor=2, interleave="band",
+            crs=wanted.grid.crs, transform=wanted.window.transform, interleave="band",
         ) as file:  # fmt: skip
             file.write(np.concatenate([stored, seen.scl[None].astype(np.uint16)]))
             file.descriptions = (*NAMES, SCL)
@@ -221,7 +231,11 @@ def _geotiff(seen: Rendering, wanted: Acquisition) -> bytes:
                 platform=wanted.platform,
                 simulated="true",
             )
-        return bytes(memory.getbuffer())
+        copy(
+            memory.name, cog.name, driver="COG", blocksize=256, compress="deflate", level=1, predictor=2,
+            overview_resampling="nearest", interleave="band",
+        )  # fmt: skip
+        return bytes(cog.getbuffer())
 
 
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:

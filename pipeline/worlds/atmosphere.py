@@ -15,6 +15,8 @@ HAZE_COLOUR = np.array([0.85, 0.75, 0.65, 0.5, 0.22, 0.15], np.float32)
 CLOUD_COLOUR = np.array([0.62, 0.61, 0.61, 0.64, 0.46, 0.34], np.float32)
 SHADOW_LIGHT = np.array([0.48, 0.42, 0.36, 0.30, 0.28, 0.27], np.float32)
 """Light that still reaches shadowed ground, by band."""
+CLOUD_SPREAD = 0.3
+"""Standard deviation of the share of cloud from one overpass to the next."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -29,11 +31,17 @@ class Air:
     """Depth of cloud shadow, 0 to 1, shape (y, x)."""
 
 
+def cloud_share(rng: np.random.Generator, day: date) -> float:
+    """Share of cloud at an overpass, drawn by month, 0 to 1."""
+    return float(np.clip(rng.normal(figures().air.cloud_share[day.month - 1], CLOUD_SPREAD), 0, 1))
+
+
 def make_air(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Air:
     """The air of a day; `cover` is the share of cloud, or None for one drawn by month."""
-    month, usual = day.month - 1, figures().air
-    share = float(np.clip(rng.normal(usual.cloud_share[month], 0.3), 0, 1)) if cover is None else cover
-    haze = rng.gamma(2.0, usual.haze[month] / 2) * (1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4))
+    share = cloud_share(rng, day) if cover is None else cover
+    haze = rng.gamma(2.0, figures().air.haze[day.month - 1] / 2) * (
+        1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4)
+    )
     cloud = np.zeros((size, size), np.float32)
     if share > 0.01:
         field = noise(rng, size, 2.9)

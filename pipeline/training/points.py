@@ -1,0 +1,194 @@
+"""Point labels, such as published inventories of tanks: which of them did a run find, and are its dates possible?
+
+An inventory says where ponds were seen, not where there are none: what a run reports beyond it is counted, never called
+false. Tanks of one site are found or missed together, so intervals are drawn over clusters of labels.
+"""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from shapely import STRtree
+from shapely.geometry import Point
+from sklearn.cluster import DBSCAN
+
+from pipeline.errors import InputError
+from pipeline.grid import LONLAT, grid_at, reprojected
+from pipeline.training.rates import Rate, rate, words_of
+from pipeline.training.truth import Reported
+
+NEAR_M = 60.0
+"""A label is found when a reported site lies within so many metres: published positions are that good at best."""
+LINK_M = 150.0
+"""Labels no farther apart belong to one cluster, metres; as `sites.link_m`."""
+MOST_BYTES = 100_000_000
+"""No larger file is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointLabel:
+    """A place where somebody saw a pond."""
+
+    id: str
+    """As in the file."""
+    place: Point
+    """Longitude and latitude, WGS 84 degrees."""
+    first: date | None
+    """First day on which it is known to have been there; None = not said."""
+    last: date | None
+    """Last such day; None = not said."""
+    diameter_m: float | None
+    """Metres; None = not said."""
+    state: str
+    """In the words of the file; empty = not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointScores:
+    """What a run said of a list of labels."""
+
+    found: Rate
+    """Labels with a reported site near them."""
+    clusters: Rate
+    """Clusters of labels of which at least one was found."""
+    dated: Rate
+    """Found labels whose first day is possible: the site's ponds are not said to begin only after it."""
+    by_state: dict[str, Rate]
+    """Labels found, by state."""
+    beyond: int
+    """Reported sites with no label near them. Not false: nobody may have looked there."""
+
+    def table(self) -> str:
+        """One line per score."""
+        lines = [
+            f"{'labels found':36} {words_of(self.found)}",
+            f"{'clusters of labels found':36} {words_of(self.clusters)}",
+            f"{'onset of ponds possible':36} {words_of(self.dated)}",
+            *(f"  {state or 'no state given':34} {words_of(one)}" for state, one in self.by_state.items()),
+            f"{'reported sites with no label near':36} {self.beyond} (not known to be false)",
+        ]
+        return "\n".join(lines)
+
+
+def read_points(path: Path) -> list[PointLabel]:
+    """The labels of a CSV file or of a GeoJSON file of points.
+
+    Columns (or properties): `id`, `lon`, `lat`; optional `date`, or `from` and `to`, `diameter_m`, `state`; any case,
+    others are left alone. Raises `InputError` in one line that says where.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path}: more than {MOST_BYTES // 1_000_000} MB; split it")
+        rows = list(_csv(path) if path.suffix.lower() == ".csv" else _geojson(path))
+    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as cause:
+        raise InputError(f"{path}: cannot be read as labels ({cause})") from cause
+    if not rows:
+        raise InputError(f"{path}: holds no label")
+    return [_label(f"{path}: {where}", row) for where, row in rows]
+
+
+def score_points(labels: Sequence[PointLabel], reported: Sequence[Reported]) -> PointScores:
+    """Scores of reported sites, lon/lat, against labels."""
+    metric = grid_at(labels[0].place.x, labels[0].place.y).crs
+    places = [reprojected(label.place, LONLAT, metric) for label in labels]
+    outlines = [reprojected(site.polygon, LONLAT, metric) for site in reported]
+    near: dict[int, list[Reported]] = defaultdict(list)
+    met: set[int] = set()
+    if outlines:
+        for label, site in STRtree(outlines).query(places, predicate="dwithin", distance=NEAR_M).T:
+            near[int(label)].append(reported[site])
+            met.add(int(site))
+    marks = DBSCAN(eps=LINK_M, min_samples=1).fit_predict(np.array([(place.x, place.y) for place in places]))
+    clusters = [np.flatnonzero(marks == mark).tolist() for mark in range(marks.max() + 1)]
+
+    def hits(members: list[int]) -> tuple[float, float]:
+        return sum(bool(near[k]) for k in members), len(members)
+
+    dated = {k for k in near if near[k] and labels[k].first is not None}
+    return PointScores(
+        found=rate(clusters, hits),
+        clusters=rate(clusters, lambda members: (any(near[k] for k in members), 1)),
+        dated=rate(clusters, lambda members: _possible([k for k in members if k in dated], labels, near)),
+        by_state={
+            state: rate([[k for k in members if labels[k].state == state] for members in clusters], hits)
+            for state in sorted({label.state for label in labels})
+        },
+        beyond=len(reported) - len(met),
+    )
+
+
+def _possible(members: list[int], labels: Sequence[PointLabel], near: dict[int, list[Reported]]) -> tuple[float, float]:
+    """How many of some labels have a site near whose ponds may have been there on the label's first day."""
+    possible = 0
+    for k in members:
+        seen = labels[k].first
+        onsets = [site.ponds for site in near[k] if site.ponds is not None]
+        possible += any(after is None or (seen is not None and after < seen) for after, _ in onsets)
+    return possible, len(members)
+
+
+Row = dict[str, str]
+
+
+def _csv(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            yield f"line {number}", {str(k).strip().lower(): (v or "").strip() for k, v in row.items() if v is not None}
+
+
+def _geojson(path: Path) -> Iterator[tuple[str, Row]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    features = content.get("features") if isinstance(content, dict) else None
+    if not isinstance(features, list):
+        raise InputError(f"{path}: neither a CSV file nor a GeoJSON collection of features")
+    for number, feature in enumerate(features, start=1):
+        where = f"feature {number}"
+        try:
+            lon, lat = feature["geometry"]["coordinates"][:2]
+            row = {str(k).lower(): "" if v is None else str(v) for k, v in (feature["properties"] or {}).items()}
+        except (KeyError, TypeError, ValueError) as cause:
+            raise InputError(f"{path}: {where}: not a point") from cause
+        identity = str(feature.get("id", number))
+        yield where, {"id": identity, **row, "lon": str(lon), "lat": str(lat)}
+
+
+def _label(where: str, row: Row) -> PointLabel:
+    missing = [name for name in ("id", "lon", "lat") if not row.get(name)]
+    if missing:
+        raise InputError(f"{where}: no {', '.join(missing)}")
+    lon, lat = _number(where, "lon", row["lon"], 180), _number(where, "lat", row["lat"], 90)
+    single = row.get("date", "")
+    first, last = (_day(where, name, row.get(name, "") or single) for name in ("from", "to"))
+    if first and last and last < first:
+        raise InputError(f"{where}: to ({last}) is before from ({first})")
+    diameter = row.get("diameter_m", "")
+    return PointLabel(
+        id=row["id"],
+        place=Point(lon, lat),
+        first=first,
+        last=last,
+        diameter_m=_number(where, "diameter_m", diameter, 10_000) if diameter else None,
+        state=row.get("state", ""),
+    )
+
+
+def _number(where: str, name: str, text: str, most: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) <= most:
+        raise InputError(f"{where}: {name} is {text!r}, not a number from -{most} to {most}")
+    return value
+
+
+def _day(where: str, name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError as cause:
+        raise InputError(f"{where}: {name} is {text!r}, not a date as 2025-01-31") from cause

@@ -1,0 +1,63 @@
+"""How many of how many, with a 95 % interval.
+
+Intervals come from drawing whole cases anew (bootstrap): what lies in one case is not independent. Where nothing or
+everything hit, or cases are few, they are the exact bounds of a binomial share, or of a Poisson rate without an event.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from scipy.stats import beta
+
+Case = TypeVar("Case")
+DRAWS = 1000
+"""Cases are drawn anew so many times."""
+FEW = 10
+"""With fewer cases than this there is nothing to draw anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of how many, with a 95 % interval."""
+
+    hits: float
+    """How many."""
+    of: float
+    """Of how many (or of how much)."""
+    low: float
+    """Lower end of the interval of `value`."""
+    high: float
+    """Upper end."""
+
+    @property
+    def value(self) -> float:
+        """Hits by `of`; 0 of nothing is 0."""
+        return self.hits / self.of if self.of else 0.0
+
+
+def rate(cases: Sequence[Case], counted: Callable[[Case], tuple[float, float]], proportion: bool = True) -> Rate:
+    """A rate over cases, each counted as hits and of how many; `proportion`: hits are a share, so at most `of`."""
+    pairs = np.array([counted(case) for case in cases], float).reshape(-1, 2)
+    hits, of = pairs.sum(axis=0) if len(pairs) else (0.0, 0.0)
+    if of == 0:
+        return Rate(hits, of, 0.0, 1.0 if proportion else float("inf"))
+    if proportion and (hits in (0, of) or len(pairs) < FEW):
+        low = float(beta.ppf(0.025, hits, of - hits + 1)) if hits else 0.0
+        high = float(beta.ppf(0.975, hits + 1, of - hits)) if hits < of else 1.0
+        return Rate(float(hits), float(of), low, high)
+    if hits == 0:
+        return Rate(0.0, float(of), 0.0, 3.69 / float(of))  # exact upper bound of a Poisson rate with no event
+    rng = np.random.default_rng(1)
+    sums = pairs[rng.integers(0, len(pairs), (DRAWS, len(pairs)))].sum(axis=1)
+    values = sums[:, 0] / np.maximum(sums[:, 1], 1e-9)
+    low, high = np.percentile(values[sums[:, 1] > 0], [2.5, 97.5])
+    return Rate(float(hits), float(of), float(low), float(high))
+
+
+def words_of(told: Rate) -> str:
+    """A share as people read it."""
+    if not told.of:
+        return "none to judge"
+    return f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f}), {told.hits:.0f} of {told.of:.0f}"

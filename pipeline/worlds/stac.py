@@ -1,0 +1,81 @@
+"""The scenes of a simulated archive as a static STAC catalogue, the way real imagery is listed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pystac
+from pystac.layout import TemplateLayoutStrategy
+from shapely.geometry import mapping
+
+from pipeline.bands import NAMES, SCL
+from pipeline.grid import LONLAT, Grid, Window, reprojected
+
+FOLDER = "stac"
+"""Where the catalogue lies, beside the scenes."""
+EXTENSIONS = [
+    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
+]
+PLATFORMS = {"S2A": "sentinel-2a", "S2B": "sentinel-2b"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One scene to list."""
+
+    path: Path
+    """Its file."""
+    window: Window
+    """The pixels it covers."""
+    grid: Grid
+    """Their grid."""
+    time_utc: datetime
+    """When it was taken."""
+    platform: str
+    """S2A or S2B."""
+    cloud_percent: float
+    """Share of cloud as its scene classification says, 0 to 100."""
+
+
+def write_catalogue(folder: Path, scenes: Iterable[Listed], scale: float, offset: float) -> None:
+    """Write `stac/catalog.json` and an item per scene; stored numbers times `scale` plus `offset` are reflectance."""
+    catalogue = pystac.Catalog(
+        "leachwatch-simulated",
+        "SIMULATED Sentinel-2 scenes with known truth, made by leachwatch; see truth.geojson beside the scenes.",
+    )
+    catalogue.add_items([_item(scene, scale, offset) for scene in scenes])
+    catalogue.normalize_hrefs(str(folder / FOLDER), TemplateLayoutStrategy(item_template="${id}.json"))
+    catalogue.save(pystac.CatalogType.SELF_CONTAINED)
+
+
+def _item(scene: Listed, scale: float, offset: float) -> pystac.Item:
+    outline = reprojected(scene.window.polygon_m, scene.grid.crs, LONLAT)
+    item = pystac.Item(
+        id=scene.path.stem,
+        geometry=mapping(outline),
+        bbox=[round(edge, 7) for edge in outline.bounds],
+        datetime=scene.time_utc,
+        properties={
+            "simulated": True,
+            "platform": PLATFORMS[scene.platform],
+            "constellation": "sentinel-2",
+            "instruments": ["msi"],
+            "gsd": 10,
+            "eo:cloud_cover": round(scene.cloud_percent, 2),
+            "proj:code": f"EPSG:{scene.grid.epsg}",
+            "proj:shape": list(scene.window.shape),
+            "proj:transform": list(scene.window.transform)[:6],
+        },
+        stac_extensions=EXTENSIONS,
+    )
+    bands = [{"name": name, "scale": scale, "offset": offset, "nodata": 0, "data_type": "uint16"} for name in NAMES]
+    asset = pystac.Asset(
+        href=f"../{scene.path.name}",
+        media_type=pystac.MediaType.COG,
+        roles=["data", "reflectance"],
+        extra_fields={"raster:bands": [*bands, {"name": SCL, "nodata": 0, "data_type": "uint16"}]},
+    )
+    item.add_asset("scene", asset)
+    return item

@@ -1,0 +1,40 @@
+"""Hard-negative mining: what is taken for ponds is shown more often, within bounds, and sites keep their share."""
+
+import numpy as np
+import pytest
+
+from pipeline.training.chips import KINDS
+from pipeline.training.mining import LEAST, MOST, SITE, Mining
+
+
+def learned(false: dict[str, float], steps: int = 3) -> Mining:
+    mining = Mining.fresh()
+    kinds = np.array([KINDS.index(name) for name in false], np.uint8)
+    told = np.array([np.full((4, 4), share) for share in false.values()], np.float32)
+    for _ in range(steps):
+        mining.learn(kinds, told, np.zeros_like(told), np.ones_like(told))
+    return mining
+
+
+def test_what_is_taken_for_ponds_is_drawn_more_often() -> None:
+    mining = learned({"fish_ponds": 0.2, "quarry": 0.01, "anywhere": 0.05})
+    weights = mining.weights()
+    assert weights[KINDS.index("fish_ponds")] > weights[KINDS.index("anywhere")] > weights[KINDS.index("quarry")]
+    kinds = np.repeat(np.array([KINDS.index("fish_ponds"), KINDS.index("quarry")], np.uint8), 100)
+    drawn = kinds[mining.drawn(kinds, 2000, np.random.default_rng(1))]
+    ratio = (drawn == kinds[0]).sum() / (drawn == kinds[-1]).sum()
+    assert ratio == pytest.approx(weights[kinds[0]] / weights[kinds[-1]], rel=0.3)
+
+
+def test_nothing_is_forgotten_and_sites_keep_their_weight() -> None:
+    weights = learned({"site": 0.9, "fish_ponds": 0.9, "quarry": 1e-6}).weights()
+    assert weights[SITE] == 1
+    assert LEAST <= weights.min() <= weights.max() <= MOST
+
+
+def test_only_false_ponds_on_seen_ground_count_as_hard() -> None:
+    mining, kind = Mining.fresh(), np.array([1], np.uint8)
+    told = np.full((1, 2, 2), 0.5, np.float32)
+    mining.learn(kind, told, told, np.ones_like(told))
+    mining.learn(kind, told, np.zeros_like(told), np.zeros_like(told))
+    assert mining.false[1] == 0
