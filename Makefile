@@ -15,7 +15,8 @@ OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call optio
   $(call option,out,OUT) $(call option,device,DEVICE) $(call option,workers,WORKERS) $(call option,config,CONFIG) \
   $(call option,model,MODEL)
 TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,workers,WORKERS) \
-  $(call option,backgrounds,BACKGROUNDS)
+  $(call option,backgrounds,BACKGROUNDS) $(call option,styles,STYLES) $(call option,bands,BANDS) \
+  $(call option,labels,LABELS) $(call option,scenes,SCENES) $(call option,base,BASE)
 
 .PHONY: help env detect simulate train evaluate test check bench clean FORCE
 .DELETE_ON_ERROR:
@@ -24,7 +25,9 @@ help:
 	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR)"
 	@echo "make simulate AOI=shan OUT=DIR   write a simulated archive with its truth"
 	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=, BACKGROUNDS=)"
+	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
 	@echo "make evaluate SET=held-out   score a model by site on simulated worlds (WORLDS=, MODEL=, RUN=out/shan)"
+	@echo "make evaluate RUN=out/place LABELS=FILE   which of your own point labels did a run find"
 	@echo "make env                     build the environment (detect does it when needed)"
 	@echo "make test | make check       the tests | lint, types and tests"
 	@echo "make bench                   speed and memory"
@@ -64,7 +67,8 @@ train: $(VENV)/.ok
 
 evaluate: $(VENV)/.ok
 	@$(LEACHWATCH) evaluate $(call option,model,MODEL) $(call option,set,SET) $(call option,worlds,WORLDS) \
-	  $(call option,baseline,BASELINE) $(if $(LIMITS),--limits) \
+	  $(call option,baseline,BASELINE) $(call option,styles,STYLES) $(call option,every,EVERY) $(if $(LIMITS),--limits) \
+	  $(call option,labels,LABELS) \
 	  $(call option,backgrounds,BACKGROUNDS) $(call option,run,RUN) $(call option,workers,WORKERS)
 
 test: $(VENV)/.dev

@@ -155,7 +155,7 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
             for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
         ),
         step=0,
-        commit=_commit(),
+        commit=commit_of_code(),
         curve=[],
         mining=Mining.fresh(),
     )
@@ -263,7 +263,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
         tuple(kept["mean_reflectance"]),
         tuple(kept["std_reflectance"]),
         kept["step"],
-        _commit(),
+        commit_of_code(),
         [(int(step), float(value)) for step, value in kept["curve"]],
         Mining(np.array(kept["mining"])),
     )
@@ -329,7 +329,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     )
 
 
-def _commit() -> str:
+def commit_of_code() -> str:
     """The commit of the code, with `+` where files differ from it; `unknown` outside of a checkout."""
     git = shutil.which("git")
     if git is None:

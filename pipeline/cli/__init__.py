@@ -1,0 +1,52 @@
+"""The command `leachwatch`: reads what a person typed, calls the library, and tells the outcome.
+
+Heavy imports wait until a command needs them, so that --help answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pipeline import __version__
+from pipeline.cli import aoi, detect, evaluate, simulate, train
+from pipeline.cli.parser import EXITS, Parser, fail
+from pipeline.errors import PipelineError, write_error
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="leachwatch",
+        description="Finds and dates suspected rare-earth leach-pond sites in Sentinel-2 imagery.",
+        epilog=f"{EXITS}\n\nStart with: leachwatch detect --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for each in (detect, aoi, simulate, train, evaluate):
+        each.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        options = parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        code: int = options.run(options)
+        return code
+    except PipelineError as error:
+        return fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return fail("stopped; what was done is kept, run the same command again to go on", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except OSError as error:
+        if error.filename is None:
+            raise
+        wrapped = write_error(error.filename, error)
+        return fail(str(wrapped), wrapped.exit_code)

@@ -1,0 +1,64 @@
+"""What several commands read from what a person typed."""
+
+import argparse
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import InputError, write_error
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+
+
+def workers(text: str) -> int:
+    """A number of processes."""
+    if not re.fullmatch(r"\d{1,3}", text) or int(text) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 0 to 256")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A number from 1."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 99999")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+def among(chosen: tuple[str, ...] | None, known: Collection[str], what: str) -> tuple[str, ...]:
+    """The names, none where none were asked for. Raises `InputError` for one that is not known."""
+    for name in chosen or ():
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    return chosen or ()
+
+
+def settings_of(options: argparse.Namespace) -> "Settings":
+    """The settings file, with what the command line says instead. Raises `ConfigError`."""
+    from pipeline.config import load
+
+    settings = load(options.config)
+    if options.workers is not None:
+        settings = settings.model_copy(
+            update={"engine": settings.engine.model_copy(update={"workers": options.workers})}
+        )
+    if getattr(options, "model", None) is not None:
+        settings = settings.model_copy(update={"model": options.model})
+    return settings
+
+
+def writable(folder: Path) -> None:
+    """Raise `InputError` before any work is done when the output folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, os.strerror(13))
+    except OSError as cause:
+        raise write_error(folder, cause) from cause

@@ -1,0 +1,90 @@
+"""`leachwatch evaluate`."""
+
+import argparse
+from pathlib import Path
+
+from pipeline.cli.arguments import among, count, names, settings_of, workers
+from pipeline.cli.parser import Parser, command
+from pipeline.errors import InputError
+
+EVALUATE = """Score a model by site on ground with known truth.
+
+Worlds are simulated, watched once a month for 15 months, and put through the same code as a run; the figures say how
+the model does on simulated ground, and nothing about real leach ponds."""
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add `evaluate`."""
+    evaluate = command(commands, "evaluate", EVALUATE)
+    evaluate.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
+    evaluate.add_argument(
+        "--set", dest="of", default="held-out", choices=["held-out", "shifted", "other-country", "real"],
+        help="which ground: worlds of the region's styles, of colours beyond the training ranges, of other country, "
+        "or real scenes without sites (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--worlds", type=count, default=40, metavar="N", help="how many (%(default)s)")
+    evaluate.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds (kachin,shan)")
+    evaluate.add_argument(
+        "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
+        help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--baseline", choices=["water-rule", "random-forest"], help="score this in the network's place, to compare"
+    )
+    evaluate.add_argument(
+        "--every", type=count, default=1, metavar="N", help="take only each N-th look; 30: one look (%(default)s)"
+    )
+    evaluate.add_argument(
+        "--limits", action="store_true", help="also which sites would have been seen, by size and more"
+    )
+    evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
+    evaluate.add_argument(
+        "--labels", type=Path, metavar="FILE",
+        help="with --run: points (CSV or GeoJSON: id, lon, lat, date or from and to, diameter_m, state) to score it by",
+    )  # fmt: skip
+    evaluate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
+    evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
+    evaluate.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score; returns the exit code."""
+    from pipeline.engine import usable_cores
+    from pipeline.progress import Progress
+    from pipeline.training.chips import STYLES
+    from pipeline.training.evaluate import scores
+    from pipeline.training.limits import limits_table
+    from pipeline.training.sets import baseline_of, case_of_run, cases_of, trials_of
+    from pipeline.training.trials import Watcher
+    from pipeline.worlds.figures import figures
+
+    settings = settings_of(options)
+    if options.labels:
+        return _labels(options.labels, options.run, settings.sites.min_confidence)
+    if options.run:
+        named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
+    else:
+        workers = settings.engine.workers or usable_cores()
+        progress, watcher = Progress(), Watcher(settings)
+        if options.baseline:
+            watcher = baseline_of(options.baseline, settings, workers, progress)
+        styles = among(options.styles, figures().styles, "style") or STYLES
+        named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, options.every)
+        cases = cases_of(trials, watcher, workers, progress)
+    least = settings.sites.min_confidence
+    print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
+    if options.limits:
+        print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
+    return 0
+
+
+def _labels(labels: Path, run: Path | None, least: float) -> int:
+    from pipeline.training.points import read_points, score_points
+    from pipeline.training.truth import read_reported
+
+    if run is None:
+        raise InputError("--labels needs --run DIR: the folder of the run to score")
+    points = read_points(labels)
+    reported = [site for site in read_reported(run / "sites.geojson") if site.confidence >= least]
+    print(f"{run} on {len(points)} labels of {labels}\n{score_points(points, reported).table()}")
+    return 0

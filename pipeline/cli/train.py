@@ -1,0 +1,116 @@
+"""`leachwatch train`."""
+
+import argparse
+from pathlib import Path
+
+from pipeline import bands
+from pipeline.cli.arguments import among, names, workers, writable
+from pipeline.cli.parser import Parser, command
+from pipeline.errors import InputError
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add `train`."""
+    train = command(commands, "train", "Train and calibrate a model on simulated worlds.")
+    train.add_argument(
+        "--out", type=Path, default=Path("models/mine"), metavar="DIR", help="model folder (%(default)s)"
+    )
+    train.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="length; stands for a fixed number of steps (100, with --labels 5)",
+    )
+    train.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="everything random follows from it (%(default)s)"
+    )
+    train.add_argument(
+        "--workers",
+        type=workers,
+        default=0,
+        metavar="N",
+        help="processes that make worlds; 0 = one per core",
+    )
+    train.add_argument(
+        "--backgrounds",
+        type=Path,
+        default=Path("backgrounds/training"),
+        metavar="DIR",
+        help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
+    )
+    train.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds, in turn (a mix of all)")
+    train.add_argument("--bands", type=names, metavar="B02,...", help="bands the network is shown (all six)")
+    train.add_argument(
+        "--labels", type=Path, metavar="FILE",
+        help="fine-tune on outlines instead: label (pond, ground, site, none) or verdict; optional from, to",
+    )  # fmt: skip
+    train.add_argument("--scenes", metavar="DIR", help="with --labels: the directory with GeoTIFFs that show them")
+    train.add_argument("--base", default="", metavar="NAME", help="with --labels: the model to start from")
+    train.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and calibrate; returns the exit code."""
+    if options.labels:
+        return _tune(options)
+    if options.scenes or options.base:
+        raise InputError("--scenes and --base go with --labels FILE")
+    from pipeline.engine import usable_cores
+    from pipeline.progress import Progress
+    from pipeline.training.calibrate import WORLDS, calibrate
+    from pipeline.training.chips import SHOWN, STYLES, ChipSettings
+    from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
+    from pipeline.worlds.figures import figures
+
+    workers = options.workers or usable_cores()
+    writable(options.out)
+    progress = Progress()
+    settings = FitSettings(
+        steps=round((100 if options.minutes is None else options.minutes) * STEPS_PER_MINUTE),
+        seed=options.seed,
+        workers=workers,
+        bands=among(options.bands, bands.NAMES, "band") or bands.NAMES,
+        chips=ChipSettings(
+            backgrounds=str(options.backgrounds), styles=among(options.styles, figures().styles, "style") or SHOWN
+        ),
+    )
+    train(options.out, settings, progress)
+    calibrate(options.out, workers, progress, WORLDS, options.styles or STYLES)
+    print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")
+    return 0
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from pipeline.config import load
+    from pipeline.engine import usable_cores
+    from pipeline.progress import Progress
+    from pipeline.sources.folder import FolderSource
+    from pipeline.training.calibrate import calibrate
+    from pipeline.training.chips import ChipSettings
+    from pipeline.training.fit import STEPS_PER_MINUTE
+    from pipeline.training.labels import label_chips, read_areas
+    from pipeline.training.tune import TuneSettings, tune
+    from pipeline.weights import load_model
+
+    if not options.scenes:
+        raise InputError("--labels needs --scenes DIR, the directory with GeoTIFFs that show them")
+    areas, settings = read_areas(options.labels), load(None)
+    workers, progress = options.workers or usable_cores(), Progress()
+    base = load_model(options.base or settings.model, precision="fp32")
+    writable(options.out)
+    chips = ChipSettings(backgrounds=str(options.backgrounds))
+    source = FolderSource(Path(options.scenes).expanduser())
+    labelled = label_chips(areas, source, base, chips.chip_px, settings.clear, progress)
+    minutes = 5.0 if options.minutes is None else options.minutes
+    how = TuneSettings(steps=round(minutes * STEPS_PER_MINUTE), seed=options.seed, workers=workers, chips=chips)
+    words = (
+        f"leachwatch train --labels {options.labels} --scenes {options.scenes} --base {base.card.name} "
+        f"--out {options.out} --minutes {minutes:g} --seed {options.seed}"
+    )
+    card = tune(options.out, base, labelled, how, words, progress)
+    calibrate(options.out, workers, progress)
+    for refusal in labelled.refusals:
+        print(f"not used: {refusal.id}: {refusal.reason}")
+    kept = [f"{name} {value}" for name, value in card.scores.items() if name.startswith("labels_")]
+    print(f"{options.out}: fine-tuned on {len(labelled.chips)} looks at {len(areas)} labels; {', '.join(kept)}")
+    return 0

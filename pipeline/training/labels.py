@@ -1,0 +1,221 @@
+"""People's own labels: outlines of what they know, cut into chips from imagery of any source.
+
+Only what a person outlined counts: beyond the outlines nothing is learned, so a map need not be complete.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import geopandas
+import numpy as np
+from pyogrio.errors import DataSourceError
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+from shapely import make_valid
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+from shapely.strtree import STRtree
+
+from pipeline.aoi import Aoi
+from pipeline.clear import clear
+from pipeline.config import ClearSettings
+from pipeline.errors import InputError, SceneError
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
+from pipeline.progress import Progress
+from pipeline.raster import Bools, Floats, Raster
+from pipeline.segment import LEVELS, segment
+from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
+from pipeline.training.chips import Chips, joined
+from pipeline.weights import Model
+
+KINDS = ("pond", "ground", "site", "none")
+"""What an outline may be of: ponds, mine ground without ponds, a whole site, or ground where there is nothing of it."""
+VERDICTS = {"confirmed": "site", "rejected": "none"}
+"""What a reviewed `sites.geojson` says in its place."""
+FINE = 10
+"""Sub-pixels per pixel side in which outlines of ponds are drawn."""
+AROUND_DEGREES = 0.02
+"""How far around the outlines scenes are searched."""
+LOOKS = 12
+"""Overpasses that are read per outline, at most, spread evenly."""
+ALIGN_PX = 16
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AreaLabel:
+    """One outline."""
+
+    outline: BaseGeometry
+    """Polygon, lon/lat."""
+    kind: str
+    """One of `KINDS`."""
+    first: date | None
+    """First day on which it is true; None = always."""
+    last: date | None
+    """Last day on which it is true; None = always."""
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is true on a day."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Labelled:
+    """Chips of labels."""
+
+    chips: Chips
+    """All of them."""
+    place: np.ndarray
+    """Which window each chip shows, so that chips of one place stay together, shape (n,)."""
+    refusals: tuple[Refusal, ...]
+    """Scenes that could not be used, and why."""
+
+
+def read_areas(path: Path) -> list[AreaLabel]:
+    """The outlines of a file that GDAL reads, such as GeoJSON or GeoPackage.
+
+    Attribute `label` is one of `KINDS`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
+    Raises `InputError` in one line that says where.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of labels")
+    try:
+        table = geopandas.read_file(path)
+    except (DataSourceError, ValueError) as cause:
+        raise InputError(f"{path}: cannot be read as labels ({cause})") from cause
+    if table.crs is None:
+        raise InputError(f"{path}: has no CRS")
+    table = table.to_crs(LONLAT)
+    found = [_area(f"{path}: feature {number}", row) for number, row in enumerate(table.to_dict("records"), start=1)]
+    kept = [area for area in found if area is not None]
+    if not kept:
+        raise InputError(f"{path}: no feature has a label ({', '.join(KINDS)}) or a verdict ({', '.join(VERDICTS)})")
+    return kept
+
+
+def label_chips(
+    areas: list[AreaLabel], source: Source, model: Model, chip_px: int, masks: ClearSettings, progress: Progress
+) -> Labelled:
+    """Chips around the outlines from every overpass on which they hold. Raises `InputError` when there is none."""
+    aoi = Aoi("labels", "Labels", "LAB", unary_union([area.outline.buffer(AROUND_DEGREES).envelope for area in areas]))
+    found = source.search(aoi, Period(None, None))
+    passes, windows = overpasses(found.scenes), _windows(areas, aoi.grid, chip_px)
+    chips: list[Chips] = []
+    places: list[int] = []
+    refusals = [*found.refusals]
+    outlines = _on_grid(areas, aoi.grid)
+    with progress.stage("Reading labelled ground", len(windows), unit="places") as step:
+        for number, window in enumerate(windows):
+            for overpass in _spread(passes, outlines, window):
+                try:
+                    raster = source.read(overpass.scenes, aoi.grid, window)
+                except SceneError as cause:
+                    refusals.append(Refusal(overpass.name, str(cause)))
+                    continue
+                chip = _chip(outlines, raster, overpass.day, model, masks)
+                if chip is not None:
+                    chips.append(chip)
+                    places.append(number)
+            step(1)
+    if not chips:
+        why = f"; first refused: {refusals[0].id}: {refusals[0].reason}" if refusals else ""
+        raise InputError(f"no scene shows any of the {len(areas)} labels clearly on a day on which they hold{why}")
+    return Labelled(joined(chips), np.array(places), tuple(refusals))
+
+
+def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
+    """The outline of a feature; None where nobody said what it is."""
+    low = {str(key).lower(): value for key, value in row.items()}
+    kind = _text(low, "label").lower() or VERDICTS.get(_text(low, "verdict").lower(), "")
+    if not kind:
+        return None
+    if kind not in KINDS:
+        raise InputError(f"{where}: label is {kind!r}; it must be one of {', '.join(KINDS)}")
+    outline = low.get("geometry")
+    if not isinstance(outline, BaseGeometry) or outline.is_empty or not outline.area:
+        raise InputError(f"{where}: has no area")
+    return AreaLabel(make_valid(outline), kind, _day(where, "from", low), _day(where, "to", low))
+
+
+def _text(row: dict[str, object], name: str) -> str:
+    """An attribute as text; empty where it is missing: None, or what is not equal to itself (NaN, NaT)."""
+    value = row.get(name)
+    return "" if value is None or value != value else str(value).strip()
+
+
+def _day(where: str, name: str, row: dict[str, object]) -> date | None:
+    text = _text(row, name)[:10]
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as cause:
+        raise InputError(f"{where}: {name} is {text!r}, not a date as 2025-01-31") from cause
+
+
+def _on_grid(areas: list[AreaLabel], grid: Grid) -> list[AreaLabel]:
+    """The same outlines in metres on a grid."""
+    return [AreaLabel(reprojected(a.outline, LONLAT, grid.crs), a.kind, a.first, a.last) for a in areas]
+
+
+def _windows(areas: list[AreaLabel], grid: Grid, chip_px: int) -> list[Window]:
+    """Windows of a chip's size that hold all outlines; a large outline takes several."""
+    windows = set()
+    for area in _on_grid(areas, grid):
+        around = window_of(area.outline.bounds)
+        down, right = (max(1, math.ceil(side / chip_px)) for side in around.shape)
+        top = around.row - (down * chip_px - around.height) // 2
+        left = around.col - (right * chip_px - around.width) // 2
+        for row in range(down):
+            for col in range(right):
+                at = (top + row * chip_px) // ALIGN_PX * ALIGN_PX, (left + col * chip_px) // ALIGN_PX * ALIGN_PX
+                windows.add(Window(*at, chip_px, chip_px))
+    return sorted(windows)
+
+
+def _spread(passes: list[Overpass], outlines: list[AreaLabel], window: Window) -> Iterator[Overpass]:
+    """Overpasses on which an outline in the window holds; of many a few, evenly."""
+    here = [area for area in outlines if area.outline.intersects(window.polygon_m)]
+    holding = [overpass for overpass in passes if any(area.holds_on(overpass.day) for area in here)]
+    take = min(LOOKS, len(holding))
+    for number in np.linspace(0, len(holding) - 1, take).round().astype(int) if take else ():
+        yield holding[number]
+
+
+def _chip(outlines: list[AreaLabel], raster: Raster, day: date, model: Model, masks: ClearSettings) -> Chips | None:
+    """One look at a window with what the outlines say of it; None where nothing they say is to be seen."""
+    here = [a for a in outlines if a.holds_on(day) and a.outline.intersects(raster.window.polygon_m)]
+    drawn = {kind: _drawn([a.outline for a in here if a.kind == kind], raster.window) for kind in KINDS}
+    pond, site = drawn["pond"], drawn["site"] > 0.5
+    ground: Bools = (pond > 0) | (drawn["ground"] > 0.5) | site
+    known: Bools = ground | (drawn["none"] > 0.5)
+    seen = known & clear(raster, masks)
+    if not seen.any():
+        return None
+    # Where only the outline of a site is known, its ponds are taken as the model sees them: nothing is learned of them.
+    # (Near the edge of the window the model sees less than it could; outlines lie in its middle.)
+    told = segment(model, raster).pond_fraction / np.float32(LEVELS)
+    pond = np.where(site & (pond == 0), told, pond)
+    return Chips(
+        reflectance=np.where(raster.valid, raster.reflectance, np.nan)[None].astype(np.float16),
+        pond_percent=np.rint(100 * pond.clip(0, 1)).astype(np.uint8)[None],
+        ground=ground[None],
+        clear=seen[None],
+        kind=np.zeros(1, np.uint8),
+    )
+
+
+def _drawn(outlines: list[BaseGeometry], window: Window) -> Floats:
+    """Share of each pixel of a window under some outlines, metres on the grid; (y, x)."""
+    if not outlines:
+        return np.zeros(window.shape, np.float32)
+    near = [outlines[k] for k in STRtree(outlines).query(window.polygon_m)]
+    if not near:
+        return np.zeros(window.shape, np.float32)
+    height, width = window.shape
+    west, _, _, north = window.bounds_m
+    fine = Affine(PIXEL_M / FINE, 0, west, 0, -PIXEL_M / FINE, north)
+    drawn = rasterize(near, out_shape=(height * FINE, width * FINE), transform=fine, dtype=np.uint8)
+    share: Floats = drawn.reshape(height, FINE, width, FINE).mean(axis=(1, 3)).astype(np.float32)
+    return share

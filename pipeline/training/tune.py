@@ -1,0 +1,233 @@
+"""Fine-tuning a model on people's own labels, without forgetting what it could do.
+
+Two guards: half of every batch comes from simulated worlds, and of the way from the old weights to the new ones only
+as much is gone as keeps the scores on worlds that nothing was trained on (weights averaged as in WiSE-FT, Wortsman et
+al. 2022). A fifth of the labelled places is kept back and tells what was gained.
+"""
+
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.errors import InputError
+from pipeline.network import Network
+from pipeline.progress import Progress
+from pipeline.raster import Bools, Floats
+from pipeline.training.chips import Chips, ChipSettings, augmented, joined, stream
+from pipeline.training.fit import THREADS, commit_of_code
+from pipeline.training.labels import Labelled
+from pipeline.training.loss import loss
+from pipeline.training.score import POND, VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
+from pipeline.weights import Model, ModelCard, Training, Value, has_bf16, save_model
+
+KEPT_BACK = 0.2
+"""Share of the labelled places that is not trained on, where there are at least `LEAST_PLACES`."""
+LEAST_PLACES = 5
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
+"""How much of the way to the new weights may be gone: the most that forgets nothing is."""
+FORGOTTEN = 0.02
+"""More than this is forgetting: a fall of an intersection over union, or a rise of false area, on validation worlds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneSettings:
+    """How to fine-tune."""
+
+    steps: int
+    """Optimiser steps."""
+    seed: int = 1
+    """Of everything drawn at random."""
+    workers: int = 1
+    """Processes that make simulated chips."""
+    batch: int = 16
+    """Chips per step, half of them labelled."""
+    rate: float = 2e-4
+    """Learning rate; a fifteenth of that of training."""
+    units: int = 24
+    """Units of simulated chips to draw from."""
+    worlds: int = 8
+    """Validation worlds on which nothing may be forgotten."""
+    worlds_px: int = 384
+    """Their side, pixels."""
+    chips: ChipSettings = field(default_factory=ChipSettings)
+    """How worlds become chips."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """How well labelled ground that was not trained on is told."""
+
+    pond_iou: float
+    """Intersection over union of pixels with a pond fraction of at least `POND`; 1 where there is none."""
+    ground_iou: float
+    """The same of mine ground, at a half."""
+    false_share: float
+    """Share of the pixels that are labelled as nothing which are taken for pond."""
+
+
+def tune(
+    out: Path, base: Model, labelled: Labelled, settings: TuneSettings, words: str, progress: Progress
+) -> ModelCard:
+    """Fine-tune `base`, write the new model to `out` and return its card; `words`: the command, for the card.
+
+    Raises `InputError` when the labels teach nothing that can be kept.
+    """
+    if settings.steps < 1:
+        raise InputError(f"fine-tuning takes at least one step, not {settings.steps}")
+    torch.set_num_threads(THREADS)
+    shown, kept_back = _split(labelled, settings.seed)
+    units = stream(settings.seed, settings.chips, 0, settings.units, settings.workers)
+    with progress.stage("First chips", settings.units, unit="worlds") as done:
+        replay = joined([unit for unit in islice(units, settings.units) if done(1) is None])
+    old = _plain(base.net)
+    new = _tuned(old, base.card, shown, replay, settings, progress)
+    progress.note("Measuring what was learned and what was forgotten ...")
+    looks = validation_looks(settings.worlds, settings.worlds_px)
+    before = scores_of(told_of(old, base.card, looks, "fp32"), looks)
+    for share in SHARES:
+        net = _between(old, new, share)
+        told = told_of(net, base.card, looks, "fp32")
+        after = scores_of(told, looks)
+        drops = (before.pond_iou - after.pond_iou, before.ground_iou - after.ground_iou)
+        if max(*drops, after.false_area_share - before.false_area_share) <= FORGOTTEN:
+            break
+    else:
+        raise InputError("the labels cannot be learned without forgetting the worlds: check them, or train fewer steps")
+    last = VALIDATION_SEED + settings.worlds - 1
+    scores: dict[str, Value] = {"set": f"simulated worlds, seeds {VALIDATION_SEED}..{last}", **asdict(after)}
+    scores |= {f"before_{name}": value for name, value in asdict(before).items() if name != "looks"}
+    scores |= _gained(old, net, base.card, kept_back)
+    bf16 = False
+    if has_bf16(torch.device("cpu")):
+        bf16, apart = half_precision(told, told_of(net, base.card, looks, "bf16"), looks)
+        scores |= apart
+    return save_model(out, net, _card(out.name, base.card, labelled, settings, share, words, scores, bf16))
+
+
+def _split(labelled: Labelled, seed: int) -> tuple[Chips, Chips | None]:
+    """Chips to train on, and those of the places that are kept back; None where places are too few for that."""
+    places = np.unique(labelled.place)
+    if len(places) < LEAST_PLACES:
+        return labelled.chips, None
+    chosen = np.random.default_rng([seed, 3]).permutation(places)[: max(1, round(KEPT_BACK * len(places)))]
+    back = np.isin(labelled.place, chosen)
+    return _some(labelled.chips, ~back), _some(labelled.chips, back)
+
+
+def _some(chips: Chips, here: np.ndarray) -> Chips:
+    return Chips(
+        reflectance=chips.reflectance[here],
+        pond_percent=chips.pond_percent[here],
+        ground=chips.ground[here],
+        clear=chips.clear[here],
+        kind=chips.kind[here],
+    )
+
+
+def _plain(net: Network) -> Network:
+    """A copy of a network in float32 on the CPU."""
+    copy = Network(net.spec)
+    copy.load_state_dict({key: value.detach().float().cpu() for key, value in net.state_dict().items()})
+    return copy
+
+
+def _between(old: Network, new: Network, share: float) -> Network:
+    """The network a share of the way from old to new weights."""
+    there = new.state_dict()
+    net = Network(old.spec)
+    net.load_state_dict({key: torch.lerp(value, there[key], share) for key, value in old.state_dict().items()})
+    return net.eval()
+
+
+def _tuned(
+    old: Network, card: ModelCard, shown: Chips, replay: Chips, settings: TuneSettings, progress: Progress
+) -> Network:
+    net = _plain(old).train()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.0)
+    half = settings.batch // 2
+    with progress.stage("Fine-tuning", settings.steps, unit="steps") as done:
+        for step in range(settings.steps):
+            rng = np.random.default_rng([settings.seed, step, 4])
+            parts = [augmented(chips, rng.integers(len(chips), size=half), rng) for chips in (shown, replay)]
+            x, pond, ground, clear = (np.concatenate(planes) for planes in zip(*parts, strict=True))
+            seen = np.isfinite(x).all(axis=1)
+            tensor = torch.from_numpy(np.nan_to_num(_input(card, x)))
+            value = loss(net(tensor), *(torch.from_numpy(plane) for plane in (pond, ground, clear * seen)))
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            done(1)
+    return net.eval()
+
+
+def _input(card: ModelCard, reflectance: Floats) -> Floats:
+    """Reflectance (n, band, y, x) as the network takes it; 0, the mean, where there is none."""
+    mean, std = (np.asarray(numbers, np.float32)[:, None, None] for numbers in (card.mean, card.std))
+    filled: Floats = np.nan_to_num((reflectance - mean) / std)
+    return filled
+
+
+def label_scores(net: Network, card: ModelCard, chips: Chips) -> LabelScores:
+    """Scores on labelled ground, all chips together."""
+    with torch.inference_mode():
+        logits = [net(torch.from_numpy(_input(card, one[None].astype(np.float32))))[0] for one in chips.reflectance]
+    told = torch.sigmoid(torch.stack(logits)).numpy()
+    seen = chips.clear & np.isfinite(chips.reflectance).all(axis=1)
+    pond, ground = told[:, 0][seen] >= POND, told[:, 1][seen] >= 0.5
+    true_pond, true_ground = chips.pond_percent[seen] >= 100 * POND, chips.ground[seen]
+    nothing = ~true_ground
+    return LabelScores(
+        pond_iou=_iou(pond, true_pond),
+        ground_iou=_iou(ground, true_ground),
+        false_share=float(pond[nothing].mean()) if nothing.any() else 0.0,
+    )
+
+
+def _iou(told: Bools, true: Bools) -> float:
+    either = int((told | true).sum())
+    return int((told & true).sum()) / either if either else 1.0
+
+
+def _card(
+    name: str,
+    base: ModelCard,
+    labelled: Labelled,
+    settings: TuneSettings,
+    share: float,
+    words: str,
+    scores: dict[str, Value],
+    bf16: bool,
+) -> ModelCard:
+    """The card of a tuned model; calibration is to be fitted anew."""
+    kind = f"{len(labelled.chips)} chips of labelled ground and as many simulated; {share:.0%} of the way was gone"
+    return base.model_copy(
+        update={
+            "name": name,
+            "bf16": bf16,
+            "scores": scores,
+            "calibration": {},
+            "training": Training(
+                seed=settings.seed,
+                command=words,
+                worlds=f"{base.training.worlds}; then fine-tuned from {base.name} ({base.sha256[:12]}) on {kind}",
+                steps=settings.steps,
+                commit=commit_of_code(),
+            ),
+            "notes": "Fine-tuned on people's labels; scores are on simulated worlds but those that begin with labels_.",
+        }
+    )
+
+
+def _gained(old: Network, new: Network, card: ModelCard, kept_back: Chips | None) -> dict[str, Value]:
+    """Scores on the places kept back, before and after."""
+    if kept_back is None:
+        return {"labels_kept_back": f"none: fewer than {LEAST_PLACES} places"}
+    told: dict[str, Value] = {"labels_kept_back": f"{len(kept_back)} chips of places that were not trained on"}
+    for when, net in (("before", old), ("after", new)):
+        scores = asdict(label_scores(net, card, kept_back))
+        told |= {f"labels_{name}_{when}": round(value, 4) for name, value in scores.items()}
+    return told
