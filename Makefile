@@ -68,7 +68,7 @@ train: $(VENV)/.ok
 evaluate: $(VENV)/.ok
 	@$(LEACHWATCH) evaluate $(call option,model,MODEL) $(call option,set,SET) $(call option,worlds,WORLDS) \
 	  $(call option,baseline,BASELINE) $(call option,styles,STYLES) $(call option,every,EVERY) $(if $(LIMITS),--limits) \
-	  $(call option,labels,LABELS) \
+	  $(call option,labels,LABELS) $(call option,gallery,GALLERY) \
 	  $(call option,backgrounds,BACKGROUNDS) $(call option,run,RUN) $(call option,workers,WORKERS)
 
 test: $(VENV)/.dev

@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from scipy.ndimage import binary_dilation, label
+
 from pipeline.config import Settings
 from pipeline.errors import InputError
 from pipeline.history import History, history
 from pipeline.looks import Stack
-from pipeline.sites import Site
+from pipeline.raster import Bools, Bytes, Floats
+from pipeline.segment import LEVELS
+from pipeline.sites import EIGHT, Site
 
 FEATURES = (
     "intercept",
@@ -24,8 +29,17 @@ FEATURES = (
     "log10_ground_m2",
     "log10_looks_with_ponds",
     "share_of_looks_with_ponds",
+    "steady_pond_fraction",
+    "steady_ground",
+    "ground_around",
+    "log10_patches",
+    "log10_spread_px",
 )
 """Order of the features and of the coefficients in a card."""
+STRONGEST = 6
+"""So many pond pixels tell how sure the network is of the surest ponds."""
+AROUND_PX = 4
+"""The ground around ponds is judged within so many pixels."""
 AREA = ("area_low", "area_middle", "area_high")
 """Names, beside them in the card, of factors of a pond area as told: 80 % of true areas lie from low to high."""
 
@@ -60,14 +74,21 @@ class Found:
 def found_site(site: Site, stack: Stack, settings: Settings, calibration: Mapping[str, float]) -> Found:
     """A site with its history, area and confidence; `stack` holds all looks on its window."""
     past = history(site, stack, settings.history)
-    values = features(site, past)
+    values = features(site, past, stack)
     return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, calibration), values)
 
 
-def features(site: Site, past: History) -> tuple[float, ...]:
-    """What the confidence is made of, in the order of `FEATURES`; areas in square metres, as told."""
+def features(site: Site, past: History, stack: Stack) -> tuple[float, ...]:
+    """What the confidence is made of, in the order of `FEATURES`; areas in square metres, as told.
+
+    `steady`: mean over all clear looks since the ponds were there, so that a few doubtful ones do not make it.
+    """
     shown = past.ponds.looks_with if past.ponds else 0
     begun = [look for look in past.looks if past.ponds and look.day >= past.ponds.by]
+    since = np.array([past.ponds is not None and day >= past.ponds.by for day in stack.days], bool)
+    around = binary_dilation(site.pond, EIGHT, iterations=AROUND_PX) & ~binary_dilation(site.pond, EIGHT)
+    ponds = np.sort(_steady(stack.pond, stack.clear, since, site.pond))[-STRONGEST:]
+    rows, cols = np.nonzero(site.pond)
     return (
         1.0,
         math.log10(1.0 + past.pond_m2),
@@ -76,7 +97,20 @@ def features(site: Site, past: History) -> tuple[float, ...]:
         math.log10(1.0 + site.ground_m2),
         math.log10(1.0 + shown),
         min(1.0, shown / len(begun)) if begun else 0.0,
+        float(ponds.mean()),
+        float(_steady(stack.ground, stack.clear, since, site.ground).mean()),
+        float(_steady(stack.ground, stack.clear, since, around).mean()) if around.any() else 0.0,
+        math.log10(label(site.pond, EIGHT)[1]),
+        math.log10(1.0 + math.hypot(float(rows.std()), float(cols.std()))),
     )
+
+
+def _steady(codes: Bytes, clear: Bools, since: Bools, here: Bools) -> Floats:
+    """Mean over the clear looks of `since` (T,) of each pixel of `here` (y, x), 0 to 1; codes and clear (T, y, x)."""
+    seen = clear[since][:, here]
+    told = (codes[since][:, here] * seen).sum(axis=0, dtype=np.float64)
+    mean: Floats = (told / np.maximum(seen.sum(axis=0), 1) / LEVELS).astype(np.float32)
+    return mean
 
 
 def confidence(values: tuple[float, ...], calibration: Mapping[str, float]) -> float:

@@ -13,6 +13,10 @@ Worlds are simulated, watched once a month for 15 months, and put through the sa
 the model does on simulated ground, and nothing about real leach ponds."""
 
 
+MOST_ERRORS = 12
+"""Pictures of false sites, and of missed ones."""
+
+
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `evaluate`."""
     evaluate = command(commands, "evaluate", EVALUATE)
@@ -36,6 +40,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     evaluate.add_argument(
         "--limits", action="store_true", help="also which sites would have been seen, by size and more"
+    )
+    evaluate.add_argument(
+        "--gallery", type=Path, metavar="FILE.png", help="also draw the worst errors, twelve of each kind"
     )
     evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
     evaluate.add_argument(
@@ -61,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if options.labels:
         return _labels(options.labels, options.run, settings.sites.min_confidence)
+    if options.run and options.gallery:
+        raise InputError("--gallery draws worlds, not a run: leave out --run")
     if options.run:
         named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
     else:
@@ -75,6 +84,11 @@ def run(options: argparse.Namespace) -> int:
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
         print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
+    if options.gallery:
+        from pipeline.training.gallery import worst, write_gallery
+
+        words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), watcher, progress)
+        print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.confidence import AREA, FEATURES, Found
@@ -20,14 +21,19 @@ from pipeline.training.trials import Trial, Watched, Watcher, watch
 from pipeline.training.truth import TrueSite
 from pipeline.weights import CARD, read_card, write_card
 
+Doubles = NDArray[np.float64]
 FIRST_SEED = 950_000_001
 """First world seed of calibration; training, validation and evaluation use others."""
-WORLDS = 60
-"""Worlds, half of each style; 1,570 km²."""
+WORLDS = 128
+"""Worlds, half of each style; 3,360 km²."""
 LOOSER = {
     "sites": {"pond_fraction": 0.15, "min_pond_m2": 60.0, "min_ground_m2": 800.0, "min_confidence": 0.0},
 }
 """Settings of the fit that differ from the default ones."""
+STRENGTH = 0.1
+"""Inverse of the strength of the ridge: some features say much the same."""
+EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
+"""Worlds are watched in each so many-th look, in turn: the confidence must hold for places seen once and often."""
 QUANTILES = (0.1, 0.5, 0.9)
 """Of true by told pond area: what the interval of 80 % and its middle are made of."""
 
@@ -52,7 +58,7 @@ def fitted(
 
     Raises `PipelineError` when there is too little to fit.
     """
-    trials = [Trial(FIRST_SEED + n, styles[n % len(styles)]) for n in range(worlds)]
+    trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
     loose = replace(watcher, settings=_looser(watcher.settings))
     pairs = [pair for seen in watch(trials, loose, workers, progress) for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
@@ -63,15 +69,23 @@ def fitted(
     ]
     if len(set(true)) < 2 or len(ratios) < 3:
         raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
-    values = np.array([item.features for item, _ in pairs])
-    fit = LogisticRegression(C=1.0, fit_intercept=True, max_iter=1000).fit(values[:, 1:], np.array(true))
-    found = dict(zip(FEATURES, [float(fit.intercept_[0]), *map(float, fit.coef_[0])], strict=True))
+    found = dict(
+        zip(FEATURES, _logistic(np.array([item.features[1:] for item, _ in pairs]), np.array(true)), strict=True)
+    )
     found |= dict(zip(AREA, map(float, np.quantile(ratios, QUANTILES)), strict=True))
     last, where = FIRST_SEED + worlds - 1, " and ".join(styles)
     note = (
         f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, styles {where}, seeds {FIRST_SEED}..{last}"
     )
     return found, note
+
+
+def _logistic(values: Doubles, true: NDArray[np.bool_]) -> list[float]:
+    """Intercept and coefficients for features (n, feature) as they are; fitted on scaled ones: all count alike."""
+    mean, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
+    fit = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / spread, true)
+    slopes = fit.coef_[0] / spread
+    return [float(fit.intercept_[0] - (slopes * mean).sum()), *map(float, slopes)]
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:

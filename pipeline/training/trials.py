@@ -38,6 +38,7 @@ from pipeline.training.truth import (
 )
 from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
+from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, make_world, render
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
@@ -113,7 +114,7 @@ class WorldLooks:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Shown:
+class Shown:
     """The looks at a world, and what was really there at any of them, where anything was seen."""
 
     looks: Stack
@@ -122,6 +123,12 @@ class _Shown:
     """Largest pond fraction over the looks, 0 to 1, shape (y, x)."""
     ground: Bools
     """Ground of a site in any look, shape (y, x)."""
+    clearest: Floats
+    """Reflectance of the clearest look, the latest of several, shape (band, y, x)."""
+    truth: tuple[TrueSite, ...]
+    """Its sites."""
+    look_alikes: tuple[LookAlike, ...]
+    """What is no site, where known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +144,26 @@ class Watcher:
 
     def __call__(self, trial: Trial) -> Watched:
         """Look at a world through its months, or at a background once, and derive its sites."""
-        return self._real(trial) if trial.background else self._world(trial)
+        return self._derived(self.shown(trial))
 
-    def _world(self, trial: Trial) -> Watched:
+    def shown(self, trial: Trial) -> "Shown":
+        """The looks at a trial, and the truth."""
+        if trial.background:
+            return self._real(trial)
         size = PLACE.height
         world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
         passes = overpasses(trial.seed, trial.every)
         days = tuple(day for day, _ in passes)
-        shown = self._shown((render(world, day, trial.seed, cloud) for day, cloud in passes), days)
-        return self._derived(shown, true_sites(world.sites, shown.looks), true_look_alikes(world, PLACE, days[-1]))
+        renderings = (render(world, day, trial.seed, cloud) for day, cloud in passes)
+        return self._shown(renderings, days, world.sites, true_look_alikes(world, PLACE, days[-1]))
 
-    def _real(self, trial: Trial) -> Watched:
+    def _real(self, trial: Trial) -> "Shown":
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, sites, day = painted(scene, rng, PLACE.height, trial.sites, START, END)
-        shown = self._shown([look], (day,))
-        return self._derived(shown, true_sites(sites, shown.looks), ())
+        return self._shown([look], (day,), sites, ())
 
-    def _derived(self, shown: "_Shown", truth: tuple[TrueSite, ...], known: tuple[LookAlike, ...]) -> Watched:
+    def _derived(self, shown: "Shown") -> Watched:
         """Sites from looks, by the code that users run."""
         whole, settings = shown.looks, self.settings
         looks, window = WorldLooks(whole, settings), whole.window
@@ -167,8 +176,8 @@ class Watcher:
             km2=float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6,
             first=whole.days[0],
             last=whole.days[-1],
-            truth=truth,
-            look_alikes=known,
+            truth=shown.truth,
+            look_alikes=shown.look_alikes,
             reported=tuple(_reported(item) for item in found),
             ground=overlap(evidence.ground >= settings.sites.ground_probability, shown.ground),
             ponds=overlap(
@@ -178,15 +187,24 @@ class Watcher:
         )
         return Watched(case, tuple(found))
 
-    def _shown(self, renderings: Iterable[Rendering], days: tuple[date, ...]) -> "_Shown":
-        """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept."""
+    def _shown(
+        self,
+        renderings: Iterable[Rendering],
+        days: tuple[date, ...],
+        sites: tuple[SitePlan, ...],
+        known: tuple[LookAlike, ...],
+    ) -> "Shown":
+        """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept, and the clearest."""
         layers: list[tuple[Bytes, Bytes, Bools]] = []
         pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
+        clearest, most = np.zeros((0, 0, 0), np.float32), -1
         for seen in renderings:
             window = Window(PLACE.row, PLACE.col, *seen.clear.shape)
             layers.append(self._look(seen, window))
             pond = np.maximum(pond, seen.pond_fraction) if pond.size else seen.pond_fraction
             ground = ground | seen.ground if ground.size else seen.ground
+            if int(seen.clear.sum()) >= most:
+                clearest, most = seen.reflectance, int(seen.clear.sum())
         told_pond, told_ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
         looks = Stack(
             window=window,
@@ -197,8 +215,8 @@ class Watcher:
             clear=usable,
             measured=np.ones(len(days), bool),
         )
-        seen_at_all = usable.any(axis=0)
-        return _Shown(looks, np.where(seen_at_all, pond, 0), ground & seen_at_all)
+        ever = usable.any(axis=0)
+        return Shown(looks, np.where(ever, pond, 0), ground & ever, clearest, true_sites(sites, looks), known)
 
     def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
         """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
