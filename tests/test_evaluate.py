@@ -1,11 +1,14 @@
 """Scores by site on cases made by hand, and trials: the same code as a run, on worlds in memory."""
 
+import warnings
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
 from pipeline.config import load
@@ -13,12 +16,23 @@ from pipeline.errors import InputError
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
-from pipeline.training.evaluate import Scores, calibration_error, scores
+from pipeline.training.evaluate import Scores, calibration_error, scores, strict_confidence
+from pipeline.training.gallery import worst, write_gallery
 from pipeline.training.limits import limits_table
 from pipeline.training.sets import case_of_run, cases_of, trials_of
-from pipeline.training.trials import PLACE, Trial, Watcher, WorldLooks, watch
-from pipeline.training.truth import Case, LookAlike, Reported, TrueSite, true_look_alikes, true_sites
+from pipeline.training.trials import END, MONTHS, PLACE, Trial, Watcher, WorldLooks, overpasses, watch
+from pipeline.training.truth import (
+    Case,
+    LookAlike,
+    Reported,
+    TrueSite,
+    clusters,
+    overlap,
+    true_look_alikes,
+    true_sites,
+)
 from pipeline.weights import ROOT
+from pipeline.worlds.figures import figures
 from pipeline.worlds.world import make_world
 
 FIRST, LAST = date(2024, 10, 1), date(2025, 12, 31)
@@ -171,10 +185,67 @@ def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_o
 
 
 def test_real_scenes_are_looked_at_with_and_without_painted_sites() -> None:
-    words, cases = cases_of("real", 4, EVALUATION, Watcher(SETTINGS), 1, QUIET)
+    words, trials = trials_of("real", 4, EVALUATION)
+    cases = cases_of(trials, Watcher(SETTINGS), 1, QUIET)
     assert "real scenes" in words
     assert all(0.5 < seen.km2 < 2 for seen in cases)
     assert not any(seen.truth for seen in cases[::2])
+
+
+def test_a_world_is_looked_at_twice_a_month_when_it_is_clearest() -> None:
+    passes = overpasses(7)
+    assert len(passes) == 2 * MONTHS
+    assert passes == sorted(passes)
+    assert passes[-1][0] <= END
+    shares = [[share for day, share in overpasses(seed) if day.month == 1] for seed in range(40)]
+    assert np.mean(shares) < figures().air.cloud_share[0] / 2  # of three overpasses the clearest
+    assert overpasses(7, every=30) == passes[-1:]
+    assert overpasses(7, every=4) == passes[::-1][::4][::-1]
+
+
+def test_gaps_between_ponds_are_filled_up_to_20_m() -> None:
+    row = np.zeros((5, 12), bool)
+    row[2, [0, 3, 7, 11]] = True  # gaps of 2, 3 and 3 pixels
+    joined = clusters(row)
+    assert joined[2, :4].all()
+    assert not joined[2, 4:7].any()
+    assert overlap(joined, row) == (4, 6)
+
+
+def test_the_strict_confidence_leaves_one_false_site_per_1000_km2() -> None:
+    ten = [case([true(0)], [told(0, 0.7), told(500, c)]) for c in np.linspace(0.1, 0.95, 10)]  # 1,000 km2
+    least = strict_confidence(ten)
+    assert 0.85 < least <= 0.95
+    found = scores(ten, 0.0)
+    assert found.found.value == 1
+    assert found.found_strict.value == 0
+    assert strict_confidence([case([true(0)], [told(0)])]) == 0
+
+
+def test_iou_is_summed_over_worlds() -> None:
+    one = replace(case([true(0)], [told(0)]), ground=(30, 60), ponds=(1, 4))
+    found = scored(one, replace(one, ground=(30, 40), ponds=(0, 0)))
+    assert found.ground_iou.value == pytest.approx(0.6)
+    assert found.ponds_iou.value == pytest.approx(0.25)
+
+
+def test_the_worst_errors_are_drawn_and_named(tmp_path: Path) -> None:
+    trial = Trial(985_000_003, "shan", background=str(next(EVALUATION.glob("*.tif"))), sites=1)
+    west, _, _, north = PLACE.bounds_m
+    missed = replace(true(0), polygon=box(west + 300, north - 400, west + 400, north - 300), filling="milky")
+    false = replace(told(0), polygon=box(west + 600, north - 200, west + 650, north - 150), confidence=0.8)
+    alike = LookAlike("quarry", false.polygon)
+    mistakes = worst([trial], [case([missed], [false], (alike,))], 0.5, most=3)
+    assert [mistake.false for mistake in mistakes] == [True, False]
+    words = write_gallery(tmp_path / "worst.png", mistakes, Watcher(SETTINGS), QUIET)
+    assert "confidence 0.80, on quarry" in words
+    assert "missed, 8 ponds of 16 m, milky" in words
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(tmp_path / "worst.png") as file:
+            picture = file.read()
+    assert picture.shape == (3, (4 * 40 + 4) * 3, 6 * (2 * 40 + 4) * 3)
+    assert np.ptp(picture[:, 20:200, 20:200]) > 50
 
 
 def test_sets_never_share_a_world() -> None:

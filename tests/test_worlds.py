@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
 from pipeline.worlds import figures as worlds_figures
+from pipeline.worlds import world as world_module
 from pipeline.worlds.decoys import DRAWN
 from pipeline.worlds.figures import figures
-from pipeline.worlds.ponds import OVERGROWN, Pond
+from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
 from pipeline.worlds.spectra import Cover, ranges
+from pipeline.worlds.terrain import Terrain, light, make_terrain, sun
 from pipeline.worlds.world import make_world, render
 
 START, END = date(2024, 1, 1), date(2025, 12, 31)
@@ -115,3 +117,59 @@ def test_cut_distributions_stay_between_their_ends() -> None:
     assert min(drawn) >= spread.low
     assert max(drawn) <= spread.high
     assert len(set(drawn)) == 400
+
+
+def test_slopes_are_those_of_hills_and_follow_the_style() -> None:
+    steep = {style: np.median([make_terrain(np.random.default_rng(k), 192, figures().styles[style].slope).slope
+                               for k in range(3)]) for style in ("kachin", "plain")}  # fmt: skip
+    assert steep["kachin"] == pytest.approx(figures().styles["kachin"].slope, rel=0.05)
+    assert steep["plain"] < 0.05
+
+
+def test_a_ridge_throws_its_shadow_away_from_the_sun_and_as_far_as_the_sun_is_low() -> None:
+    height = np.zeros((80, 80), np.float32)
+    height[40:43] = 300.0  # a wall from west to east
+    wall = Terrain(height_m=height, slope=np.hypot(*np.gradient(height, 10.0)), river_px=np.full_like(height, 99))
+    day, latitude = date(2025, 1, 10), 24.0
+    lit = light(wall, day, latitude, 1.0)
+    up, azimuth = sun(day, latitude)
+    assert np.cos(azimuth) < 0  # the sun stands in the south
+    reach = 300 / np.tan(up) * -np.cos(azimuth) / 10  # pixels northwards
+    column = lit[:, 40]
+    dark = np.flatnonzero(column < 0.5)
+    assert dark.min() == pytest.approx(40 - reach, abs=3)
+    assert column[50:].min() > 0.9  # nothing falls on the sunny side
+
+
+def test_no_ground_is_in_the_shadow_of_a_ridge_when_all_is_flatter_than_the_rays() -> None:
+    terrain = make_terrain(np.random.default_rng(1), 96, 0.02)
+    assert light(terrain, date(2025, 6, 10), 24.0, 1.0).min() > 0.9
+
+
+def test_a_new_style_changes_no_world_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = make_world(5, 96, "shan", START, END)
+    known = figures()
+    more = known.model_copy(update={"styles": {"alpine": known.styles["kachin"], **known.styles}})
+    monkeypatch.setattr(world_module, "figures", lambda: more)
+    np.testing.assert_array_equal(make_world(5, 96, "shan", START, END).land.base, before.land.base)
+
+
+def test_natural_edges_are_soft_and_tracks_stay_sharp() -> None:
+    land = make_world(5, 192, "kachin", START, END).land
+    track, forest = land.base == Cover.TRACK, land.base == Cover.FOREST
+    assert land.blend[forest].mean() > 2 * land.blend[track].mean()
+    assert land.blend.min() >= 0
+    assert land.blend.max() <= 1
+
+
+def test_sites_leave_room_to_what_is_taken() -> None:
+    rng, size = np.random.default_rng(2), 200
+    terrain = make_terrain(rng, size, 0.3)
+    taken = np.zeros((size, size), bool)
+    taken[:, :120] = True
+    for room in (20, 30):
+        sites = [plan_site(np.random.default_rng(k), terrain, taken, START, END, room) for k in range(5)]
+        middles = [np.mean([pond.col for pond in site.ponds[:3]]) for site in sites if site and site.ponds]
+        assert middles
+        assert min(middles) > 120 + room - 15
+    assert plan_site(rng, terrain, np.ones_like(taken), START, END) is None
