@@ -6,6 +6,7 @@ search → looks → coverage and evidence → sites → histories → names →
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +19,22 @@ from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.geopackage import write_geopackage
 from pipeline.export.manifest import write_manifest
 from pipeline.export.qgis import write_coverage_qml, write_sites_qml
-from pipeline.export.rows import coverage_records, event_records, look_records, pond_records, site_record
+from pipeline.export.rows import (
+    coverage_records,
+    event_records,
+    lineage_events,
+    look_records,
+    pond_records,
+    saying_of,
+    site_record,
+    with_lineage,
+)
 from pipeline.fuse import Evidence, fuse
 from pipeline.grid import PIXEL_M, Grid, Window
 from pipeline.looks import Look, LookMaker, LookTask, Recipe, Stack, plan, read_stack, recipe_of
 from pipeline.progress import Progress
-from pipeline.registry import read_registry, write_registry
+from pipeline.registry.file import locked, read_registry, write_registry
+from pipeline.registry.names import Registry
 from pipeline.sites import PondPixels, find_sites, pond_pixels
 from pipeline.sources.interface import Period, Refusal, Search, Source, overpasses
 from pipeline.summary import SIMULATED, Summary
@@ -31,9 +42,16 @@ from pipeline.weights import load_model
 
 
 def detect(
-    aoi: Aoi, source: Source, settings: Settings, period: Period, out: Path, device: str, progress: Progress
+    aoi: Aoi,
+    source: Source,
+    settings: Settings,
+    period: Period,
+    out: Path,
+    device: str,
+    progress: Progress,
+    today: date | None = None,
 ) -> Summary:
-    """Find and date the sites of an AOI and write the files of the contract to `out`.
+    """Find and date the sites of an AOI and write the files of the contract to `out`; `today` (UTC) by the clock.
 
     Looks that an earlier run made are not made again. Raises `InputError` for what the user can mend; scenes
     and looks that fail are in the summary and in `manifest.json`.
@@ -42,34 +60,41 @@ def detect(
     check_calibrated(model.card.name, model.card.calibration)
     # Simulated sites never share names with real ones; a damaged registry is told before any work is done.
     names = out / ("registry-simulated.json" if source.simulated else "registry.json")
-    registry = read_registry(names, aoi.prefix)
-    maker = LookMaker(source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name)
-    found = source.search(aoi, period)
-    looks, failures = make_looks(aoi, found, maker, settings, progress)
-    archive = Archive(aoi.grid, settings, looks)
-    seen, sites = derive(aoi, archive, settings, model.card.calibration, progress)
-    kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
-    registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
-    write_registry(names, registry)
-    run_id = _run_id(aoi, settings, maker.recipe, found, failures)
-    row = partial(site_record, aoi.grid, source, settings, model.card.name, run_id)
-    summary = Summary(
-        aoi=aoi,
-        out=out,
-        source=source.name,
-        simulated=source.simulated,
-        settings=settings,
-        model=model.card.name,
-        recipe=maker.recipe,
-        run_id=run_id,
-        search=found,
-        looks=tuple(looks),
-        failures=failures,
-        sites=tuple(row(name, item) for name, item in zip(ids, kept, strict=True)),
-        seen_share=_seen_share(aoi, seen),
-        months=_months(found, period),
-    )
-    export(summary, kept, seen, progress)
+    today = today or datetime.now(UTC).date()
+    with locked(names):
+        registry = read_registry(names, aoi.prefix)
+        registry.check_clock(today)
+        maker = LookMaker(
+            source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name
+        )
+        found = source.search(aoi, period)
+        looks, failures = make_looks(aoi, found, maker, settings, progress)
+        archive = Archive(aoi.grid, settings, looks)
+        seen, sites = derive(aoi, archive, settings, model.card.calibration, progress)
+        kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
+        registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
+        run_id = _run_id(aoi, settings, maker.recipe, found, failures)
+        row = partial(site_record, aoi.grid, source, settings, model.card.name, run_id)
+        rows = [row(name, item) for name, item in zip(ids, kept, strict=True)]
+        registry = registry.published({r.site_id: saying_of(r, today) for r in rows}, today, run_id)
+        write_registry(names, registry)
+        summary = Summary(
+            aoi=aoi,
+            out=out,
+            source=source.name,
+            simulated=source.simulated,
+            settings=settings,
+            model=model.card.name,
+            recipe=maker.recipe,
+            run_id=run_id,
+            search=found,
+            looks=tuple(looks),
+            failures=failures,
+            sites=tuple(with_lineage(r, registry.entry(r.site_id)) for r in rows),
+            seen_share=_seen_share(aoi, seen),
+            months=_months(found, period),
+        )
+        export(summary, kept, seen, registry, progress)
     return summary
 
 
@@ -153,7 +178,7 @@ def derive(
     return seen, found
 
 
-def export(summary: Summary, kept: list[Found], seen: Seen, progress: Progress) -> None:
+def export(summary: Summary, kept: list[Found], seen: Seen, registry: Registry, progress: Progress) -> None:
     """Write every file of the contract, each whole or not at all; `kept` in the order of `summary.sites`."""
     out, aoi, settings = summary.out, summary.aoi, summary.settings
     notice = SIMULATED if summary.simulated else None
@@ -168,7 +193,10 @@ def export(summary: Summary, kept: list[Found], seen: Seen, progress: Progress) 
             sites=summary.sites,
             ponds=[p for record, item in named for p in pond_records(record, item, aoi.grid)],
             looks=[k for record, item in named for k in look_records(record, item, settings)],
-            events=[e for record, item in named for e in event_records(record, item, settings)],
+            events=[
+                *(e for record, item in named for e in event_records(record, item, settings)),
+                *lineage_events(registry),
+            ],
             coverage=coverage(),
         )
         step(1)

@@ -1,6 +1,10 @@
 import socket
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(autouse=True)

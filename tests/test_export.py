@@ -36,6 +36,8 @@ PROPERTIES = [
     "source",
     "model",
     "run_id",
+    "parent",
+    "said_before",
 ]
 OUTLINE = box(99.1, 21.1, 99.102, 21.103).difference(box(99.1005, 21.1005, 99.101, 21.101))
 

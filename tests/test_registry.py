@@ -1,17 +1,24 @@
+"""Names for life: they follow the ground through re-runs, splits, merges, lost folders and copies."""
+
 import json
+import multiprocessing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
+from shapely.ops import unary_union
 
 from pipeline.errors import InputError
 from pipeline.grid import Grid
-from pipeline.registry import Registry, read_registry, write_registry
+from pipeline.registry.file import locked, read_registry, write_registry
+from pipeline.registry.names import MERGED, WITHDRAWN, Registry, Saying
 
 GRID = Grid(32647)
 LINK_M = 150.0
+TODAY = date(2026, 11, 25)
 
 
 def square(col: int, row: int, size: float = 200.0):
@@ -19,45 +26,199 @@ def square(col: int, row: int, size: float = 200.0):
     return box(x, y, x + size, y + size)
 
 
+def bar(first: int, last: int):
+    """Cells first to last of a row of ground, 100 m each."""
+    return box(500_000 + 100 * first, 2_400_000, 500_000 + 100 * (last + 1), 2_400_100)
+
+
+def named(registry: Registry, *polygons) -> tuple[Registry, list[str]]:
+    return registry.named(list(polygons), GRID, LINK_M)
+
+
+def saying(on: date = TODAY, by: date = date(2025, 3, 1), status: str = "confirmed", run: str = "r1") -> Saying:
+    return Saying(on, run, status, (None, by), (None, by))
+
+
 places = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), unique=True, max_size=12)
 
 
 @given(first=places, second=places, data=st.data())
 def test_a_place_keeps_its_name_in_any_later_run(first, second, data) -> None:
-    registry, ids = Registry("SHN").named([square(*p) for p in first], GRID, LINK_M)
-    named = dict(zip(first, ids, strict=True))
+    registry, ids = named(Registry("SHN"), *(square(*p) for p in first))
+    given_to = dict(zip(first, ids, strict=True))
     shuffled = data.draw(st.permutations(second))
-    later, again = registry.named([square(*p, size=180.0) for p in shuffled], GRID, LINK_M)
+    later, again = named(registry, *(square(*p, size=180.0) for p in shuffled))
     assert len(set(again)) == len(again)
     for place, name in zip(shuffled, again, strict=True):
-        assert named.get(place, name) == name
-        assert place in named or name not in ids
+        assert given_to.get(place, name) == name
+        assert place in given_to or name not in ids
     assert {e.site_id for e in registry.entries} <= {e.site_id for e in later.entries}
 
 
-def test_two_sites_never_share_a_name_when_a_site_splits() -> None:
-    registry, (name,) = Registry("SHN").named([square(0, 0, 800.0)], GRID, LINK_M)
-    small, large = box(500_000, 2_400_000, 500_200, 2_400_200), box(500_300, 2_400_000, 500_800, 2_400_800)
-    _, ids = registry.named([small, large], GRID, LINK_M)
-    assert ids[1] == name
-    assert ids[0] != name
+cuts = st.lists(st.integers(0, 19), min_size=1, max_size=6, unique=True).map(sorted)
+
+
+@settings(max_examples=60)
+@given(runs=st.lists(cuts, min_size=1, max_size=8))
+def test_names_are_never_renumbered_or_shared_however_sites_split_and_merge(runs) -> None:
+    """Each run sees parts of one row of ground, cut anywhere; 300 m between cuts, so that parts are sites."""
+    registry, owners = Registry("SHN"), {}
+    for run in runs:
+        parts = [bar(4 * a, 4 * b - 4) for a, b in zip(run, [*run[1:], 20], strict=True) if b - 1 > a]
+        before = {e.site_id: (e.territory, e.parent) for e in registry.entries}
+        registry, ids = named(registry, *parts)
+        assert len(set(ids)) == len(ids) == len(parts)
+        assert list(before) == [e.site_id for e in registry.entries][: len(before)]
+        for entry in registry.entries:
+            assert not entry.territory.is_empty
+            if entry.site_id in before:
+                assert entry.parent == before[entry.site_id][1]
+        everything = [entry.territory for entry in registry.entries]
+        assert unary_union(everything).area == pytest.approx(sum(t.area for t in everything), rel=1e-3)  # lines bend
+        # The same run again is a no-op.
+        again, ids_again = named(registry, *parts)
+        assert ids_again == ids
+        assert again == registry
+        owners.update(dict.fromkeys(ids))
+    assert set(owners) == {e.site_id for e in registry.entries}
+
+
+def test_when_a_site_splits_the_larger_part_keeps_the_name_and_the_rest_names_its_parent() -> None:
+    registry, (name,) = named(Registry("SHN"), bar(0, 9))
+    registry, ids = named(registry, bar(0, 1), bar(4, 9))
+    assert ids == ["SHN-0002", name]
+    assert registry.entry("SHN-0002").parent == name
+    assert registry.entry(name).parent is None
+    _, swapped = named(registry, bar(0, 1))  # the larger part is not seen this time: the small one is still itself
+    assert swapped == ["SHN-0002"]
+
+
+def test_when_sites_merge_the_name_with_most_ground_stays_and_the_other_rests_until_it_is_a_site_again() -> None:
+    registry, (small, large) = named(Registry("SHN"), bar(0, 1), bar(5, 9))
+    registry, ids = named(registry, bar(0, 9))
+    assert ids == [large]
+    assert registry.entry(small).merged_into == large
+    registry, ids = named(registry, bar(0, 1), bar(5, 9), square(5, 5))
+    assert ids == [small, large, "SHN-0003"]
+    assert registry.entry(small).merged_into is None
+
+
+def test_a_resting_name_is_never_given_to_another_place() -> None:
+    registry, _ = named(Registry("SHN"), bar(0, 1), bar(5, 9))
+    registry, _ = named(registry, bar(0, 9))
+    _, ids = named(registry, bar(0, 9), square(3, 3))
+    assert ids == ["SHN-0002", "SHN-0003"]
+
+
+def test_what_was_said_is_kept_when_it_changes_and_only_then() -> None:
+    registry, (name,) = named(Registry("SHN"), bar(0, 3))
+    registry = registry.published({name: saying()}, TODAY, "r1")
+    later = TODAY + timedelta(days=30)
+    again = registry.published({name: saying(later, run="r2")}, later, "r2")
+    assert again == registry
+    sharper = registry.published({name: saying(later, by=date(2025, 2, 1), run="r3")}, later, "r3")
+    assert [said.on for said in sharper.entry(name).sayings] == [TODAY, later]
+
+
+def test_a_site_that_is_no_longer_supported_is_withdrawn_once_and_may_return() -> None:
+    registry, (name,) = named(Registry("SHN"), bar(0, 3))
+    registry = registry.published({name: saying()}, TODAY, "r1")
+    gone = registry.published({}, TODAY, "r2")
+    assert gone.entry(name).sayings[-1].status == WITHDRAWN
+    assert gone.published({}, TODAY, "r3") == gone
+    back = gone.published({name: saying(run="r4")}, TODAY, "r4")
+    assert [said.status for said in back.entry(name).sayings] == ["confirmed", WITHDRAWN, "confirmed"]
+
+
+def test_a_merged_site_is_said_to_be_merged_and_not_withdrawn() -> None:
+    registry, (small, large) = named(Registry("SHN"), bar(0, 1), bar(5, 9))
+    registry = registry.published({small: saying(), large: saying()}, TODAY, "r1")
+    registry, _ = named(registry, bar(0, 9))
+    registry = registry.published({large: saying()}, TODAY, "r2")
+    assert registry.entry(small).sayings[-1].status == MERGED + large
+
+
+def test_a_clock_that_went_backwards_is_refused_and_nothing_is_lost() -> None:
+    registry, (name,) = named(Registry("SHN"), bar(0, 3))
+    registry = registry.published({name: saying()}, TODAY, "r1")
+    with pytest.raises(InputError, match=r"clock says 2020-01-01: set the clock right"):
+        registry.check_clock(date(2020, 1, 1))
+    with pytest.raises(InputError, match="clock"):
+        registry.published({}, date(2020, 1, 1), "r2")
+
+
+def test_copies_that_went_different_ways_are_joined() -> None:
+    common, _ = named(Registry("SHN"), bar(0, 3))
+    common = common.published({"SHN-0001": saying()}, TODAY, "r1")
+    ours, _ = named(common, bar(0, 3), square(4, 4))
+    later = TODAY + timedelta(days=9)
+    theirs = common.published({"SHN-0001": saying(later, status="ended", run="r2")}, later, "r2")
+    both = ours.joined(theirs)
+    assert [e.site_id for e in both.entries] == ["SHN-0001", "SHN-0002"]
+    assert [said.status for said in both.entry("SHN-0001").sayings] == ["confirmed", "ended"]
+    assert both.joined(theirs) == both
+    assert theirs.joined(ours).entry("SHN-0001").sayings == both.entry("SHN-0001").sayings
+
+
+def test_copies_that_gave_one_id_to_two_places_are_not_joined() -> None:
+    ours, theirs = named(Registry("SHN"), square(1, 1))[0], named(Registry("SHN"), square(7, 7))[0]
+    with pytest.raises(InputError, match="SHN-0001 is the name of two places"):
+        ours.joined(theirs)
+    with pytest.raises(InputError, match="do not belong together"):
+        ours.joined(Registry("KCN"))
+
+
+def test_copies_that_named_one_place_apart_keep_the_older_name() -> None:
+    ours, _ = named(Registry("SHN"), square(1, 1))
+    theirs, _ = named(Registry("SHN"), square(1, 1))
+    renamed = json.loads(json.dumps(["SHN-0002"]))[0]
+    theirs = Registry("SHN", (type(theirs.entries[0])(renamed, theirs.entries[0].territory),))
+    both = ours.joined(theirs)
+    assert both.entry("SHN-0002").merged_into == "SHN-0001"
+    assert named(both, square(1, 1))[1] == ["SHN-0001"]
 
 
 def test_the_file_is_byte_for_byte_the_same_when_nothing_changed(tmp_path: Path) -> None:
     path, sites = tmp_path / "registry.json", [square(1, 1), square(3, 4)]
-    registry, ids = read_registry(path, "SHN").named(sites, GRID, LINK_M)
+    registry, ids = named(read_registry(path, "SHN"), *sites)
+    registry = registry.published({name: saying() for name in ids}, TODAY, "r1")
     write_registry(path, registry)
     before = path.read_bytes()
-    registry, again = read_registry(path, "SHN").named(sites, GRID, LINK_M)
+    registry, again = named(read_registry(path, "SHN"), *sites)
+    registry = registry.published({name: saying() for name in ids}, TODAY, "r1")
     write_registry(path, registry)
     assert again == ids
     assert path.read_bytes() == before
 
 
+def test_lineage_and_sayings_come_back_from_the_file(tmp_path: Path) -> None:
+    registry, (name,) = named(Registry("SHN"), bar(0, 9))
+    registry = registry.published({name: saying()}, TODAY, "r1")
+    registry, ids = named(registry, bar(0, 1), bar(4, 9))
+    registry = registry.published({k: saying(by=date(2025, 1, 1)) for k in ids}, TODAY, "r2")
+    write_registry(tmp_path / "r.json", registry)
+    back = read_registry(tmp_path / "r.json", "SHN")
+    for one, two in zip(registry.entries, back.entries, strict=True):
+        assert (one.site_id, one.parent, one.merged_into, one.sayings) == (
+            two.site_id, two.parent, two.merged_into, two.sayings,
+        )  # fmt: skip
+        assert one.territory.symmetric_difference(two.territory).area < 1e-3 * one.territory.area
+
+
+def test_a_registry_of_version_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    entry = {"site_id": "SHN-0001", "footprint": "POLYGON ((99 21, 99.002 21, 99.002 21.002, 99 21))"}
+    path.write_text(json.dumps({"version": 1, "prefix": "SHN", "sites": [entry]}))
+    registry = read_registry(path, "SHN")
+    assert registry.entries[0].site_id == "SHN-0001"
+    assert registry.entries[0].sayings == ()
+
+
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", "not json", '{"version": 1, "prefix": "SHN", "sites": [{"site_id": "SHN-0001"}]}', "[" * 100_000],
-)
+    ["", "[]", "{}", "not json", '{"version": 2, "prefix": "SHN", "sites": [{"site_id": "SHN-0001"}]}', "[" * 100_000,
+     '{"version": 2, "prefix": "SHN", "sites": [7]}'],
+)  # fmt: skip
 def test_a_damaged_registry_is_refused_in_one_line_and_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "registry.json"
     path.write_text(content)
@@ -67,15 +228,36 @@ def test_a_damaged_registry_is_refused_in_one_line_and_left_alone(tmp_path: Path
     assert path.read_text() == content
 
 
+def test_a_half_written_registry_is_refused_at_any_length(tmp_path: Path) -> None:
+    registry, ids = named(Registry("SHN"), square(1, 1), square(3, 4))
+    path = tmp_path / "registry.json"
+    write_registry(path, registry.published({name: saying() for name in ids}, TODAY, "r1"))
+    whole = path.read_text()
+    for length in range(0, len(whole) - 2, 37):
+        path.write_text(whole[:length])
+        with pytest.raises(InputError, match="damaged"):
+            read_registry(path, "SHN")
+
+
 @pytest.mark.parametrize(
     "footprint",
     [None, "POLYGON ((1e400 0, 1 1, 1 0, 1e400 0))", "POINT EMPTY", "POLYGON EMPTY", "LINESTRING (0 0, 1 1)",
      "POLYGON ((500000 0, 500001 1, 500001 0, 500000 0))", "GEOMETRYCOLLECTION (POINT (1 1))"],
 )  # fmt: skip
-def test_a_footprint_that_no_site_can_have_is_damage(tmp_path: Path, footprint: str | None) -> None:
+def test_a_territory_that_no_site_can_have_is_damage(tmp_path: Path, footprint: str | None) -> None:
     path = tmp_path / "registry.json"
-    entry = {"site_id": "SHN-0001", "footprint": footprint}
-    path.write_text(json.dumps({"version": 1, "prefix": "SHN", "sites": [entry]}))
+    entry = {"site_id": "SHN-0001", "territory": footprint, "parent": None, "merged_into": None, "said": []}
+    path.write_text(json.dumps({"version": 2, "prefix": "SHN", "sites": [entry]}))
+    with pytest.raises(InputError, match="damaged"):
+        read_registry(path, "SHN")
+
+
+@pytest.mark.parametrize("ids", [["SHN-0001", "SHN-0001"], ["KCN-0001"], ["SHN-1"], ["SHN-0001; drop"]])
+def test_ids_that_this_program_cannot_have_given_are_damage(tmp_path: Path, ids: list[str]) -> None:
+    path = tmp_path / "registry.json"
+    ground = "POLYGON ((99 21, 99.002 21, 99.002 21.002, 99 21))"
+    rows = [{"site_id": k, "territory": ground, "parent": None, "merged_into": None, "said": []} for k in ids]
+    path.write_text(json.dumps({"version": 2, "prefix": "SHN", "sites": rows}))
     with pytest.raises(InputError, match="damaged"):
         read_registry(path, "SHN")
 
@@ -88,3 +270,24 @@ def test_a_registry_of_another_aoi_or_version_is_refused(tmp_path: Path) -> None
     path.write_text(json.dumps({"version": 99, "places": []}))
     with pytest.raises(InputError, match="version 99"):
         read_registry(path, "SHN")
+
+
+def hold(path: str, ready, done) -> None:
+    with locked(Path(path)):
+        ready.set()
+        done.wait(30)
+
+
+def test_a_second_run_is_refused_while_the_first_one_writes(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    first = context.Process(target=hold, args=(str(path), ready, done))
+    first.start()
+    assert ready.wait(60)
+    with pytest.raises(InputError, match="another run is writing here"), locked(path):
+        pass
+    first.kill()  # the lock ends with the process, however it ends
+    first.join()
+    with locked(path):
+        pass

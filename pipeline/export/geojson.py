@@ -43,6 +43,7 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     values.update({name: round(getattr(site, name)) for name in AREAS})
     values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on), "simulated": site.simulated})
     values.update({"source": site.source, "model": site.model, "run_id": site.run_id})
+    values.update({"parent": site.parent, "said_before": site.said_before})
     return values
 
 

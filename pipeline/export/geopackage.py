@@ -50,7 +50,7 @@ DIGITS = {"confidence": 3, "share_seen": 4}
 """Decimals of the columns that have more than none; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
 """Layers whose rows may have one part or several: all are stored as several."""
-TEXTS = {"sites": ("verdict",)}
+TEXTS = {"sites": ("verdict", "parent", "said_before")}
 """Columns that may hold nothing at all, whose type must be said."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),

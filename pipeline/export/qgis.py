@@ -24,6 +24,9 @@ EVENTS = {
     "ponds built": ("Ponds built", "204,121,167"),
     "idle": ("Idle", "0,114,178"),
     "ended": ("Ended", "86,180,233"),
+    "split": ("Split from another site", "0,158,115"),
+    "merged": ("Became part of another site", "230,159,0"),
+    "withdrawn": ("No longer supported", "140,140,140"),
 }
 SEEN = ((0.0, "Not seen", "150,150,150", 0), (0.05, "Under half", "190,174,212", 14),
         (0.5, "Half or more", "152,202,190", 14), (0.95, "All", "27,120,90", 14))  # fmt: skip
@@ -49,6 +52,8 @@ ALIASES = {
     "source": "Source",
     "model": "Model",
     "run_id": "Run",
+    "parent": "Split from",
+    "said_before": "Dates said before",
     "pond_id": "Patch of ponds",
     "area_m2": "Pond area (m²)",
     "first_seen": "First clear look with ponds",

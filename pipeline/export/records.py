@@ -53,6 +53,10 @@ class SiteRecord:
     """Name of the model."""
     run_id: str
     """The run, as in `manifest.json`."""
+    parent: str | None = None
+    """The site it split from."""
+    said_before: str | None = None
+    """Dates that were published earlier and are other now, oldest first, each with the day it was said."""
     polygon: Area
     """Outline of the ground."""
 
@@ -104,9 +108,9 @@ class EventRecord:
     site_id: str
     """Its site."""
     kind: str
-    """`appeared`, `ponds built`, `idle` or `ended`."""
+    """`appeared`, `ponds built`, `idle`, `ended`; `split`, `merged` or `withdrawn` by what was published."""
     after: date | None
-    """After this day; None = before the first clear look."""
+    """After this day; None = before the first clear look, or, for a split, before the first run."""
     by: date
     """By this day."""
     point: Point

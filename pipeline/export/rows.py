@@ -1,7 +1,9 @@
 """From what was found to the rows of the outputs."""
 
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
+from datetime import date
+from itertools import islice, pairwise
 
 import numpy as np
 import shapely
@@ -14,6 +16,7 @@ from pipeline.coverage import NOT_LOOKED_AT, Seen
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
 from pipeline.history import events
+from pipeline.registry.names import MERGED, WITHDRAWN, Entry, Registry, Saying
 from pipeline.sites import ponds_of
 from pipeline.sources.interface import Source
 
@@ -105,3 +108,48 @@ def event_records(record: SiteRecord, item: Found, settings: Settings) -> Iterat
     point: Point = record.polygon.representative_point()
     for event in events(item.past, settings.history):
         yield EventRecord(site_id=record.site_id, kind=event.kind, after=event.after, by=event.by, point=point)
+
+
+def saying_of(record: SiteRecord, today: date) -> Saying:
+    """What a row says of a site, for the registry."""
+    ground = (record.ground_after, record.ground_by) if record.ground_by else None
+    ponds = (record.ponds_after, record.ponds_by) if record.ponds_by else None
+    return Saying(today, record.run_id, record.status, ground, ponds)
+
+
+def with_lineage(record: SiteRecord, entry: Entry) -> SiteRecord:
+    """The row with where the site came from, and what was said of it before."""
+    before = [saying for saying in entry.sayings[:-1] if _dates(saying) != _dates(entry.sayings[-1])]
+    told = [
+        f"{saying.on}: {_dates(saying)}"
+        for k, saying in enumerate(before)
+        if k == 0 or _dates(saying) != _dates(before[k - 1])
+    ]
+    return replace(record, parent=entry.parent, said_before="; ".join(told) or None)
+
+
+def lineage_events(registry: Registry) -> Iterator[EventRecord]:
+    """Splits, merges and withdrawals, between the run that last said otherwise and the one that said so."""
+    for entry in registry.entries:
+        point = entry.territory.representative_point()
+        if entry.parent is not None and entry.sayings:
+            first = entry.sayings[0].on
+            earlier = [saying.on for saying in registry.entry(entry.parent).sayings if saying.on < first]
+            yield EventRecord(
+                site_id=entry.site_id, kind="split", after=max(earlier, default=None), by=first, point=point
+            )
+        for before, now in pairwise(entry.sayings):
+            kind = "withdrawn" if now.status == WITHDRAWN else "merged" if now.status.startswith(MERGED) else ""
+            if kind:
+                yield EventRecord(site_id=entry.site_id, kind=kind, after=before.on, by=now.on, point=point)
+
+
+def _dates(saying: Saying) -> str:
+    """The dates of a saying in words."""
+    told = [
+        f"{what} after {after}, by {by}" if after else f"{what} by {by}"
+        for what, interval in (("ground", saying.ground), ("ponds", saying.ponds))
+        if interval is not None
+        for after, by in [interval]
+    ]
+    return ", ".join(told) or "no dates"

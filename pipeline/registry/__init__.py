@@ -1,0 +1,1 @@
+"""Lasting names of sites, and the file that keeps them."""

@@ -1,0 +1,247 @@
+"""Lasting names: which id a place was given, for life, and what was said of it when.
+
+Each id owns a territory: all ground its site was ever seen on, and no ground of another. Sites are named by whose
+territory they lie on, so new looks, another model or another threshold rename nothing. Where a site falls apart, the
+part on most of its ground keeps the name and the others get new ones that name their parent. Where sites grow together,
+the name with most ground stays; the other one rests, is never given to another place, and comes back if its ground is a
+site of its own again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import shapely
+from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+from shapely.strtree import STRtree
+
+from pipeline.errors import InputError
+from pipeline.grid import LONLAT, Grid, reprojected
+
+GROWN = 0.02
+"""Share of new ground above which a territory is redrawn: a re-run leaves the file byte for byte as it was."""
+SLIVER_M = 1.0
+"""What is narrower than twice this is no ground; pixels are 10 m."""
+WITHDRAWN, MERGED = "withdrawn", "merged into "
+"""Status in a saying: the evidence no longer supports the site; its ground is part of the site that follows."""
+
+Interval = tuple[date | None, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What was published of a site, kept whenever it changes."""
+
+    on: date
+    """Day of the run that said so, UTC."""
+    run_id: str
+    """That run."""
+    status: str
+    """As in `sites.geojson`, or `withdrawn`."""
+    ground: Interval | None
+    """(ground_after, ground_by]; None = not said."""
+    ponds: Interval | None
+    """(ponds_after, ponds_by]; None = not said."""
+
+    def says(self) -> tuple[object, ...]:
+        """All but when and by which run."""
+        return self.status, self.ground, self.ponds
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One named place."""
+
+    site_id: str
+    """For life, such as `SHN-0007`."""
+    territory: BaseGeometry
+    """All ground the site was ever seen on, and no other's; lon/lat, EPSG:4326."""
+    parent: str | None = None
+    """The site it split from; None = it never was part of another."""
+    merged_into: str | None = None
+    """The site that holds its ground now; None = it stands for itself."""
+    sayings: tuple[Saying, ...] = ()
+    """What was published of it, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All names given so far under one prefix."""
+
+    prefix: str
+    """Three capital letters from the AOI."""
+    entries: tuple[Entry, ...] = ()
+    """In the order in which names were given."""
+
+    def entry(self, site_id: str) -> Entry:
+        """The entry of an id. Raises `KeyError`."""
+        return next(entry for entry in self.entries if entry.site_id == site_id)
+
+    def named(
+        self, polygons_m: Sequence[Polygon | MultiPolygon], grid: Grid, link_m: float
+    ) -> tuple["Registry", list[str]]:
+        """The registry after naming sites (outlines in metres on `grid`), and their ids in the same order.
+
+        A site takes the name on whose territory most of it lies, or else that of the nearest within `link_m` that no
+        other site takes; each name goes to one site, the rest get new names in the order given.
+        """
+        own = [reprojected(entry.territory, LONLAT, grid.crs) for entry in self.entries]
+        ids = self._taken(polygons_m, own, link_m)
+        entries = list(self.entries)
+        for i, polygon in enumerate(polygons_m):
+            if i not in ids:
+                ids[i] = f"{self.prefix}-{self._last() + 1 + len(entries) - len(self.entries):04d}"
+                parent = _holder(polygon, own[: len(self.entries)], self.entries)
+                entries.append(Entry(ids[i], Polygon(), parent))
+                own.append(Polygon())
+        _settle(entries, own, {name: polygons_m[i] for i, name in ids.items()}, grid)
+        return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
+
+    def check_clock(self, today: date) -> None:
+        """Raise `InputError` when `today` (UTC) lies before what was said last: a clock went backwards."""
+        for entry in self.entries:
+            if entry.sayings and today < entry.sayings[-1].on:
+                raise InputError(
+                    f"{entry.site_id} was last published on {entry.sayings[-1].on}, and the clock says {today}: "
+                    "set the clock right, then run again"
+                )
+
+    def published(self, said: Mapping[str, Saying], today: date, run_id: str) -> "Registry":
+        """The registry after a run published `said` by id: what changed is kept, what is no longer said too."""
+        self.check_clock(today)
+        return replace(self, entries=tuple(_published(entry, said, today, run_id) for entry in self.entries))
+
+    def joined(self, other: "Registry") -> "Registry":
+        """Two copies of a registry that went different ways, as one.
+
+        The same id on the same ground is one site with both histories; an id that only one copy has is kept. Raises
+        `InputError` where the copies gave one id to two places: no name is ever changed.
+        """
+        if self.prefix != other.prefix:
+            raise InputError(f"registries of {self.prefix} and {other.prefix} do not belong together")
+        found = {entry.site_id: entry for entry in self.entries}
+        for theirs in other.entries:
+            ours = found.get(theirs.site_id)
+            if ours is None:
+                found[theirs.site_id] = theirs
+            elif not ours.territory.intersects(theirs.territory):
+                raise InputError(f"{theirs.site_id} is the name of two places in these registries; keep them apart")
+            else:
+                found[theirs.site_id] = _both(ours, theirs)
+        entries: list[Entry] = []
+        for name in sorted(found):
+            before = [entries[k].territory for k in _meeting([e.territory for e in entries], found[name].territory)]
+            own = found[name].territory
+            if before:
+                own = polygonal(own.difference(unary_union(before)))
+            if own.is_empty:  # both copies found one place and named it apart: the older name stands
+                holder = _holder(found[name].territory, [entry.territory for entry in entries], entries)
+                entries.append(replace(found[name], merged_into=holder))
+            else:
+                entries.append(replace(found[name], territory=own))
+        return replace(self, entries=tuple(entries))
+
+    def _taken(
+        self, polygons_m: Sequence[Polygon | MultiPolygon], own: list[BaseGeometry], link_m: float
+    ) -> dict[int, str]:
+        """Ids of the sites that lie on a known territory, or near one, by place in the list of sites."""
+        if not own or not polygons_m:
+            return {}
+        near = STRtree(own).query(list(polygons_m), predicate="dwithin", distance=link_m).T
+        matches = sorted(
+            (-polygons_m[i].intersection(own[k]).area, polygons_m[i].distance(own[k]), int(k), int(i)) for i, k in near
+        )
+        ids: dict[int, str] = {}
+        given: set[int] = set()
+        for _, _, k, i in matches:
+            if i not in ids and k not in given:
+                ids[i] = self.entries[k].site_id
+                given.add(k)
+        return ids
+
+    def _last(self) -> int:
+        """The highest number given so far."""
+        return max((int(entry.site_id.rsplit("-", 1)[1]) for entry in self.entries), default=0)
+
+
+def _holder(polygon: BaseGeometry, own: Sequence[BaseGeometry], entries: Sequence[Entry]) -> str | None:
+    """The id on whose territory most of a polygon lies; None where it lies on none."""
+    areas = [polygon.intersection(place).area for place in own]
+    best = int(np.argmax(areas)) if areas else 0
+    return entries[best].site_id if areas and areas[best] > 0 else None
+
+
+def _settle(entries: list[Entry], own: list[BaseGeometry], found: Mapping[str, BaseGeometry], grid: Grid) -> None:
+    """Give each found site (by id, metres) its ground and say which names rest; changes `entries` and `own`."""
+    changed: set[int] = set()
+    place = {entry.site_id: k for k, entry in enumerate(entries)}
+    for name, polygon in found.items():
+        k = place[name]
+        if own[k].is_empty:  # a new name: its ground is no longer another's
+            for other in _meeting(own, polygon):
+                own[other] = _without(own[other], polygon)
+                changed.add(other)
+            own[k] = polygon
+            changed.add(k)
+    for name, polygon in found.items():
+        k = place[name]
+        others = unary_union([own[j] for j in _meeting(own, polygon) if j != k])
+        fresh = _without(_without(polygon, own[k]), others)
+        if fresh.area > GROWN * polygon.area:
+            own[k] = own[k].union(fresh)
+            changed.add(k)
+    for k in changed:
+        outline = shapely.make_valid(reprojected(own[k], grid.crs, LONLAT))
+        entries[k] = replace(entries[k], territory=polygonal(outline))
+    names, outlines = list(found), list(found.values())
+    for k, entry in enumerate(entries):
+        into = None
+        if entry.site_id not in found:
+            holders = [i for i in _meeting(outlines, own[k]) if outlines[i].intersection(own[k]).area > own[k].area / 2]
+            into = names[holders[0]] if holders else entry.merged_into
+        if into != entry.merged_into:
+            entries[k] = replace(entry, merged_into=into)
+
+
+def _without(ground: BaseGeometry, cut: BaseGeometry) -> BaseGeometry:
+    """Ground less another, metres, without the slivers that edges leave which bend in another projection."""
+    left = ground.difference(cut).buffer(-SLIVER_M, join_style="mitre").buffer(SLIVER_M, join_style="mitre")
+    return polygonal(left)
+
+
+def _meeting(places: Sequence[BaseGeometry], polygon: BaseGeometry) -> list[int]:
+    """Indices of the places that share ground with a polygon."""
+    return np.flatnonzero(shapely.intersects(np.array(places, dtype=object), polygon)).tolist() if places else []
+
+
+def polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """The polygons of a geometry, without the lines and points that cutting leaves behind."""
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
+    return unary_union(parts)
+
+
+def _published(entry: Entry, said: Mapping[str, Saying], today: date, run_id: str) -> Entry:
+    """The entry with what a run said of it, where that is something else than before."""
+    last = entry.sayings[-1] if entry.sayings else None
+    new = said.get(entry.site_id)
+    if new is None:
+        if last is None:
+            return entry
+        status = f"{MERGED}{entry.merged_into}" if entry.merged_into else WITHDRAWN
+        new = replace(last, on=today, run_id=run_id, status=status)
+    return entry if last is not None and new.says() == last.says() else replace(entry, sayings=(*entry.sayings, new))
+
+
+def _both(ours: Entry, theirs: Entry) -> Entry:
+    """One entry from two copies."""
+    sayings = sorted({*ours.sayings, *theirs.sayings}, key=lambda saying: (saying.on, saying.run_id))
+    return replace(
+        ours,
+        territory=ours.territory if ours.territory.covers(theirs.territory) else ours.territory.union(theirs.territory),
+        parent=ours.parent or theirs.parent,
+        merged_into=ours.merged_into if ours.merged_into == theirs.merged_into else None,
+        sayings=tuple(sayings),
+    )
