@@ -1,7 +1,7 @@
 import json
 import sqlite3
 import xml.etree.ElementTree as ET
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 from pipeline.errors import InputError
 from pipeline.export import geojson, geopackage, qgis
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
+from pipeline.export.rows import lineage_events, saying_of, with_lineage
+from pipeline.registry.names import MERGED, WITHDRAWN, Entry, Registry
 
 PROPERTIES = [
     "site_id",
@@ -197,3 +199,28 @@ def test_styles_name_every_status_and_event() -> None:
         ET.fromstring(style().split("\n", 1)[1])
     values = {c.get("value") for c in ET.fromstring(qgis.sites_style().split("\n", 1)[1]).iter("category")}
     assert values == {"candidate", "confirmed", "idle", "ended", "rejected"}
+
+
+def test_a_row_says_where_a_site_came_from_and_what_was_said_before() -> None:
+    first = saying_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
+    second = saying_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
+    third = replace(second, on=date(2026, 3, 5), status="idle")  # the dates are the same: nothing was said otherwise
+    entry = Entry("SHN-0001", OUTLINE, parent="SHN-0007", sayings=(first, second, third))
+    row = with_lineage(site(), entry)
+    assert row.parent == "SHN-0007"
+    assert row.said_before == "2026-01-05: ground by 2024-01-05, ponds by 2025-02-01"
+    assert with_lineage(site(), Entry("SHN-0001", OUTLINE, sayings=(first,))).said_before is None
+
+
+def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
+    days = [date(2026, month, 1) for month in (1, 2, 3)]
+    said = [saying_of(site(), day) for day in days]
+    parent = Entry("SHN-0001", OUTLINE, sayings=(said[0],))
+    part = Entry("SHN-0002", OUTLINE, parent="SHN-0001", sayings=(said[1], replace(said[2], status=WITHDRAWN)))
+    other = Entry("SHN-0003", OUTLINE, sayings=(said[0], replace(said[2], status=MERGED + "SHN-0001")))
+    told = [(e.site_id, e.kind, e.after, e.by) for e in lineage_events(Registry("SHN", (parent, part, other)))]
+    assert told == [
+        ("SHN-0002", "split", days[0], days[1]),
+        ("SHN-0002", "withdrawn", days[1], days[2]),
+        ("SHN-0003", "merged", days[0], days[2]),
+    ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 from shapely.ops import unary_union
 
+from pipeline.cli import main
 from pipeline.errors import InputError
 from pipeline.grid import Grid
 from pipeline.registry.file import locked, read_registry, write_registry
@@ -291,3 +292,17 @@ def test_a_second_run_is_refused_while_the_first_one_writes(tmp_path: Path) -> N
     first.join()
     with locked(path):
         pass
+
+
+def test_two_files_are_joined_by_the_command_into_a_third(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two, out = (tmp_path / name for name in ("one.json", "two.json", "out.json"))
+    common, _ = named(Registry("SHN"), square(1, 1))
+    write_registry(one, named(common, square(1, 1), square(3, 3))[0])
+    write_registry(two, common)
+    before = one.read_bytes()
+    assert main(["registry", "join", str(one), str(two), "--out", str(out)]) == 0
+    assert [entry.site_id for entry in read_registry(out).entries] == ["SHN-0001", "SHN-0002"]
+    assert main(["registry", "join", str(one), str(two), "--out", str(one)]) == 2
+    assert one.read_bytes() == before
+    assert main(["registry", "join", str(one), str(tmp_path / "none.json"), "--out", str(tmp_path / "x.json")]) == 2
+    assert "no such registry" in capsys.readouterr().err

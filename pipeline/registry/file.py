@@ -41,8 +41,8 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def read_registry(path: Path, prefix: str) -> Registry:
-    """The registry at `path`, or an empty one when there is no file.
+def read_registry(path: Path, prefix: str = "") -> Registry:
+    """The registry at `path`, of any prefix when none is given, or an empty one when there is no file.
 
     Raises `InputError` when the file is damaged, of a newer version or of another AOI: names are never guessed.
     """
@@ -62,9 +62,9 @@ def read_registry(path: Path, prefix: str) -> Registry:
         _check_ids([entry.site_id for entry in entries], str(found))
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
         raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {WAY_BACK}") from cause
-    if found != prefix:
+    if prefix and found != prefix:
         raise InputError(f"{path}: this registry belongs to {found}, not to {prefix}; choose another --out")
-    return Registry(prefix, entries)
+    return Registry(str(found), entries)
 
 
 def write_registry(path: Path, registry: Registry) -> None:
