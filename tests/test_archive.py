@@ -89,3 +89,28 @@ def test_a_tiny_area_gets_a_world_that_touches_it(tmp_path: Path) -> None:
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads instead of processes: what is tested is that order and company change no byte."""
     monkeypatch.setattr(archive, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
+
+
+def test_older_scenes_are_stored_without_an_offset_and_mean_the_same(tmp_path: Path) -> None:
+    build(tmp_path, period=period_of("2021-12", "2022-02"))
+    darkest: dict[float, list[float]] = {0.0: [], -0.1: []}
+    for path in tmp_path.glob("*.tif"):
+        with rasterio.open(path) as file:
+            numbers = file.read(1)
+            late = path.name[:8] >= "20220125"
+            assert file.offsets[0] == (-0.1 if late else 0.0)
+            darkest[file.offsets[0]].append(float(np.percentile(numbers[numbers > 0], 5) * 1e-4 + file.offsets[0]))
+    assert min(darkest[0.0]) == pytest.approx(min(darkest[-0.1]), abs=0.03)  # forest in blue, without cloud
+
+
+def test_a_part_of_a_scene_may_lie_beyond_the_swath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "EDGE_SHARE", 1.0)
+    build(tmp_path)
+    shares = []
+    for path in tmp_path.glob("*.tif"):
+        with rasterio.open(path) as file:
+            numbers = file.read()
+        blank = (numbers == 0).all(axis=0)
+        assert (blank == (numbers[:6] == 0).any(axis=0)).all()  # all bands end together
+        shares.append(blank.mean())
+    assert all(0.05 < share < 0.95 for share in shares)

@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
-from pipeline.training.evaluate import Scores, calibration_error, scores, strict_confidence
+from pipeline.training.evaluate import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.training.gallery import worst, write_gallery
 from pipeline.training.limits import limits_table
 from pipeline.training.sets import case_of_run, cases_of, trials_of
@@ -105,7 +105,9 @@ def test_doubtful_sites_are_left_out_of_the_scores_but_not_of_the_calibration() 
     cases = [case([true(0)], [told(0, 0.9), told(500, 0.2)])]
     assert scored(*cases).true.of == 1
     # 0.9 was right and 0.2 was wrong: off by 0.1 and 0.2
-    assert calibration_error(cases) == pytest.approx(0.15)
+    curve = calibration_curve(cases)
+    assert calibration_error(curve) == pytest.approx(0.15)
+    assert sum(true.of for _, true in curve) == sum(len(each.reported) for each in cases)
 
 
 def test_areas_are_summed_and_their_intervals_counted() -> None:

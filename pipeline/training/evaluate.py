@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class Scores:
     """The same of pond clusters, gaps of up to 20 m filled."""
     found_strict: Rate
     """Due sites found with the lowest confidence that leaves `STRICT` false sites per 1,000 km² on this very set."""
+    curve: tuple[tuple[float, Rate], ...]
+    """Calibration curve: mean confidence of each of `BINS` classes, and the share of its reports that are true."""
     calibration_error: float
     """Expected calibration error of the confidence, 0 to 1."""
     false_by_kind: dict[str, tuple[int, int]]
@@ -89,12 +92,14 @@ class Scores:
             counted = f"{false.value:.1f} ({false.low:.1f} to {false.high:.1f}), {false.hits:.0f} in all"
             lines.append(f"{'false sites per 1,000 km²':36} {counted}")
         lines.append(f"{'expected calibration error':36} {self.calibration_error:.3f}")
+        lines += [f"{f'  said {told:.2f}':36} {words_of(true)}" for told, true in self.curve if true.of]
         kinds = [f"{kind} {hit}/{all_}" for kind, (hit, all_) in sorted(self.false_by_kind.items())]
         return "\n".join([*lines, f"{'look-alikes under a false site':36} {', '.join(kinds) or 'none known'}"])
 
 
 def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
     """Scores of what was reported with at least `min_confidence`."""
+    curve = calibration_curve(cases)
     kept = [Judged(case, min_confidence) for case in cases]
     return Scores(
         cases=len(cases),
@@ -114,7 +119,8 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         ground_iou=rate(kept, lambda k: k.case.ground),
         ponds_iou=rate(kept, lambda k: k.case.ponds),
         found_strict=_found_strict(cases),
-        calibration_error=calibration_error(cases),
+        curve=curve,
+        calibration_error=calibration_error(curve),
         false_by_kind=_by_kind(kept),
     )
 
@@ -132,16 +138,31 @@ def _found_strict(cases: Sequence[Case]) -> Rate:
     return rate([Judged(case, strict_confidence(cases)) for case in cases], lambda k: k.hits(k.due))
 
 
-def calibration_error(cases: Sequence[Case]) -> float:
-    """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
+def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, Rate], ...]:
+    """Mean confidence of all reports by class, and the share of them that lie on a true site."""
     judged = [Judged(case, 0.0) for case in cases]
-    pairs = [(r.confidence, not _among(r, k.false)) for k in judged for r in k.reported]
-    if not pairs:
-        return 0.0
-    told, true = np.array([p for p, _ in pairs]), np.array([t for _, t in pairs], float)
-    place = np.minimum((told * BINS).astype(int), BINS - 1)
-    gaps = [abs(float((told - true)[place == b].sum())) for b in range(BINS)]
-    return sum(gaps) / len(pairs)
+    curve = []
+    for bin_ in range(BINS):
+        told = [r.confidence for k in judged for r in k.reported if _bin(r) == bin_]
+        curve.append((float(np.mean(told)) if told else 0.0, rate(judged, partial(_true_among, bin_))))
+    return tuple(curve)
+
+
+def _bin(reported: Reported) -> int:
+    """The class of a confidence, 0 to `BINS` - 1."""
+    return min(int(reported.confidence * BINS), BINS - 1)
+
+
+def _true_among(bin_: int, judged: "Judged") -> tuple[float, float]:
+    """How many reports of a class lie on a true site, and how many there are."""
+    here = [r for r in judged.reported if _bin(r) == bin_]
+    return sum(not _among(r, judged.false) for r in here), len(here)
+
+
+def calibration_error(curve: Sequence[tuple[float, Rate]]) -> float:
+    """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
+    reports = sum(true.of for _, true in curve)
+    return sum(abs(told * true.of - true.hits) for told, true in curve) / reports if reports else 0.0
 
 
 class Judged:

@@ -33,6 +33,8 @@ CURVE = "curve.csv"
 """The loss by step, beside the weights."""
 STEPS_PER_MINUTE = 200
 """What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the network is fitted."""
 THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
 BLIND = 1e9
@@ -141,8 +143,7 @@ def _units(settings: FitSettings, first: int) -> Iterator[Chips]:
 def _fresh(settings: FitSettings, chips: Chips) -> _State:
     """The state before the first step, normalised by the mean and spread of the first chips."""
     torch.manual_seed(settings.seed)
-    net = Network(settings.network, norm=True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean = Network(settings.network, norm=True)
+    net, mean = _networks(settings)
     mean.load_state_dict(net.state_dict())
     values = chips.reflectance.astype(np.float32).transpose(1, 0, 2, 3).reshape(len(bands.NAMES), -1)
     return _State(
@@ -159,6 +160,13 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
         curve=[],
         mining=Mining.fresh(),
     )
+
+
+def _networks(settings: FitSettings) -> tuple[Network, Network]:
+    """The network to fit and the one that averages it, on `DEVICE`; drawn on the CPU, so that a seed means the same."""
+    net = Network(settings.network, norm=True).to(DEVICE)
+    mean = Network(settings.network, norm=True).to(DEVICE)
+    return net.to(memory_format=torch.channels_last), mean  # type: ignore[call-overload]
 
 
 def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
@@ -192,19 +200,19 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     reflectance, pond, ground, clear = augmented(chips, chosen, rng)
     mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
-    x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(memory_format=torch.channels_last)
+    x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(DEVICE, memory_format=torch.channels_last)
     for group in state.optimiser.param_groups:
         group["lr"] = settings.rate * _schedule(state.step / settings.steps)
     # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
+    with torch.autocast(DEVICE.type, torch.bfloat16, enabled=has_bf16(DEVICE)):
         logits = state.net(x)
-    value = loss(logits.float(), *(torch.from_numpy(plane) for plane in (pond, ground, clear)))
+    value = loss(logits.float(), *(torch.from_numpy(plane).to(DEVICE) for plane in (pond, ground, clear)))
     state.optimiser.zero_grad(set_to_none=True)
     value.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
     state.optimiser.step()
     _average(state, min(settings.average, (1 + state.step) / (10 + state.step)))
-    told = torch.sigmoid(logits[:, 0].detach().float()).numpy()
+    told = torch.sigmoid(logits[:, 0].detach().float()).cpu().numpy()
     state.mining.learn(chips.kind[chosen], told, pond, clear)
     return float(value.detach())
 
@@ -247,11 +255,10 @@ def _keep(path: Path, state: _State, settings: FitSettings) -> None:
 
 def _resumed(path: Path, settings: FitSettings) -> _State:
     """The state in a checkpoint. Raises `InputError` where it is another training's."""
-    kept = torch.load(path, weights_only=True)
+    kept = torch.load(path, map_location="cpu", weights_only=True)
     if kept["settings"] != _signature(settings):
         raise InputError(f"{path}: the checkpoint of a training with other settings; delete it to begin anew")
-    net = Network(settings.network, norm=True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean = Network(settings.network, norm=True)
+    net, mean = _networks(settings)
     net.load_state_dict(kept["net"])
     mean.load_state_dict(kept["mean"])
     optimiser = _optimiser(net, settings)

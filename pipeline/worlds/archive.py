@@ -30,6 +30,7 @@ from pipeline.config import SimulatedSettings
 from pipeline.errors import AoiError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.progress import Progress
+from pipeline.raster import Bools
 from pipeline.sources.interface import Period
 from pipeline.worlds.figures import FILE
 from pipeline.worlds.ponds import SitePlan
@@ -38,8 +39,12 @@ from pipeline.worlds.world import Rendering, World, make_world, render
 
 MARKER = "build.json"
 TRUTH = "truth.geojson"
-SCALE, OFFSET = 0.0001, -0.1
-"""Stored number to reflectance, as processing baselines from 04.00 on store it."""
+SCALE = 0.0001
+"""Stored number to reflectance."""
+OFFSET, OFFSET_FROM = -0.1, date(2022, 1, 25)
+"""What is added as well by processing baselines from 04.00 on, and since when; before it is nothing."""
+EDGE_SHARE = 0.06
+"""Share of overpasses of which a world lies on the edge of the swath, in part without data."""
 CLOUD = (8, 9, 10)
 """Classes of the scene classification that are cloud."""
 SETTLED_DAYS = 120
@@ -78,6 +83,11 @@ class Acquisition:
         """The file."""
         return self.folder / f"{self.time_utc:%Y%m%dT%H%M%S}_w{self.number:02d}.tif"
 
+    @property
+    def offset(self) -> float:
+        """Added to stored numbers times `SCALE`, as the processing baseline of that day has it."""
+        return OFFSET if self.time_utc.date() >= OFFSET_FROM else 0.0
+
 
 def build_archive(
     folder: Path,
@@ -107,10 +117,19 @@ def build_archive(
         listed = []
         for wanted, cloud in zip(work, _written(work, executor), strict=True):
             listed.append(
-                Listed(wanted.path, wanted.window, wanted.grid, wanted.time_utc, wanted.platform, cloud_percent=cloud)
+                Listed(
+                    path=wanted.path,
+                    window=wanted.window,
+                    grid=wanted.grid,
+                    time_utc=wanted.time_utc,
+                    platform=wanted.platform,
+                    cloud_percent=cloud,
+                    scale=SCALE,
+                    offset=wanted.offset,
+                )
             )
             step(1)
-    write_catalogue(folder, listed, SCALE, OFFSET)
+    write_catalogue(folder, listed)
     atomic.write_text(folder / TRUTH, _truth(aoi, work, last))
     atomic.write_text(folder / MARKER, json.dumps(marker, indent=1, default=str) + "\n")
 
@@ -215,17 +234,19 @@ def _made(seed: int, size_px: int, style: str, first: date, last: date) -> World
 
 
 def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
-    stored = np.clip(np.rint((seen.reflectance - OFFSET) / SCALE), 1, 65535).astype(np.uint16)
+    stored = np.clip(np.rint((seen.reflectance - wanted.offset) / SCALE), 1, 65535).astype(np.uint16)
+    stored = np.concatenate([stored, seen.scl[None].astype(np.uint16)])
+    stored[:, _beyond_swath(wanted)] = 0
     height, width = wanted.window.shape
     with MemoryFile() as memory, MemoryFile() as cog:
         with memory.open(
             driver="GTiff", dtype="uint16", count=len(NAMES) + 1, height=height, width=width, nodata=0,
-            crs=wanted.grid.crs, transform=wanted.window.transform, interleave="band",
+            crs=wanted.grid.crs, transform=wanted.window.transform,
         ) as file:  # fmt: skip
-            file.write(np.concatenate([stored, seen.scl[None].astype(np.uint16)]))
+            file.write(stored)
             file.descriptions = (*NAMES, SCL)
             file.scales = (*[SCALE] * len(NAMES), 1.0)
-            file.offsets = (*[OFFSET] * len(NAMES), 0.0)
+            file.offsets = (*[wanted.offset] * len(NAMES), 0.0)
             file.update_tags(
                 datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 platform=wanted.platform,
@@ -233,9 +254,21 @@ def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
             )
         copy(
             memory.name, cog.name, driver="COG", blocksize=256, compress="deflate", level=1, predictor=2,
-            overview_resampling="nearest", interleave="band",
+            overview_resampling="nearest",
         )  # fmt: skip
         return bytes(cog.getbuffer())
+
+
+def _beyond_swath(wanted: Acquisition) -> Bools:
+    """Pixels without data, (y, x): now and then one side of a line that runs as the edge of a swath does."""
+    height, width = wanted.window.shape
+    rng = np.random.default_rng([wanted.seed, wanted.time_utc.date().toordinal(), 3])
+    if rng.random() > EDGE_SHARE:
+        return np.zeros((height, width), bool)
+    rows, cols = np.mgrid[:height, :width]
+    edge = width * rng.uniform(0.2, 0.8) - 0.25 * (rows - height / 2)  # the orbit leans by about 14 degrees
+    beyond: Bools = cols > edge if rng.random() < 0.5 else cols < edge
+    return beyond
 
 
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:

@@ -21,7 +21,7 @@ EXTENSIONS = [
 PLATFORMS = {"S2A": "sentinel-2a", "S2B": "sentinel-2b"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Listed:
     """One scene to list."""
 
@@ -37,20 +37,24 @@ class Listed:
     """S2A or S2B."""
     cloud_percent: float
     """Share of cloud as its scene classification says, 0 to 100."""
+    scale: float
+    """Stored numbers times this ..."""
+    offset: float
+    """... plus this are reflectance."""
 
 
-def write_catalogue(folder: Path, scenes: Iterable[Listed], scale: float, offset: float) -> None:
-    """Write `stac/catalog.json` and an item per scene; stored numbers times `scale` plus `offset` are reflectance."""
+def write_catalogue(folder: Path, scenes: Iterable[Listed]) -> None:
+    """Write `stac/catalog.json` and an item per scene."""
     catalogue = pystac.Catalog(
         "leachwatch-simulated",
         "SIMULATED Sentinel-2 scenes with known truth, made by leachwatch; see truth.geojson beside the scenes.",
     )
-    catalogue.add_items([_item(scene, scale, offset) for scene in scenes])
+    catalogue.add_items([_item(scene) for scene in scenes])
     catalogue.normalize_hrefs(str(folder / FOLDER), TemplateLayoutStrategy(item_template="${id}.json"))
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
 
 
-def _item(scene: Listed, scale: float, offset: float) -> pystac.Item:
+def _item(scene: Listed) -> pystac.Item:
     outline = reprojected(scene.window.polygon_m, scene.grid.crs, LONLAT)
     item = pystac.Item(
         id=scene.path.stem,
@@ -70,7 +74,8 @@ def _item(scene: Listed, scale: float, offset: float) -> pystac.Item:
         },
         stac_extensions=EXTENSIONS,
     )
-    bands = [{"name": name, "scale": scale, "offset": offset, "nodata": 0, "data_type": "uint16"} for name in NAMES]
+    stored = {"scale": scene.scale, "offset": scene.offset, "nodata": 0, "data_type": "uint16"}
+    bands = [{"name": name, **stored} for name in NAMES]
     asset = pystac.Asset(
         href=f"../{scene.path.name}",
         media_type=pystac.MediaType.COG,
