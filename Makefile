@@ -67,7 +67,7 @@ train: $(VENV)/.ok
 
 evaluate: $(VENV)/.ok
 	@$(LEACHWATCH) evaluate $(call option,model,MODEL) $(call option,set,SET) $(call option,worlds,WORLDS) \
-	  $(call option,baseline,BASELINE) $(call option,styles,STYLES) $(call option,every,EVERY) $(if $(LIMITS),--limits) \
+	  $(call option,baseline,BASELINE) $(call option,styles,STYLES) $(call option,every,EVERY) $(if $(LIMITS),--limits) $(call option,picture,PICTURE) \
 	  $(call option,labels,LABELS) $(call option,gallery,GALLERY) \
 	  $(call option,backgrounds,BACKGROUNDS) $(call option,run,RUN) $(call option,workers,WORKERS)
 
@@ -81,6 +81,7 @@ check: $(VENV)/.dev
 	@$(MAKE) --no-print-directory test
 
 bench: $(VENV)/.dev
+	@$(VENV)/bin/python benchmarks/worlds.py
 	@$(VENV)/bin/python benchmarks/memory.py
 
 clean:

@@ -4,6 +4,7 @@ import warnings
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.training.evaluate import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.training.gallery import worst, write_gallery
-from pipeline.training.limits import limits_table
+from pipeline.training.limits import limits, limits_picture, limits_table
 from pipeline.training.sets import case_of_run, cases_of, trials_of
 from pipeline.training.trials import END, MONTHS, PLACE, Trial, Watcher, WorldLooks, overpasses, watch
 from pipeline.training.truth import (
@@ -121,9 +122,21 @@ def test_limits_tell_what_would_have_been_seen() -> None:
         replace(true(0), filling="pond_milky", pond_looks=7),
         replace(true(50, ponds=4), filling="pond_black"),
     )
-    table = limits_table([case([seen, unseen], [told(0)])], 0.5)
-    for line, words in (("6 to below 10", "1 of 1"), ("3 to below 6", "0 of 1"), ("pond_black", "0 of 1")):
+    table = limits_table(limits([case([seen, unseen], [told(0)])], 0.5))
+    for line, words in (("6 to below 10", "1 of 1"), ("3 to below 6", "0 of 1"), ("black", "0 of 1")):
         assert any(line in text and words in text for text in table.splitlines()), table
+
+
+def test_limits_are_drawn_with_a_bar_and_a_whisker_for_each_class_that_has_sites() -> None:
+    drawn = limits_picture(limits([case([true(0), true(50, ponds=4)], [told(0)])], 0.5), "worlds <1 & 2>")
+    picture = ElementTree.fromstring(drawn)
+    assert "worlds <1 & 2>" in "".join(picture.itertext())
+    bars = [bar for bar in picture.iter("{http://www.w3.org/2000/svg}rect") if bar.get("fill") == "#0072b2"]
+    assert sorted(round(float(bar.get("width", 0))) for bar in bars if float(bar.get("width", 0)) > 1) == [
+        125,
+        125,
+        250,
+    ]
 
 
 def test_intervals_hold_the_value_and_are_wide_when_there_is_little() -> None:

@@ -56,11 +56,12 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score; returns the exit code."""
+    from pipeline.atomic import write_text
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
     from pipeline.training.evaluate import scores
-    from pipeline.training.limits import limits_table
+    from pipeline.training.limits import limits, limits_picture, limits_table
     from pipeline.training.sets import baseline_of, case_of_run, cases_of, trials_of
     from pipeline.training.trials import Watcher
     from pipeline.worlds.figures import figures
@@ -83,7 +84,10 @@ def run(options: argparse.Namespace) -> int:
     least = settings.sites.min_confidence
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
-        print(f"\nSites with ponds that were found\n{limits_table(cases, least)}")
+        found = limits(cases, least)
+        print(f"\nSites with ponds that were found\n{limits_table(found)}")
+        if options.picture:
+            write_text(options.picture, limits_picture(found, named))
     if options.gallery:
         from pipeline.training.gallery import worst, write_gallery
 
