@@ -3,8 +3,8 @@
     python benchmarks/comparisons.py OUT [MINUTES [WORLDS]]
 
 Each step is a command that a user could type. What it printed is kept in OUT, and a step that is done is not done
-again, so the whole can be cut off and gone on with. Leave the machine alone meanwhile: training is counted in steps, not
-in minutes of the clock, but slows down tenfold when something else is busy.
+again, so the whole can be cut off and gone on with. Leave the machine alone meanwhile: training counts steps, not the
+clock, but slows down tenfold when something else is busy.
 """
 
 import subprocess

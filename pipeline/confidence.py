@@ -20,6 +20,7 @@ from pipeline.looks import Stack
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.segment import LEVELS
 from pipeline.sites import EIGHT, Site
+from pipeline.states import STATES, UNMEASURED, Chain, Rates, Shown
 
 FEATURES = (
     "intercept",
@@ -42,6 +43,14 @@ AROUND_PX = 4
 """The ground around ponds is judged within so many pixels."""
 AREA = ("area_low", "area_middle", "area_high")
 """Names, beside them in the card, of factors of a pond area as told: 80 % of true areas lie from low to high."""
+
+RATES = ("cleared", "built", "idled", "resumed", "ended")
+CHAIN = (
+    *(f"per_year_{name}" for name in RATES),
+    *(f"first_{name}" for name in STATES),
+    *(f"{what}_{part}" for what in ("ground", "ponds") for part in ("even_m2", "steepness")),
+)
+"""Names, in the card, of the chain that a site's looks are weighed by, see `states.Chain`."""
 
 
 class Area(NamedTuple):
@@ -73,7 +82,7 @@ class Found:
 
 def found_site(site: Site, stack: Stack, settings: Settings, calibration: Mapping[str, float]) -> Found:
     """A site with its history, area and confidence; `stack` holds all looks on its window."""
-    past = history(site, stack, settings.history)
+    past = history(site, stack, settings.history, chain_of(calibration))
     values = features(site, past, stack)
     return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, calibration), values)
 
@@ -121,6 +130,18 @@ def confidence(values: tuple[float, ...], calibration: Mapping[str, float]) -> f
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
 
 
+def chain_of(calibration: Mapping[str, float]) -> Chain:
+    """The chain in a card; that of `states.UNMEASURED` for a model without calibration."""
+    if not calibration:
+        return UNMEASURED
+    first = tuple(calibration[f"first_{name}"] for name in STATES)
+    rates = Rates(**{name: calibration[f"per_year_{name}"] for name in RATES}, first=first)
+    ground, ponds = (
+        Shown(calibration[f"{what}_even_m2"], calibration[f"{what}_steepness"]) for what in ("ground", "ponds")
+    )
+    return Chain(rates, ground, ponds)
+
+
 def pond_area(told_m2: float, calibration: Mapping[str, float]) -> Area:
     """The pond area that a told one stands for; the same by a model without calibration."""
     return Area(*(told_m2 * calibration.get(name, 1.0) for name in AREA))
@@ -128,6 +149,6 @@ def pond_area(told_m2: float, calibration: Mapping[str, float]) -> Area:
 
 def check_calibrated(model: str, calibration: Mapping[str, float]) -> None:
     """Raise `InputError` when a model card lacks part of its calibration."""
-    missing = [name for name in (*FEATURES, *AREA) if name not in calibration]
+    missing = [name for name in (*FEATURES, *AREA, *CHAIN) if name not in calibration]
     if missing:
         raise InputError(f"model {model}: its card has no calibration for {', '.join(missing)}; run `make train`")

@@ -1,11 +1,11 @@
-"""What the looks say of one site over time: onsets as intervals, state, areas with error bars.
+"""What the looks say of one site over time: onsets as intervals, states, areas with error bars.
 
-Each clear look of a site gives an area, and from it the log-likelihood ratio of "there" against "not
-there". A story is a beginning and an end between looks; every story is weighed by its looks, and the
-onset interval is the smallest run of gaps around the best beginning that holds `interval_mass` of the
-weight. Looks that agree leave one gap; a look that contradicts the rest widens the interval.
+Each clear look of a site gives an area of ponds and one of cleared ground; the chain of `states.py` weighs them all. An
+onset interval is the smallest run of gaps between looks, around the likeliest, that holds `interval_mass` of the
+probability. Looks that agree leave one gap; a look that contradicts the rest widens the interval.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,14 +18,7 @@ from pipeline.grid import PIXEL_M
 from pipeline.looks import Stack
 from pipeline.segment import LEVELS
 from pipeline.sites import EIGHT, Site
-
-STRONGEST = 4.5
-"""Largest log-likelihood ratio one look may carry: no single look outweighs two that contradict it, nor, with
-`STAYS`, five that show nothing before or after it."""
-STEEPNESS = 3.0
-"""Log-likelihood ratio per e-fold of area above or below the area that counts as present."""
-STAYS = 0.05
-"""Prior weight of a story that ends, against one that goes on."""
+from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, PONDS, RESUMED, STATES, Chain, Course, course
 
 Doubles = NDArray[np.float64]
 
@@ -76,6 +69,8 @@ class History:
 
     looks: tuple[SiteLook, ...]
     """Its clear looks, ascending."""
+    states: tuple[int, ...]
+    """Its likeliest state at each of them, indices of `states.STATES`."""
     ground: Onset | None
     """Cleared ground; None = never shown."""
     ponds: Onset | None
@@ -92,20 +87,35 @@ class History:
         """`candidate`, `confirmed`, `idle` or `ended`, from the looks alone."""
         if self.ponds and self.ponds.gone_by:
             silent = (self.looks[-1].day - self.ponds.last).days
-            return "ended" if silent >= settings.ended_days else "idle"
+            return "ended" if silent >= settings.ended_days or self.states[-1] == ENDED else "idle"
         return "confirmed" if self.ponds and self.ponds.looks_with >= confirm_looks else "candidate"
 
 
-def history(site: Site, stack: Stack, settings: HistorySettings) -> History:
+def history(site: Site, stack: Stack, settings: HistorySettings, chain: Chain) -> History:
     """The history of a site from all looks on its window."""
-    looks = site_looks(site, stack, settings)
+    return history_of(site_looks(site, stack, settings), settings, chain)
+
+
+def history_of(looks: Sequence[SiteLook], settings: HistorySettings, chain: Chain) -> History:
+    """The history that clear looks tell, ascending in time."""
+    if not looks:
+        return History((), (), None, None, 0.0)
+    past, told_ground, told_ponds = _course(looks, chain)
     days = [look.day for look in looks]
-    ponds = onset(days, [look.pond_m2 for look in looks], settings.pond_present_m2, settings)
-    # As in `SiteLook.shows_ground`, and as surely as the ponds are shown.
-    as_ground = settings.ground_present_m2 / settings.pond_present_m2
-    told = [max(look.ground_m2, look.pond_m2 * as_ground) for look in looks]
-    ground = onset(days, told, settings.ground_present_m2, settings)
-    return History(tuple(looks), ground, ponds, _area(looks, ponds, settings))
+    ponds = onset(days, past.begins(PONDS), HAS_PONDS[past.state], told_ponds > 0, settings.interval_mass)
+    ground = onset(days, past.begins(CLEARED), HAS_GROUND[past.state], told_ground > 0, settings.interval_mass)
+    states = tuple(int(state) for state in past.state)
+    return History(tuple(looks), states, ground, ponds, _area(looks, ponds, settings))
+
+
+def _course(looks: Sequence[SiteLook], chain: Chain) -> tuple[Course, Doubles, Doubles]:
+    """The course of a site, and what each look says of its ground and of its ponds."""
+    pond_m2, ground_m2 = (np.array([getattr(look, name) for look in looks]) for name in ("pond_m2", "ground_m2"))
+    ponds = chain.ponds.ratio(pond_m2)
+    # Ponds stand on cleared ground, whatever the network says of the ground, and as surely as they are shown.
+    ground = np.maximum(chain.ground.ratio(ground_m2), np.where(ponds > 0, ponds, -np.inf))
+    days = np.array([look.day.toordinal() for look in looks])
+    return course(days, ground, ponds, chain.rates), ground, ponds
 
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
@@ -124,51 +134,28 @@ def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[Site
     return looks
 
 
-def onset(days: list[date], areas_m2: list[float], present_m2: float, settings: HistorySettings) -> Onset | None:
-    """When something of a given area began, and whether it ended, from clear looks in ascending order.
+def onset(
+    days: Sequence[date], begins: Doubles, there: NDArray[np.bool_], shown: NDArray[np.bool_], enough: float
+) -> Onset | None:
+    """When something began, and whether it ended, from clear looks in ascending order.
 
-    Returns None when the best story is that it never was there.
+    `begins`: probability that it began before each look and after the one before it; `there`: whether it is likely to
+    be there; `shown`: whether the look alone shows it; all (look,). `enough`: the probability an interval must hold.
+    Returns None when it is likelier that it never was there, or where no look shows it.
     """
-    n = len(days)
-    if n == 0:
+    here = np.flatnonzero(there)
+    if begins.sum() < 0.5 or not len(here) or not shown[here].any():
         return None
-    ratio = np.array([_log_ratio(area, present_m2) for area in areas_m2])
-    weight = _stories(ratio)
-    first, end = np.unravel_index(int(np.argmax(weight)), weight.shape)
-    if weight[first, end] <= 0:
-        return None  # "it never was there" is at least as good a story
-    begin = np.exp(weight - weight.max()).sum(axis=1)[:n]
-    low, high = _smallest_run(begin / begin.sum(), int(first), settings.interval_mass)
-    inside = range(int(first), int(end))
-    shown = [t for t in inside if ratio[t] > 0]
-    high = min(high, shown[-1])
-    gone = next((t for t in range(int(end), n) if ratio[t] < 0), None)
+    low, high = _smallest_run(begins / begins.sum(), int(begins.argmax()), enough)
+    last = int(here[-1])
+    gone = last + 1 if last + 1 < len(days) else None
     return Onset(
         after=days[low - 1] if low else None,
-        by=days[high],
-        last=days[shown[-1]],
+        by=days[min(high, last)],
+        last=days[last],
         gone_by=days[gone] if gone is not None else None,
-        looks_with=len(shown),
+        looks_with=int((there & shown).sum()),
     )
-
-
-def _log_ratio(area_m2: float, present_m2: float) -> float:
-    """Log-likelihood ratio of "there" against "not there" for one look."""
-    return float(np.clip(STEEPNESS * np.log((area_m2 + 1.0) / (present_m2 + 1.0)), -STRONGEST, STRONGEST))
-
-
-def _stories(ratio: Doubles) -> Doubles:
-    """Log weight of each story, shape (n + 1, n + 1): [first look with it, first look after its end].
-
-    A story that never begins is [n, n], with log weight 0; stories that end before they begin are -inf.
-    """
-    n = len(ratio)
-    summed = np.concatenate([[0.0], np.cumsum(ratio)])
-    weight: Doubles = summed[None, :] - summed[:, None]
-    weight[:, :n] += np.log(STAYS / max(1, n))
-    weight[np.tril_indices(n + 1)] = -np.inf
-    weight[n, n] = 0.0
-    return weight
 
 
 def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
@@ -185,7 +172,7 @@ def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
     return low, high
 
 
-def _area(looks: list[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
+def _area(looks: Sequence[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
     """Median pond area of the last five looks that show ponds, square metres."""
     if ponds is None:
         return 0.0
@@ -198,7 +185,7 @@ class Event:
     """Something that happened to a site, dated as an interval."""
 
     kind: str
-    """`appeared`, `ponds built`, `idle` or `ended`."""
+    """`appeared`, `ponds built`, `idle`, `resumed` or `ended`."""
     after: date | None
     """After this day; None = before the first clear look."""
     by: date
@@ -212,7 +199,17 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
         found.append(Event("appeared", past.ground.after, past.ground.by))
     if past.ponds:
         found.append(Event("ponds built", past.ponds.after, past.ponds.by))
-        if past.ponds.gone_by:
-            kind = past.status(settings, confirm_looks=1)
-            found.append(Event(kind, past.ponds.last, past.ponds.gone_by))
+        found += _turns(past)
+        if past.ponds.gone_by and past.status(settings, confirm_looks=1) == "ended":
+            found.append(Event("ended", past.ponds.last, past.ponds.gone_by))
     return sorted(found, key=lambda event: event.by)
+
+
+def _turns(past: History) -> list[Event]:
+    """Each time that ponds fell idle or were taken up again, between the two looks on either side."""
+    turns = []
+    for k in range(1, len(past.states)):
+        before, now = past.states[k - 1], past.states[k]
+        if now != before and now in (IDLE, RESUMED):
+            turns.append(Event(STATES[now], past.looks[k - 1].day, past.looks[k].day))
+    return turns

@@ -1,3 +1,5 @@
+"""What clear looks tell of a site: the laws that dates and states keep, whatever the looks."""
+
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,59 +9,151 @@ from hypothesis import strategies as st
 
 from pipeline.config import load
 from pipeline.grid import Window
-from pipeline.history import history, onset
+from pipeline.history import History, SiteLook, events, history, history_of
 from pipeline.looks import Stack
 from pipeline.sites import Site
+from pipeline.states import STATES, UNMEASURED
 
 SETTINGS = load(None).history
-PRESENT_M2 = 120.0
-ABSENT, THERE = 0.0, 2000.0
+FIRST = date(2024, 1, 5)
+AREAS = {".": (0.0, 0.0), "g": (0.0, 40_000.0), "P": (2000.0, 40_000.0), "?": (120.0, 2500.0), "p": (132.0, 40_000.0)}
+"""Pond and ground area of a look: nothing, cleared ground, ponds, neither here nor there, doubtful ponds."""
 
 
-def days(n: int) -> list[date]:
-    return [date(2024, 1, 5) + timedelta(days=10 * i) for i in range(n)]
+def looks(pattern: str, every: int = 10, first: date = FIRST) -> list[SiteLook]:
+    return [SiteLook(first + timedelta(days=every * k), f"o{k}", 1.0, *AREAS[kind]) for k, kind in enumerate(pattern)]
 
 
-@given(absent=st.integers(0, 12), there=st.integers(2, 12))
-def test_onset_is_the_gap_between_the_two_looks_when_all_looks_agree(absent: int, there: int) -> None:
-    looks = days(absent + there)
-    found = onset(looks, [ABSENT] * absent + [THERE] * there, PRESENT_M2, SETTINGS)
-    assert found is not None
-    assert found.after == (looks[absent - 1] if absent else None)
-    assert found.by == looks[absent]
-    assert found.last == looks[-1]
-    assert found.gone_by is None
-    assert found.looks_with == there
+def told(pattern: str, every: int = 10) -> History:
+    return history_of(looks(pattern, every), SETTINGS, UNMEASURED)
+
+
+def states(past: History) -> str:
+    return "".join(STATES[state][0] for state in past.states)
+
+
+@given(before=st.integers(1, 12), cleared=st.integers(1, 12), there=st.integers(2, 12))
+def test_onsets_are_the_gaps_between_the_looks_that_bracket_them_when_all_looks_agree(before, cleared, there) -> None:
+    past = told("." * before + "g" * cleared + "P" * there)
+    assert past.ground is not None
+    assert past.ponds is not None
+    days = [look.day for look in past.looks]
+    assert (past.ground.after, past.ground.by) == (days[before - 1], days[before])
+    assert (past.ponds.after, past.ponds.by) == (days[before + cleared - 1], days[before + cleared])
+    assert (past.ponds.last, past.ponds.gone_by, past.ponds.looks_with) == (days[-1], None, there)
+    assert states(past) == "n" * before + "c" * cleared + "p" * there
+
+
+@pytest.mark.parametrize("n", [1, 2, 200])
+def test_what_is_there_in_the_first_look_began_before_it(n: int) -> None:
+    past = told("P" * n)
+    assert past.ponds is not None
+    assert past.ground is not None
+    assert past.ponds.after is None
+    assert past.ground.after is None
 
 
 @given(st.integers(0, 30))
 def test_nothing_begins_when_no_look_shows_it(n: int) -> None:
-    assert onset(days(n), [ABSENT] * n, PRESENT_M2, SETTINGS) is None
+    past = told("." * n)
+    assert past.ground is None
+    assert past.ponds is None
 
 
-@given(before=st.integers(3, 8), there=st.integers(3, 8), gone=st.integers(3, 8))
-def test_an_end_is_found_when_looks_stop_showing_it(before: int, there: int, gone: int) -> None:
-    looks = days(before + there + gone)
-    areas = [ABSENT] * before + [THERE] * there + [ABSENT] * gone
-    found = onset(looks, areas, PRESENT_M2, SETTINGS)
-    assert found is not None
-    assert (found.by, found.last, found.gone_by) == (looks[before], looks[before + there - 1], looks[before + there])
-
-
-@given(n=st.integers(6, 15), at=st.data())
+@given(n=st.integers(6, 20), at=st.data())
 def test_one_bad_look_makes_no_site_when_the_rest_say_nothing_is_there(n: int, at: st.DataObject) -> None:
-    areas = [ABSENT] * n
-    areas[at.draw(st.integers(0, n - 2))] = THERE
-    assert onset(days(n), areas, PRESENT_M2, SETTINGS) is None
+    place = at.draw(st.integers(0, n - 4))
+    past = told("." * place + "P" + "." * (n - place - 1))
+    assert past.ponds is None
 
 
-@given(absent=st.integers(3, 8), there=st.integers(4, 8), at=st.data())
-def test_one_missed_look_does_not_end_a_site(absent: int, there: int, at: st.DataObject) -> None:
-    areas = [ABSENT] * absent + [THERE] * there
-    areas[absent + at.draw(st.integers(1, there - 3))] = ABSENT
-    found = onset(days(absent + there), areas, PRESENT_M2, SETTINGS)
-    assert found is not None
-    assert found.gone_by is None
+@given(before=st.integers(3, 8), there=st.integers(4, 8), at=st.data())
+def test_one_missed_look_does_not_end_a_site(before: int, there: int, at: st.DataObject) -> None:
+    place = at.draw(st.integers(1, there - 3))
+    past = told("." * before + "P" * place + "." + "P" * (there - place - 1))
+    assert past.ponds is not None
+    assert past.ponds.gone_by is None
+    assert "i" not in states(past)
+
+
+@given(there=st.integers(3, 8), idle=st.integers(4, 8), again=st.integers(3, 8))
+def test_idle_and_resumed_are_told_between_the_looks_on_either_side(there: int, idle: int, again: int) -> None:
+    past = told("..." + "P" * there + "g" * idle + "P" * again, every=20)
+    assert states(past) == "nnn" + "p" * there + "i" * idle + "r" * again
+    days = [look.day for look in past.looks]
+    turns = {event.kind: (event.after, event.by) for event in events(past, SETTINGS)}
+    assert turns["idle"] == (days[2 + there], days[3 + there])
+    assert turns["resumed"] == (days[2 + there + idle], days[3 + there + idle])
+    assert past.status(SETTINGS, 3) == "confirmed"
+
+
+def test_ponds_that_are_gone_are_idle_until_a_year_has_passed_or_the_ground_has_grown_over() -> None:
+    assert told("..PPPPggggg", every=20).status(SETTINGS, 3) == "idle"
+    assert told("..PPPP" + "g" * 25, every=20).status(SETTINGS, 3) == "ended"
+    overgrown = told("..PPPPggg.....", every=20)
+    assert overgrown.status(SETTINGS, 3) == "ended"
+    assert "ended" in {event.kind for event in events(overgrown, SETTINGS)}
+
+
+patterns = st.tuples(st.integers(1, 8), st.integers(0, 6), st.integers(2, 8)).map(
+    lambda n: "." * n[0] + "g" * n[1] + "P" * n[2]
+)
+
+
+@given(pattern=patterns, at=st.data())
+def test_a_look_that_agrees_never_widens_an_interval(pattern: str, at: st.DataObject) -> None:
+    """Nor does taking one away narrow it: the same law read backwards."""
+    place = at.draw(st.integers(0, len(pattern) - 1))
+    fewer = looks(pattern, every=20)
+    late = fewer[place].day + timedelta(days=7)
+    more = sorted([*fewer, SiteLook(late, "more", 1.0, *AREAS[pattern[place]])], key=lambda look: look.day)
+    one, two = (history_of(some, SETTINGS, UNMEASURED) for some in (fewer, more))
+    for before, after in ((one.ground, two.ground), (one.ponds, two.ponds)):
+        assert (before is None) == (after is None)
+        if before is not None and after is not None:
+            assert (after.after or date.min) >= (before.after or date.min)
+            assert after.by <= before.by
+
+
+@given(pattern=patterns, at=st.data())
+def test_a_look_that_says_nothing_changes_nothing(pattern: str, at: st.DataObject) -> None:
+    """Gaps are days: a look that is neither here nor there may move an edge to its own day and no farther."""
+    whole = looks(pattern, every=20)
+    place = at.draw(st.integers(1, len(pattern) - 1))
+    middle = SiteLook(whole[place].day - timedelta(days=10), "vague", 1.0, 120.0, 2500.0)
+    one = history_of(whole, SETTINGS, UNMEASURED)
+    two = history_of(sorted([*whole, middle], key=lambda look: look.day), SETTINGS, UNMEASURED)
+    for before, after in ((one.ground, two.ground), (one.ponds, two.ponds)):
+        assert (before is None) == (after is None)
+        if before is not None and after is not None:
+            assert after.after in (before.after, middle.day)
+            assert after.by in (before.by, middle.day)
+
+
+def test_interval_widens_when_a_look_contradicts_the_rest() -> None:
+    agreeing, torn = told("....PPPP"), told("...pPPPP")
+    assert agreeing.ponds is not None
+    assert torn.ponds is not None
+    assert agreeing.ponds.after is not None
+    assert torn.ponds.after is not None
+    assert (torn.ponds.by - torn.ponds.after) > (agreeing.ponds.by - agreeing.ponds.after)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5000), st.floats(0, 60_000), st.integers(1, 200)), max_size=25))
+def test_intervals_are_in_order_whatever_the_areas(areas: list[tuple[float, float, int]]) -> None:
+    day, some = FIRST, []
+    for pond, ground, gap in areas:
+        day += timedelta(days=gap)
+        some.append(SiteLook(day, "o", 1.0, pond, ground))
+    past = history_of(some, SETTINGS, UNMEASURED)
+    for found in (past.ground, past.ponds):
+        if found is not None:
+            assert found.after is None or found.after < found.by
+            assert found.by <= found.last
+            assert found.gone_by is None or found.last < found.gone_by
+            assert found.looks_with >= 1
+    for event in events(past, SETTINGS):
+        assert event.after is None or event.after < event.by
 
 
 def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
@@ -68,41 +162,14 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
     pond[3:, 4:8, 4:8] = 200
     ground[4:] = 200  # the network sees the ground one look later than the ponds
     stack = Stack(
-        window=window, days=tuple(days(6)), overpasses=tuple("abcdef"), pond=pond, ground=ground,
-        clear=np.ones(shape, bool), measured=np.ones(6, bool),
+        window=window, days=tuple(look.day for look in looks("......")), overpasses=tuple("abcdef"), pond=pond,
+        ground=ground, clear=np.ones(shape, bool), measured=np.ones(6, bool),
     )  # fmt: skip
     site = Site(
         window=window, pond=pond[-1] > 0, ground=np.ones(window.shape, bool), mean_pond_fraction=1.0, mean_ground=1.0,
         polygon_m=window.polygon_m,
     )  # fmt: skip
-    past = history(site, stack, SETTINGS)
+    past = history(site, stack, SETTINGS, UNMEASURED)
     assert past.ponds is not None
     assert past.ground is not None
-    assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == (days(6)[2], days(6)[3])
-
-
-def test_interval_widens_when_a_look_contradicts_the_rest() -> None:
-    agreeing = onset(days(8), [ABSENT] * 4 + [THERE] * 4, PRESENT_M2, SETTINGS)
-    torn = onset(days(8), [ABSENT] * 3 + [PRESENT_M2 * 1.1] + [THERE] * 4, PRESENT_M2, SETTINGS)
-    assert agreeing is not None
-    assert torn is not None
-    assert torn.after is not None
-    assert agreeing.after is not None
-    assert (torn.by - torn.after) > (agreeing.by - agreeing.after)
-
-
-@given(st.lists(st.floats(0, 5000), max_size=25))
-def test_interval_is_in_order_whatever_the_areas(areas: list[float]) -> None:
-    found = onset(days(len(areas)), areas, PRESENT_M2, SETTINGS)
-    if found is not None:
-        assert found.after is None or found.after < found.by
-        assert found.by <= found.last
-        assert found.gone_by is None or found.last < found.gone_by
-        assert found.looks_with >= 1
-
-
-@pytest.mark.parametrize("n", [1, 200])
-def test_onset_is_found_whatever_the_number_of_looks(n: int) -> None:
-    found = onset(days(n), [THERE] * n, PRESENT_M2, SETTINGS)
-    assert found is not None
-    assert found.after is None
+    assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == stack.days[2:4]

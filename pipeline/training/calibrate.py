@@ -3,8 +3,11 @@
 Thresholds are lowered for the fit, so that it sees enough false sites to learn from.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +18,10 @@ from pipeline.confidence import AREA, FEATURES, Found
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError
 from pipeline.progress import Progress
+from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, NONE, PONDS, RESUMED, STATES
 from pipeline.training.chips import STYLES
 from pipeline.training.evaluate import LEAST_PONDS
-from pipeline.training.trials import Trial, Watched, Watcher, watch
+from pipeline.training.trials import START, Trial, Watched, Watcher, watch
 from pipeline.training.truth import TrueSite
 from pipeline.weights import CARD, read_card, write_card
 
@@ -30,6 +34,8 @@ LOOSER = {
     "sites": {"pond_fraction": 0.15, "min_pond_m2": 60.0, "min_ground_m2": 800.0, "min_confidence": 0.0},
 }
 """Settings of the fit that differ from the default ones."""
+STEEPEST = (0.3, 6.0)
+"""Bounds of what one look may say per e-fold of area."""
 STRENGTH = 0.1
 """Inverse of the strength of the ridge: some features say much the same."""
 EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
@@ -60,7 +66,8 @@ def fitted(
     """
     trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
     loose = replace(watcher, settings=_looser(watcher.settings))
-    pairs = [pair for seen in watch(trials, loose, workers, progress) for pair in _pairs(seen)]
+    seen_worlds = watch(trials, loose, workers, progress)
+    pairs = [pair for seen in seen_worlds for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
     ratios = [
         match.pond_area_m2 / item.past.pond_m2
@@ -73,6 +80,7 @@ def fitted(
         zip(FEATURES, _logistic(np.array([item.features[1:] for item, _ in pairs]), np.array(true)), strict=True)
     )
     found |= dict(zip(AREA, map(float, np.quantile(ratios, QUANTILES)), strict=True))
+    found |= _chain(seen_worlds, [(item, match) for item, match in pairs if match is not None])
     last, where = FIRST_SEED + worlds - 1, " and ".join(styles)
     note = (
         f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, styles {where}, seeds {FIRST_SEED}..{last}"
@@ -86,6 +94,47 @@ def _logistic(values: Doubles, true: NDArray[np.bool_]) -> list[float]:
     fit = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / spread, true)
     slopes = fit.coef_[0] / spread
     return [float(fit.intercept_[0] - (slopes * mean).sum()), *map(float, slopes)]
+
+
+def _chain(worlds: Sequence[Watched], found: Sequence[tuple[Found, TrueSite]]) -> dict[str, float]:
+    """The chain by which looks are weighed, by the names of `confidence.CHAIN`, from what truly happened.
+
+    Rates: changes of state by years spent in the state before. What a look says: a logistic fit of "there" on the
+    logarithm of the area told.
+    """
+    steps, spent, first = Counter[tuple[int, int]](), Counter[int](), Counter[int]()
+    for world in worlds:
+        for site in world.case.truth:
+            states = [site.state_on(START + timedelta(days=k)) for k in range((world.case.last - START).days + 1)]
+            spent.update(states)
+            steps.update(pairwise(states))
+            first[site.state_on(world.case.first)] += 1
+    idled = steps[PONDS, IDLE] + steps[RESUMED, IDLE], spent[PONDS] + spent[RESUMED]
+    changes = {
+        "cleared": (steps[NONE, CLEARED] + steps[NONE, PONDS], spent[NONE]),
+        "built": (steps[CLEARED, PONDS], spent[CLEARED]),
+        "idled": idled,
+        "resumed": (steps[IDLE, RESUMED], spent[IDLE]),
+        "ended": (steps[IDLE, ENDED], spent[IDLE]),
+    }
+    chain = {f"per_year_{name}": 365.25 * (changed + 0.5) / (days + 183) for name, (changed, days) in changes.items()}
+    chain |= {f"first_{name}": (first[k] + 1) / (first.total() + len(STATES)) for k, name in enumerate(STATES)}
+    looks = [(look, match.state_on(look.day)) for item, match in found for look in item.past.looks]
+    for what, has in (("ground", HAS_GROUND), ("ponds", HAS_PONDS)):
+        areas = np.array([look.ground_m2 if what == "ground" else look.pond_m2 for look, _ in looks])
+        even, steepness = _shown(areas, np.array([has[state] for _, state in looks]))
+        chain |= {f"{what}_even_m2": even, f"{what}_steepness": steepness}
+    return chain
+
+
+def _shown(areas_m2: Doubles, there: NDArray[np.bool_]) -> tuple[float, float]:
+    """The area that says nothing either way, and the log-likelihood ratio per e-fold; both classes weigh alike."""
+    if there.all() or not there.any():
+        raise PipelineError("calibration needs looks with and without ponds, and with and without ground")
+    logarithm = np.log(areas_m2 + 1.0)
+    fit = LogisticRegression(C=100.0, class_weight="balanced").fit(logarithm[:, None], there)
+    slope = float(np.clip(fit.coef_[0, 0], *STEEPEST))
+    return float(np.exp(-fit.intercept_[0] / fit.coef_[0, 0]) - 1.0), slope
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:

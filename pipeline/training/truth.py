@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks import Stack
 from pipeline.raster import Bools
+from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
 
@@ -45,12 +46,30 @@ class TrueSite:
     """Their mean diameter, metres; 0 without ponds."""
     pond_area_m2: float
     """Area of all ponds, square metres."""
+    idle: tuple[date, date] | None = None
+    """First day without ponds, and first day with them again; None = never idle, or not known."""
+    overgrown_on: date | None = None
+    """First day on which its ground counts as gone; None = never, or not known."""
     filling: str = ""
     """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty: not known."""
     pond_looks: int = 0
     """Clear looks at it while it had ponds; 0: not known or none."""
     clear_share: float = 0.0
     """Share of the looks at it while it had ponds that were clear, 0 to 1; 0: not known or none."""
+
+    def state_on(self, day: date) -> int:
+        """What it was on a day, one of `states.STATES`."""
+        if day < self.ground_from:
+            return NONE
+        if self.overgrown_on is not None and day >= self.overgrown_on:
+            return ENDED
+        if self.ponds_from is None or day < self.ponds_from:
+            return CLEARED
+        if self.ended_on is not None and day >= self.ended_on:
+            return IDLE
+        if self.idle is not None and day >= self.idle[0]:
+            return IDLE if day < self.idle[1] else RESUMED
+        return PONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +187,7 @@ def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Row]
 
 def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
     last = looks.days[-1]
-    day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
+    day = site.last_day_with_ponds(last)
     ponds = site.ponds_on(day)
     round_ones = [pond for pond in ponds if not pond.square]
     fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
@@ -179,6 +198,8 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
         ground_from=site.ground_from,
         ponds_from=site.ponds_from,
         ended_on=site.ended_on,
+        idle=site.idle,
+        overgrown_on=site.overgrown_on,
         n_ponds=len(round_ones),
         pond_diameter_m=float(np.mean([pond.diameter_m for pond in round_ones])) if round_ones else 0.0,
         pond_area_m2=sum(pond.area_m2 for pond in ponds),

@@ -286,9 +286,8 @@ def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
 
 
 def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
-    """What a site truly was, its ponds counted on the last day (or the day before it was given up)."""
-    day = last if site.ended_on is None else min(last, site.ended_on - timedelta(days=1))
-    ponds = site.ponds_on(day)
+    """What a site truly was, its ponds counted on the last day on which it had them."""
+    ponds = site.ponds_on(site.last_day_with_ponds(last))
     round_ones = [pond.diameter_m for pond in ponds if not pond.square]
     return {
         "world": f"w{wanted.number:02d}",
@@ -296,6 +295,8 @@ def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[
         "ground_from": site.ground_from.isoformat(),
         "ponds_from": site.ponds_from.isoformat() if site.ponds_from else None,
         "ended_on": site.ended_on.isoformat() if site.ended_on else None,
+        "idle_from": site.idle[0].isoformat() if site.idle else None,
+        "idle_to": site.idle[1].isoformat() if site.idle else None,
         "n_ponds": len(round_ones),
         "pond_diameter_m": round(float(np.mean(round_ones)), 2) if round_ones else None,
         "pond_area_m2": round(sum(pond.area_m2 for pond in ponds), 1),

@@ -55,6 +55,13 @@ class Spread(Table):
         return float(np.clip(self.mean, self.low, self.high))
 
 
+class Chance(Table):
+    """How often something happens."""
+
+    value: Share
+    source: str
+
+
 class SiteFigures(Table):
     """A site."""
 
@@ -67,6 +74,9 @@ class SiteFigures(Table):
     roofs: Spread
     clearing_to_ponds_days: Spread
     life_days: Spread
+    idle_share: Chance
+    idle_after_days: Spread
+    idle_days: Spread
 
 
 class Rate(Table):

@@ -79,6 +79,8 @@ class SitePlan:
     """Day its first pond is there; None = never in this world's time."""
     ended_on: date | None
     """Day it is given up; the ponds are drained then."""
+    idle: tuple[date, date] | None
+    """First day without ponds, and first day with them again; None = never idle."""
     ponds: tuple[Pond, ...]
     """All ponds it will have, head tanks last."""
     footprint: Bools
@@ -110,7 +112,23 @@ class SitePlan:
         """Ponds on a day."""
         if self.ended_on is not None and day >= self.ended_on:
             return []
+        if self.idle is not None and self.idle[0] <= day < self.idle[1]:
+            return []
         return [pond for pond in self.ponds if pond.built_on <= day]
+
+    def last_day_with_ponds(self, last: date) -> date:
+        """The last day up to `last` on which it was neither given up nor idle."""
+        day = last if self.ended_on is None else min(last, self.ended_on - timedelta(days=1))
+        if self.idle is not None and self.idle[0] <= day < self.idle[1]:
+            day = self.idle[0] - timedelta(days=1)
+        return day
+
+    @property
+    def overgrown_on(self) -> date | None:
+        """First day on which its ground counts as gone; None = never."""
+        return (
+            None if self.ended_on is None else self.ended_on + timedelta(days=int(REGROWTH_DAYS * (1 - OVERGROWN)) + 1)
+        )
 
     def bare_on(self, day: date) -> Floats:
         """Share of bare soil on a day, shape (y, x)."""
@@ -148,6 +166,7 @@ def plan_site(
         ground_from=ground_from,
         ponds_from=ponds_from,
         ended_on=ended_on,
+        idle=_idle(rng, numbers, ponds_from),
         ponds=_ponds(rng, numbers, spots, slope, ponds_from) if ponds_from else (),
         footprint=footprint,
         cleared_day=_order_of_clearing(rng, footprint, row, col),
@@ -186,6 +205,19 @@ def _dates(
     ground_from = ponds_from - timedelta(days=int(numbers.clearing_to_ponds_days.draw(rng)))
     ended = ponds_from + timedelta(days=int(numbers.life_days.draw(rng)))
     return ground_from, ponds_from, ended if ended < end and rng.random() < 0.6 else None
+
+
+def _idle(rng: np.random.Generator, numbers: SiteFigures, ponds_from: date | None) -> tuple[date, date] | None:
+    """A time in which the ponds are dry, for some sites."""
+    rests, after, long = (
+        rng.random() < numbers.idle_share.value,
+        numbers.idle_after_days.draw(rng),
+        numbers.idle_days.draw(rng),
+    )
+    if ponds_from is None or not rests:
+        return None
+    first = ponds_from + timedelta(days=int(after))
+    return first, first + timedelta(days=int(long))
 
 
 def _spots(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Floats:
