@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import bands
+from pipeline.config import load
 from pipeline.grid import Window
 from pipeline.network import Network, NetworkSpec, halved, receptive_radius_px
 from pipeline.raster import Raster
@@ -122,7 +123,7 @@ def test_codes_are_rounded_probabilities_when_logits_are_extreme_or_zero() -> No
 
 def test_shipped_model_finds_sites_and_keeps_quiet_elsewhere_when_worlds_are_new() -> None:
     looks = validation_looks(2, 256)
-    shipped = load_model("first", "cpu", "fp32")
+    shipped = load_model(load(None).model, "cpu", "fp32")
     scores = scores_of([segment(shipped, raster_of(look)) for look in looks], looks)
     assert scores.ground_iou > 0.3
     assert scores.pond_iou > 0.3

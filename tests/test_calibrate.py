@@ -1,0 +1,84 @@
+"""What calibration makes of worlds: what one look says, how sites change, and features on their own scales."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from shapely.geometry import box
+
+from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence
+from pipeline.errors import InputError, PipelineError
+from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
+from pipeline.training.calibrate import _chain, _logistic, _shown
+from pipeline.training.trials import START, Watched
+from pipeline.training.truth import Case, TrueSite
+
+LAST = date(2025, 12, 31)
+
+
+def site(ground: int, ponds: int | None, ended: int | None = None, idle: tuple[int, int] | None = None) -> TrueSite:
+    day = lambda k: None if k is None else START + timedelta(days=k)  # noqa: E731
+    return TrueSite(
+        polygon=box(0, 0, 1, 1), ground_from=day(ground), ponds_from=day(ponds), ended_on=day(ended), n_ponds=9,
+        pond_diameter_m=15.0, pond_area_m2=1500.0, idle=idle and (day(idle[0]), day(idle[1])),
+        overgrown_on=None if ended is None else day(ended + 100),
+    )  # fmt: skip
+
+
+def test_the_even_area_lies_between_what_looks_show_with_and_without() -> None:
+    rng = np.random.default_rng(1)
+    without, there = np.exp(rng.normal(2, 0.7, 400)), np.exp(rng.normal(7, 0.7, 90))
+    even, steepness = _shown(np.concatenate([without, there]), np.arange(490) >= 400)
+    assert np.exp(3) < even < np.exp(6)
+    assert steepness > 1
+    with pytest.raises(PipelineError, match="with and without ponds"):
+        _shown(there, np.ones(90, bool))
+
+
+def test_a_site_goes_through_its_states() -> None:
+    whole = site(100, 300, ended=900, idle=(400, 500))
+    days = (50, 200, 350, 450, 600, 950, 1010)
+    told = [whole.state_on(START + timedelta(days=k)) for k in days]
+    assert told == [NONE, CLEARED, PONDS, IDLE, RESUMED, IDLE, ENDED]
+    assert site(100, None).state_on(LAST) == CLEARED
+
+
+def test_rates_are_changes_by_the_time_in_which_they_could_happen() -> None:
+    worlds = [Watched(Case(26.0, START + timedelta(days=700), LAST, (site(-50, 365),), (), ()), ()) for _ in range(200)]
+    from pipeline.history import SiteLook
+
+    class Found:
+        class past:  # noqa: N801 - stands for a history
+            looks = tuple(
+                SiteLook(START + timedelta(days=k), "o", 1.0, max(0.0, k), max(0.0, k + 60))
+                for k in range(-200, 900, 50)
+            )
+
+    chain = _chain(worlds, [(Found, site(-50, 365))])  # type: ignore[list-item]
+    assert chain["per_year_built"] == pytest.approx(1.0, rel=0.02)
+    assert chain["per_year_idled"] < 0.01
+    assert chain["first_ponds"] > 0.95
+    assert sum(value for name, value in chain.items() if name.startswith("first_")) == pytest.approx(1)
+    assert 0 < chain["ponds_even_m2"] < 900
+    assert set(chain) == set(CHAIN)
+    assert chain_of(chain).rates.built == chain["per_year_built"]
+
+
+def test_coefficients_are_those_of_the_features_as_they_are() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.normal([100.0, 0.01], [50.0, 0.002], (800, 2))
+    true = rng.random(800) < 1 / (1 + np.exp(-(values[:, 0] - 100) / 20))
+    intercept, first, second = _logistic(values, true)
+    told = 1 / (1 + np.exp(-(intercept + values @ [first, second])))
+    assert told[values[:, 0] > 170].mean() > 0.9
+    assert told[values[:, 0] < 30].mean() < 0.1
+    assert abs(second * 0.002) < 0.3 * abs(first * 50)
+
+
+def test_a_model_that_lacks_a_part_of_its_calibration_is_refused_by_name() -> None:
+    whole = dict.fromkeys((*FEATURES, *AREA, *CHAIN), 0.1)
+    check_calibrated("m", whole)
+    assert 0 < confidence(tuple([1.0] * len(FEATURES)), whole) < 1
+    del whole["steady_ground"], whole["per_year_idled"]
+    with pytest.raises(InputError, match="steady_ground, per_year_idled"):
+        check_calibrated("m", whole)
