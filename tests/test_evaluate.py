@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +17,7 @@ from pipeline.errors import InputError
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.progress import Progress
+from pipeline.states import IDLE, PONDS, RESUMED
 from pipeline.training.evaluate import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.training.gallery import worst, write_gallery
 from pipeline.training.limits import limits, limits_picture, limits_table
@@ -109,6 +110,17 @@ def test_doubtful_sites_are_left_out_of_the_scores_but_not_of_the_calibration() 
     curve = calibration_curve(cases)
     assert calibration_error(curve) == pytest.approx(0.15)
     assert sum(true.of for _, true in curve) == sum(len(each.reported) for each in cases)
+
+
+def test_a_turn_is_judged_by_the_second_clear_look_after_it() -> None:
+    days = [date(2025, 4, 1) + timedelta(days=20 * k) for k in range(8)]
+    idle = replace(true(0), idle=(days[2], days[6]))
+    right = [PONDS, PONDS, PONDS, IDLE, IDLE, IDLE, RESUMED, RESUMED]  # the first look after each turn does not count
+    late = [PONDS, PONDS, PONDS, PONDS, IDLE, IDLE, IDLE, RESUMED]
+    for states, hits in ((right, 2), (late, 1)):
+        reported = replace(told(0), course=tuple(zip(days, states, strict=True)))
+        found = scored(case([idle], [reported])).turns_called
+        assert (found.hits, found.of) == (hits, 2)
 
 
 def test_areas_are_summed_and_their_intervals_counted() -> None:

@@ -6,13 +6,14 @@ where nothing or everything was right or cases are few, from the exact binomial 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
 import numpy as np
 
+from pipeline.states import HAS_PONDS
 from pipeline.training.rates import Rate, rate, words_of
 from pipeline.training.truth import Case, Reported, TrueSite
 
@@ -52,6 +53,8 @@ class Scores:
     """Found sites whose clearing began inside (ground_after, ground_by]."""
     ponds_inside: Rate
     """Found sites whose ponds began inside (ponds_after, ponds_by]."""
+    turns_called: Rate
+    """Times that ponds of a found site went or came back, with two clear looks since: told by the second of them."""
     area_ratio: Rate
     """Reported by true pond area, summed over found due sites."""
     area_covered: Rate
@@ -80,6 +83,7 @@ class Scores:
             "reported sites that are true": self.true,
             "ground onset inside its interval": self.ground_inside,
             "pond onset inside its interval": self.ponds_inside,
+            "idle, resumed, ended told in 2 looks": self.turns_called,
             "pond area inside its 80 % interval": self.area_covered,
             "mine ground, IoU": self.ground_iou,
             "pond clusters, IoU": self.ponds_iou,
@@ -114,6 +118,7 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         ponds_inside=rate(
             kept, lambda k: _tally(_inside(t.ponds_from, r.ponds) for t, r in k.pairs if _among(t, k.ponded))
         ),
+        turns_called=rate(kept, lambda k: _tally(told for t, r in k.pairs for told in _turns_told(t, r))),
         area_ratio=rate(kept, _areas, proportion=False),
         area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.due))),
         ground_iou=rate(kept, lambda k: k.case.ground),
@@ -201,6 +206,17 @@ def _inside(true: date | None, interval: tuple[date | None, date] | None) -> boo
         return False
     after, by = interval
     return (after is None or after < true) and true <= by
+
+
+def _turns_told(true: TrueSite, reported: Reported) -> Iterator[bool]:
+    """For each time that ponds went or came back: whether the second clear look after it was told aright."""
+    turns = [true.ended_on, *(true.idle or ())]
+    for turn in sorted({day for day in turns if day is not None and (true.ended_on is None or day <= true.ended_on)}):
+        before = [day for day, _ in reported.course if day < turn]
+        after = [(day, state) for day, state in reported.course if day >= turn]
+        if before and len(after) >= 2:
+            day, state = after[1]
+            yield bool(HAS_PONDS[state] == HAS_PONDS[true.state_on(day)])
 
 
 def _areas(judged: Judged) -> tuple[float, float]:

@@ -1,11 +1,13 @@
 """A gallery of the worst errors of an evaluation: the surest false sites and the largest missed ones."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 from shapely.geometry.base import BaseGeometry
 
@@ -107,7 +109,8 @@ def _drawn(shown: Shown, mistake: Mistake, watcher: Watcher) -> Bytes:
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
-    with MemoryFile() as memory:
+    with MemoryFile() as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture lies nowhere
         height, width = picture.shape[1:]
         with memory.open(driver="PNG", dtype="uint8", count=3, height=height, width=width) as file:
             file.write(picture)

@@ -267,6 +267,7 @@ def _reported(item: Found) -> Reported:
         ground=(past.ground.after, past.ground.by) if past.ground else None,
         ponds=(past.ponds.after, past.ponds.by) if past.ponds else None,
         pond_area_m2=item.area,
+        course=tuple((look.day, state) for look, state in zip(past.looks, past.states, strict=True)),
     )
 
 

@@ -86,6 +86,8 @@ class Reported:
     """Onset of ponds; None = none seen."""
     pond_area_m2: tuple[float, float, float]
     """Pond area and its 80 % interval: low, value, high; square metres."""
+    course: tuple[tuple[date, int], ...] = ()
+    """Day of each clear look and the state told then, one of `states.STATES`; empty = not known."""
 
 
 @dataclass(frozen=True, slots=True)
