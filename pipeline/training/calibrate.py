@@ -1,11 +1,10 @@
 """Fits the confidence and the pond area of a model on worlds that it was not trained on, and writes its card.
 
-Thresholds are lowered for the fit, so that it sees enough false sites to learn from.
+Everything that a run would consider counts, whatever confidence it will be given.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.confidence import AREA, FEATURES, Found
-from pipeline.config import Settings, load
+from pipeline.config import load
 from pipeline.errors import PipelineError
 from pipeline.progress import Progress
 from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, NONE, PONDS, RESUMED, STATES
@@ -30,10 +29,6 @@ FIRST_SEED = 950_000_001
 """First world seed of calibration; training, validation and evaluation use others."""
 WORLDS = 128
 """Worlds, half of each style; 3,360 km²."""
-LOOSER = {
-    "sites": {"pond_fraction": 0.15, "min_pond_m2": 60.0, "min_ground_m2": 800.0, "min_confidence": 0.0},
-}
-"""Settings of the fit that differ from the default ones."""
 STEEPEST = (0.3, 6.0)
 """Bounds of what one look may say per e-fold of area."""
 STRENGTH = 0.1
@@ -65,8 +60,7 @@ def fitted(
     Raises `PipelineError` when there is too little to fit.
     """
     trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
-    loose = replace(watcher, settings=_looser(watcher.settings))
-    seen_worlds = watch(trials, loose, workers, progress)
+    seen_worlds = watch(trials, watcher, workers, progress)
     pairs = [pair for seen in seen_worlds for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
     ratios = [
@@ -141,8 +135,3 @@ def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
     """What was found in a world, and the true site it lies on."""
     for item, told in zip(seen.found, seen.case.reported, strict=True):
         yield item, next((t for t in seen.case.truth if t.polygon.intersects(told.polygon)), None)
-
-
-def _looser(settings: Settings) -> Settings:
-    changed = {section: getattr(settings, section).model_copy(update=changes) for section, changes in LOOSER.items()}
-    return settings.model_copy(update=changed)
