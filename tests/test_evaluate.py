@@ -12,6 +12,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
+from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
 from pipeline.grid import Window
@@ -273,6 +274,17 @@ def test_the_worst_errors_are_drawn_and_named(tmp_path: Path) -> None:
             picture = file.read()
     assert picture.shape == (3, (4 * 40 + 4) * 3, 6 * (2 * 40 + 4) * 3)
     assert np.ptp(picture[:, 20:200, 20:200]) > 50
+
+
+def test_the_command_scores_a_set_and_a_run_that_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--set", "real", "--worlds", "2", "--workers", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "2 real scenes" in told
+    assert "expected calibration error" in told
+    assert main(["evaluate", "--run", str(tmp_path)]) == 2
+    assert "not the folder of a run" in capsys.readouterr().err
 
 
 def test_sets_never_share_a_world() -> None:

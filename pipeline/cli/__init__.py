@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        code: int = options.run(options)
+        code: int = options.do(options)
         return code
     except PipelineError as error:
         return fail(str(error), error.exit_code)

@@ -9,7 +9,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `aoi`."""
     aoi = command(commands, "aoi", "List the areas of interest that come with leachwatch.")
     aoi.add_argument("action", choices=["list"], help="list: names, titles and areas")
-    aoi.set_defaults(run=run)
+    aoi.set_defaults(do=run)
 
 
 def run(_options: argparse.Namespace) -> int:

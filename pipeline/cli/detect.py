@@ -60,7 +60,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     detect.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core (the default)")
     detect.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
     detect.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
-    detect.set_defaults(run=run)
+    detect.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     evaluate.add_argument(
         "--limits", action="store_true", help="also which sites would have been seen, by size and more"
     )
+    evaluate.add_argument("--picture", type=Path, metavar="FILE.svg", help="with --limits: draw them as well")
     evaluate.add_argument(
         "--gallery", type=Path, metavar="FILE.png", help="also draw the worst errors, twelve of each kind"
     )
@@ -51,7 +52,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )  # fmt: skip
     evaluate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
     evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
-    evaluate.set_defaults(run=run)
+    evaluate.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

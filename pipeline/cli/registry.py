@@ -18,7 +18,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     registry.add_argument("action", choices=["join"], help="join: two registries into one file")
     registry.add_argument("files", nargs=2, type=Path, metavar="FILE", help="a registry.json")
     registry.add_argument("--out", required=True, type=Path, metavar="FILE", help="where to write; not one of the two")
-    registry.set_defaults(run=run)
+    registry.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     simulate.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write it")
     simulate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
     simulate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
-    simulate.set_defaults(run=run)
+    simulate.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

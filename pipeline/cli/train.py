@@ -46,7 +46,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )  # fmt: skip
     train.add_argument("--scenes", metavar="DIR", help="with --labels: the directory with GeoTIFFs that show them")
     train.add_argument("--base", default="", metavar="NAME", help="with --labels: the model to start from")
-    train.set_defaults(run=run)
+    train.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

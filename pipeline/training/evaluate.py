@@ -91,7 +91,8 @@ class Scores:
         lines = [f"{'cases':36} {self.cases} ({self.km2:,.0f} km²)"]
         lines += [f"{name:36} {words_of(one)}" for name, one in rates.items() if one.of]
         area, false = self.area_ratio, self.false_per_1000_km2
-        lines.append(f"{'reported by true pond area':36} {area.value:.2f} ({area.low:.2f} to {area.high:.2f})")
+        if area.of:
+            lines.append(f"{'reported by true pond area':36} {area.value:.2f} ({area.low:.2f} to {area.high:.2f})")
         if self.km2:
             counted = f"{false.value:.1f} ({false.low:.1f} to {false.high:.1f}), {false.hits:.0f} in all"
             lines.append(f"{'false sites per 1,000 km²':36} {counted}")
