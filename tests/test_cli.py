@@ -110,7 +110,7 @@ def test_a_model_is_scored_from_the_command_line(capsys) -> None:
     arguments = ["evaluate", "--set", "real", "--worlds", "2", "--workers", "1", "--limits"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    for words in ("real scenes", "due sites found", "false sites per 1,000 km²", "by number of ponds"):
+    for words in ("real scenes", "due sites found", "false sites per 1,000 km²", "Number of ponds"):
         assert words in out
     assert "not the folder of a run" in refusal(capsys, 2, "evaluate", "--run", "nowhere")
     assert "holds no GeoTIFF" in refusal(capsys, 2, "evaluate", "--set", "real", "--backgrounds", "nowhere")

@@ -41,7 +41,7 @@ def settings_with(**sections: dict[str, object]) -> Settings:
 
 SERIAL = settings_with(engine={"workers": 1})
 SMALL = load(None).simulated.model_copy(
-    update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 7, "overpasses_per_month": 1}
+    update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 8, "overpasses_per_month": 1}
 )
 
 

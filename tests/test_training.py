@@ -173,7 +173,7 @@ def test_scores_are_perfect_when_the_truth_is_told_and_bf16_is_refused_when_it_d
     assert scores.pond_fraction_mae < 0.01
     assert scores.false_area_share == 0
     assert half_precision(told, told, looks)[0]
-    other = [replace(code, pond_fraction=np.minimum(code.pond_fraction, 190) + 5) for code in told]
+    other = [replace(code, pond_fraction=np.minimum(code.pond_fraction, 190) + 8) for code in told]
     assert not half_precision(told, other, looks)[0]
 
 

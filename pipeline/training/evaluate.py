@@ -89,7 +89,7 @@ class Scores:
             "pond clusters, IoU": self.ponds_iou,
         }
         lines = [f"{'cases':36} {self.cases} ({self.km2:,.0f} km²)"]
-        lines += [f"{name:36} {words_of(one)}" for name, one in rates.items() if one.of]
+        lines += [f"{name:36} {words_of(one)}" for name, one in rates.items()]
         area, false = self.area_ratio, self.false_per_1000_km2
         if area.of:
             lines.append(f"{'reported by true pond area':36} {area.value:.2f} ({area.low:.2f} to {area.high:.2f})")
