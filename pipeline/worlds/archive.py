@@ -32,6 +32,7 @@ from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.progress import Progress
 from pipeline.raster import Bools
 from pipeline.sources.interface import Period
+from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.figures import FILE
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.stac import FOLDER, Listed, write_catalogue
@@ -45,6 +46,8 @@ OFFSET, OFFSET_FROM = -0.1, date(2022, 1, 25)
 """What is added as well by processing baselines from 04.00 on, and since when; before it is nothing."""
 EDGE_SHARE = 0.06
 """Share of overpasses of which a world lies on the edge of the swath, in part without data."""
+PASSES = np.array([0, 5, 10])
+"""Days of the overpasses of which the clearest is taken, as a scan does; the same as in evaluation."""
 CLOUD = (8, 9, 10)
 """Classes of the scene classification that are cloud."""
 SETTLED_DAYS = 120
@@ -77,6 +80,8 @@ class Acquisition:
     """When."""
     platform: str
     """S2A or S2B."""
+    cloud: float
+    """Share of cloud over it, 0 to 1."""
 
     @property
     def path(self) -> Path:
@@ -154,7 +159,7 @@ def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
 def write_acquisition(wanted: Acquisition) -> float:
     """Render one scene and write it as a COG in the folder source's format; returns its share of cloud in percent."""
     world = _world(wanted)
-    seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal())
+    seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal(), wanted.cloud)
     atomic.write_bytes(wanted.path, _cog(seen, wanted))
     return 100 * float(np.isin(seen.scl, CLOUD).mean())
 
@@ -195,22 +200,24 @@ def _acquisitions(
     for number, window in enumerate(places):
         centre = reprojected(window.polygon_m.centroid, aoi.grid.crs, LONLAT)
         style = "kachin" if centre.y > STYLE_LATITUDE else "shan"
-        for time_utc, platform in _times(settings, first, last):
+        for time_utc, platform, cloud in _times(settings, first, last):
             seed = 1_000 * settings.seed + number
-            yield Acquisition(folder, number, seed, style, window, aoi.grid, first, last, time_utc, platform)
+            yield Acquisition(folder, number, seed, style, window, aoi.grid, first, last, time_utc, platform, cloud)
 
 
-def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str]]:
+def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str, float]]:
+    """Time, satellite and share of cloud of each scene: of a few overpasses the clearest."""
     rng = np.random.default_rng([settings.seed, 77])
     month = first
     count = 0
     while month <= last:
         following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-        for part in np.linspace(0, 1, settings.overpasses_per_month, endpoint=False):
-            day = month + timedelta(days=int(28 * (part + rng.uniform(0, 1) / settings.overpasses_per_month)))
+        for part in np.linspace(0, 28, settings.overpasses_per_month, endpoint=False):
+            days = [month + timedelta(days=int(part) + shift) for shift in (PASSES + rng.integers(0, 4)).tolist()]
+            cloud, day = min((cloud_share(rng, day), day) for day in days)
             time = datetime(day.year, day.month, day.day, 4, int(rng.integers(60)), int(rng.integers(60)), tzinfo=UTC)
             if first <= day <= last:
-                yield time, "S2A" if count % 2 else "S2B"
+                yield time, "S2A" if count % 2 else "S2B", cloud
                 count += 1
         month = following
 
