@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from rasterio.windows import from_bounds
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from pipeline.bands import BANDS, BLUE, GREEN, RED
 from pipeline.grid import LONLAT, reprojected
@@ -94,11 +95,9 @@ def codes_at(out: Path, day: str, edges: tuple[float, float, float, float]) -> n
     return None
 
 
-def result(out: Path) -> None:
-    """The most certain site of a run on simulated input: first, middle and last clear look, and what the last says."""
-    features = json.loads((out / "sites.geojson").read_text())["features"]
-    best = max(features, key=lambda f: (f["properties"]["pond_area_m2"], f["properties"]["confidence"]))
-    outline, pictures = shape(best["geometry"]), []
+def clear_looks(out: Path, outline: BaseGeometry) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The wholly clear looks at 1.3 km around a site: true colour, codes, and where its outline runs."""
+    pictures = []
     for path in sorted((out / "simulated").glob("*.tif")):
         with rasterio.open(path) as scene:
             place = reprojected(outline, LONLAT, scene.crs.to_string())
@@ -106,13 +105,20 @@ def result(out: Path) -> None:
             edges = (middle.x - 640, middle.y - 640, middle.x + 640, middle.y + 640)
             window = from_bounds(*edges, scene.transform).round_offsets().round_lengths()
             numbers = scene.read(window=window, boundless=True)
-            if numbers.shape[1:] != (128, 128) or not numbers[:6].any() or np.isin(numbers[6], (3, 8, 9, 10)).any():
+            if numbers.shape[1:] != (128, 128) or not numbers[:6].all() or np.isin(numbers[6], (3, 8, 9, 10)).any():
                 continue
-            reflectance = numbers[:6] * 1e-4 - 0.1
             codes = codes_at(out, path.name[:8], edges)
             if codes is not None:
                 drawn = rasterize([place.boundary], (128, 128), transform=scene.window_transform(window)) > 0
-                pictures.append((true_colour(reflectance), codes, drawn))
+                pictures.append((true_colour(numbers[:6] * 1e-4 + scene.offsets[0]), codes, drawn))
+    return pictures
+
+
+def result(out: Path) -> None:
+    """The largest site of a simulated run with three clear looks: first, middle, last, and what the last says."""
+    features = json.loads((out / "sites.geojson").read_text())["features"]
+    by_size = sorted(features, key=lambda f: -f["properties"]["pond_area_m2"])
+    pictures = next(seen for f in by_size if len(seen := clear_looks(out, shape(f["geometry"]))) >= 3)
     chosen = [pictures[k][0] for k in (0, len(pictures) // 2, -1)]
     pond, ground = (np.where(code <= 200, code, 0) / 200 for code in pictures[-1][1])
     said = np.stack([0.75 * ground * (1 - pond), 0.25 * ground * (1 - pond) + 0.7 * pond, pond])
