@@ -8,6 +8,9 @@ from pipeline.cli.arguments import among, names, workers, writable
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
+MOST_LINES = 10
+"""Scenes that could not be used, told by name."""
+
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `train`."""
@@ -109,8 +112,10 @@ def _tune(options: argparse.Namespace) -> int:
     )
     card = tune(options.out, base, labelled, how, words, progress)
     calibrate(options.out, workers, progress)
-    for refusal in labelled.refusals:
+    for refusal in labelled.refusals[:MOST_LINES]:
         print(f"not used: {refusal.id}: {refusal.reason}")
+    if len(labelled.refusals) > MOST_LINES:
+        print(f"not used: {len(labelled.refusals) - MOST_LINES} more")
     kept = [f"{name} {value}" for name, value in card.scores.items() if name.startswith("labels_")]
     print(f"{options.out}: fine-tuned on {len(labelled.chips)} looks at {len(areas)} labels; {', '.join(kept)}")
     return 0
