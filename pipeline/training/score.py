@@ -26,7 +26,7 @@ POND = 0.25
 MARGIN_PX = 48
 """Pixels along the edge of a look that are not scored: in a run every window has this margin."""
 MOST_BF16_CODES = 6
-"""bfloat16 is allowed up to this difference of any code, units of 1/200 ..."""
+"""bfloat16 is allowed up to this difference of any code, units of 1/200 (4 until model `second`, which needs 5) ..."""
 MOST_BF16_IOU = 0.005
 """... and below this difference of any intersection over union."""
 
