@@ -151,8 +151,9 @@ class Registry:
         if not own or not polygons_m:
             return {}
         near = STRtree(own).query(list(polygons_m), predicate="dwithin", distance=link_m).T
-        matches = sorted(
-            (-polygons_m[i].intersection(own[k]).area, polygons_m[i].distance(own[k]), int(k), int(i)) for i, k in near
+        matches = sorted(  # in whole metres: a tie is the older name's, whatever the projection does to the last digit
+            (-round(polygons_m[i].intersection(own[k]).area), round(polygons_m[i].distance(own[k])), int(k), int(i))
+            for i, k in near
         )
         ids: dict[int, str] = {}
         given: set[int] = set()
