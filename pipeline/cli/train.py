@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pipeline import bands
-from pipeline.cli.arguments import among, names, workers, writable
+from pipeline.cli.arguments import among, count, names, workers, writable
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
@@ -41,6 +41,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         metavar="DIR",
         help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
     )
+    train.add_argument(
+        "--worlds", type=count, default=128, metavar="N", help="worlds to calibrate on; 26.2 km² each (%(default)s)"
+    )
     train.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds, in turn (a mix of all)")
     train.add_argument("--bands", type=names, metavar="B02,...", help="bands the network is shown (all six)")
     train.add_argument(
@@ -60,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--scenes and --base go with --labels FILE")
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
-    from pipeline.training.calibrate import WORLDS, calibrate
+    from pipeline.training.calibrate import calibrate
     from pipeline.training.chips import SHOWN, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
     from pipeline.worlds.figures import figures
@@ -78,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         ),
     )
     train(options.out, settings, progress)
-    calibrate(options.out, workers, progress, WORLDS, options.styles or STYLES)
+    calibrate(options.out, workers, progress, options.worlds, options.styles or STYLES)
     print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")
     return 0
 
@@ -111,7 +114,7 @@ def _tune(options: argparse.Namespace) -> int:
         f"--out {options.out} --minutes {minutes:g} --seed {options.seed}"
     )
     card = tune(options.out, base, labelled, how, words, progress)
-    calibrate(options.out, workers, progress)
+    calibrate(options.out, workers, progress, options.worlds)
     for refusal in labelled.refusals[:MOST_LINES]:
         print(f"not used: {refusal.id}: {refusal.reason}")
     if len(labelled.refusals) > MOST_LINES:
