@@ -36,7 +36,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, words in TRAININGS.items():
         model = out / "models" / name
-        step(out / f"{name}.train.txt", ["train", "--out", str(model), "--minutes", minutes, "--worlds", worlds, *words])
+        step(
+            out / f"{name}.train.txt", ["train", "--out", str(model), "--minutes", minutes, "--worlds", worlds, *words]
+        )
         for which in SETS.get(name, [[]]):
             where = "-on-" + which[1] if which else ""
             evaluate = ["evaluate", "--model", str(model), "--worlds", worlds, *which]

@@ -41,8 +41,12 @@ STRONGEST = 6
 """So many pond pixels tell how sure the network is of the surest ponds."""
 AROUND_PX = 4
 """The ground around ponds is judged within so many pixels."""
-AREA = ("area_low", "area_middle", "area_high")
-"""Names, beside them in the card, of factors of a pond area as told: 80 % of true areas lie from low to high."""
+SIZED_BY = ("intercept", "mean_pond_fraction", "log10_looks_with_ponds")
+"""The features that tell how far off a pond area is: pale ponds are told too small, and many looks tell more."""
+ENDS = ("low", "middle", "high")
+AREA = tuple(f"area_{end}_{name}" for end in ENDS for name in SIZED_BY)
+"""Names, beside them in the card, of coefficients for the logarithm of true by told pond area: 80 % lie from low to
+high."""
 
 RATES = ("cleared", "built", "idled", "resumed", "ended")
 CHAIN = (
@@ -84,7 +88,7 @@ def found_site(site: Site, stack: Stack, settings: Settings, calibration: Mappin
     """A site with its history, area and confidence; `stack` holds all looks on its window."""
     past = history(site, stack, settings.history, chain_of(calibration))
     values = features(site, past, stack)
-    return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, calibration), values)
+    return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, values, calibration), values)
 
 
 def features(site: Site, past: History, stack: Stack) -> tuple[float, ...]:
@@ -142,9 +146,15 @@ def chain_of(calibration: Mapping[str, float]) -> Chain:
     return Chain(rates, ground, ponds)
 
 
-def pond_area(told_m2: float, calibration: Mapping[str, float]) -> Area:
-    """The pond area that a told one stands for; the same by a model without calibration."""
-    return Area(*(told_m2 * calibration.get(name, 1.0) for name in AREA))
+def pond_area(told_m2: float, values: tuple[float, ...], calibration: Mapping[str, float]) -> Area:
+    """The pond area that a told one stands for, by its site's features; the same by a model without calibration."""
+    if not calibration:
+        return Area(told_m2, told_m2, told_m2)
+    known = dict(zip(FEATURES, values, strict=True))
+    factors = (math.exp(sum(calibration[f"area_{end}_{name}"] * known[name] for name in SIZED_BY)) for end in ENDS)
+    return Area(
+        *sorted(told_m2 * factor for factor in factors)
+    )  # fitted one by one, so far from the data they may cross
 
 
 def check_calibrated(model: str, calibration: Mapping[str, float]) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence
+from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence, pond_area
 from pipeline.errors import InputError, PipelineError
 from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
-from pipeline.training.calibrate import _chain, _logistic, _shown
+from pipeline.training.calibrate import _areas, _chain, _logistic, _shown
 from pipeline.training.trials import START, Watched
 from pipeline.training.truth import Case, TrueSite
 
@@ -82,3 +82,29 @@ def test_a_model_that_lacks_a_part_of_its_calibration_is_refused_by_name() -> No
     del whole["steady_ground"], whole["per_year_idled"]
     with pytest.raises(InputError, match="steady_ground, per_year_idled"):
         check_calibrated("m", whole)
+
+
+def test_the_area_interval_follows_what_was_seen_and_never_crosses() -> None:
+    rng = np.random.default_rng(3)
+    pale, looks = rng.uniform(0.2, 0.7, 600), rng.uniform(0.3, 1.4, 600)
+    spread = 0.6 / (1 + looks)
+    ratios = np.exp(1.0 - 1.5 * pale + rng.normal(0, 1, 600) * spread)
+    values = [_values(mean_pond_fraction=p, log10_looks_with_ponds=n) for p, n in zip(pale, looks, strict=True)]
+    card = _areas(values, ratios)
+    assert set(card) == set(AREA)
+    told = [pond_area(1000.0, one, card) for one in values]
+    inside = np.mean([area.low <= 1000 * ratio <= area.high for area, ratio in zip(told, ratios, strict=True)])
+    assert 0.75 < inside < 0.85
+    middle = np.array([area.middle for area in told])
+    assert np.corrcoef(middle, ratios)[0, 1] > 0.5
+    once, often = (
+        pond_area(1000.0, _values(mean_pond_fraction=0.4, log10_looks_with_ponds=n), card) for n in (0.3, 1.4)
+    )
+    assert often.high / often.low < once.high / once.low
+    for one in (_values(mean_pond_fraction=p, log10_looks_with_ponds=n) for p in (0.0, 1.0) for n in (0.0, 3.0)):
+        low, value, high = pond_area(1000.0, one, card)
+        assert low <= value <= high
+
+
+def _values(**known: float) -> tuple[float, ...]:
+    return tuple({**dict.fromkeys(FEATURES, 0.0), "intercept": 1.0, **known}.values())

@@ -209,7 +209,7 @@ def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_o
     assert scores([seen.case for seen in one], 0.0).found.hits >= 1
 
 
-def test_real_scenes_are_looked_at_with_and_without_painted_sites() -> None:
+def test_real_scenes_are_looked_at_with_and_without_sites_drawn_in() -> None:
     words, trials = trials_of("real", 4, EVALUATION)
     cases = cases_of(trials, Watcher(SETTINGS), 1, QUIET)
     assert "real scenes" in words
@@ -252,6 +252,24 @@ def test_iou_is_summed_over_worlds() -> None:
     found = scored(one, replace(one, ground=(30, 40), ponds=(0, 0)))
     assert found.ground_iou.value == pytest.approx(0.6)
     assert found.ponds_iou.value == pytest.approx(0.25)
+
+
+def test_an_interval_is_narrow_when_it_is_the_gap_between_the_clear_looks_around_the_onset() -> None:
+    days = [date(2025, 2, 11), date(2025, 3, 1), date(2025, 3, 11), date(2025, 4, 1)]
+    one = replace(told(0), course=tuple((day, PONDS) for day in days))
+    assert scored(case([true(0)], [one])).ponds_narrow.value == 1
+    for after, narrow in ((date(2025, 2, 11), 0), (None, 0)):
+        assert scored(case([true(0)], [replace(one, ponds=(after, days[2]))])).ponds_narrow.value == narrow
+    early = true(0, begun=date(2025, 1, 20))  # before the first look
+    assert scored(case([early], [replace(one, ponds=(None, days[0]))])).ponds_narrow.value == 1
+    assert scored(case([early], [replace(one, ponds=(None, days[1]))])).ponds_narrow.value == 0
+    assert scored(case([true(0)], [told(0)])).ponds_narrow.of == 0  # its looks are not known
+
+
+def test_an_area_is_close_within_a_fifth() -> None:
+    sizes = [(1000.0, area, 2000.0) for area in (1199.0, 1201.0, 1799.0, 1801.0)]
+    found = scored(*[case([true(0)], [told(0, area=size)]) for size in sizes])
+    assert (found.area_close.hits, found.area_close.of) == (2, 4)
 
 
 def test_the_worst_errors_are_drawn_and_named(tmp_path: Path) -> None:

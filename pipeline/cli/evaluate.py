@@ -30,7 +30,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     evaluate.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds (kachin,shan)")
     evaluate.add_argument(
         "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
-        help="for real: GeoTIFFs without sites, looked at as they are and with sites painted in (%(default)s)",
+        help="for real: GeoTIFFs without sites, looked at as they are and with sites drawn in (%(default)s)",
     )  # fmt: skip
     evaluate.add_argument(
         "--baseline", choices=["water-rule", "random-forest"], help="score this in the network's place, to compare"
@@ -44,6 +44,13 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     evaluate.add_argument("--picture", type=Path, metavar="FILE.svg", help="with --limits: draw them as well")
     evaluate.add_argument(
         "--gallery", type=Path, metavar="FILE.png", help="also draw the worst errors, twelve of each kind"
+    )
+    evaluate.add_argument(
+        "--replay", action="store_true",
+        help="instead: live scans of three years through, look by look; how soon and how rightly are sites announced?",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--other-model", metavar="NAME", help="with --replay: a model that takes the place of the first for a year"
     )
     evaluate.add_argument("--run", type=Path, metavar="DIR", help="score a finished run on simulated input instead")
     evaluate.add_argument(
@@ -70,6 +77,10 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if options.labels:
         return _labels(options.labels, options.run, settings.sites.min_confidence)
+    if options.other_model and not options.replay:
+        raise InputError("--other-model goes with --replay")
+    if options.replay:
+        return _replay(options)
     if options.run and options.gallery:
         raise InputError("--gallery draws worlds, not a run: leave out --run")
     if options.run:
@@ -94,6 +105,30 @@ def run(options: argparse.Namespace) -> int:
 
         words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), watcher, progress)
         print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from pipeline.engine import usable_cores
+    from pipeline.progress import Progress
+    from pipeline.training.chips import STYLES
+    from pipeline.training.replay import EXCHANGES, MONTHS, Replay, replay, replay_table
+    from pipeline.training.sets import trials_of
+    from pipeline.training.trials import Watcher
+    from pipeline.worlds.figures import figures
+
+    if options.of == "real":
+        raise InputError("--replay needs worlds with a history: real scenes have one look")
+    settings = settings_of(options)
+    styles = among(options.styles, figures().styles, "style") or STYLES
+    named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, months=MONTHS)
+    watchers, models = [Watcher(settings)], settings.model
+    if options.other_model:
+        watchers.append(Watcher(settings.model_copy(update={"model": options.other_model})))
+        models += f", {options.other_model} in between"
+    how = Replay(tuple(watchers), EXCHANGES if options.other_model else 0)
+    worlds = replay(trials, how, settings.engine.workers or usable_cores(), Progress())
+    print(f"model {models} on {named}, {MONTHS} months look by look\n{replay_table(worlds)}")
     return 0
 
 

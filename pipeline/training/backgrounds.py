@@ -68,12 +68,12 @@ def painted(
 
     The square is `size` pixels wide, or the largest multiple of 16 that the background has room for.
     """
-    ground, clear = _square(background, rng, size)
+    ground, clear = square(background, rng, size)
     size = len(clear)
     terrain = make_terrain(rng, size, rng.uniform(0.03, 0.5))
     wanted = 0 if most_sites == 0 or rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
     day = date.fromordinal(int(rng.integers(start.toordinal(), end.toordinal())))
-    sites = plan_sites(rng, terrain, ~clear | _water(ground), start, end, wanted, PAINT_ROOM_PX)
+    sites = plan_sites(rng, terrain, ~clear | water(ground), start, end, wanted, PAINT_ROOM_PX)
     tone = noise(rng, size, rng.uniform(1.0, 2.5))
     works = works_on(sites, day, size, int(rng.integers(2**31)), rng.uniform(0.8, 1.4), tone)
     optics, lit = make_optics(rng, len(BANDS)), light(terrain, day, LATITUDE, rng.uniform(*SHADING))
@@ -93,14 +93,14 @@ def painted(
     return look, sites, day
 
 
-def _water(ground: Floats) -> Bools:
+def water(ground: Floats) -> Bools:
     """Open water and the pixels beside it (y, x), where no mine is painted; `ground` (band, y, x)."""
     _, green, _, nir, swir, _ = ground
     water: Bools = binary_dilation((green > nir) & (swir < WATER_SWIR), iterations=2)
     return water
 
 
-def _square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:
+def square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:
     """A square of at most `size`, turned and mirrored at random; on the 20 m bands' own pixels."""
     height, width = background.clear.shape
     side = min(size, height, width) // 16 * 16

@@ -25,6 +25,8 @@ LARGE_M, SMALL_M = 15.0, 10.0
 """Mean pond diameters between which sites are told apart, metres."""
 STRICT = 1.0
 """False sites per 1,000 km² that are thought bearable."""
+CLOSE = 0.2
+"""Error of a pond area, as a share of the true one, that is thought bearable."""
 BINS = 10
 """Classes of confidence for the calibration error."""
 
@@ -53,14 +55,20 @@ class Scores:
     """Found sites whose clearing began inside (ground_after, ground_by]."""
     ponds_inside: Rate
     """Found sites whose ponds began inside (ponds_after, ponds_by]."""
+    ground_narrow: Rate
+    """Found sites whose interval of cleared ground is no wider than the gap between the clear looks around it."""
+    ponds_narrow: Rate
+    """The same of ponds."""
     turns_called: Rate
     """Times that ponds of a found site went or came back, with two clear looks since: told by the second of them."""
     area_ratio: Rate
     """Reported by true pond area, summed over found due sites."""
+    area_close: Rate
+    """Found due sites whose pond area is told within `CLOSE`; at least half of them: the median error is no larger."""
     area_covered: Rate
     """Found due sites whose true pond area lies in the 80 % interval."""
     ground_iou: Rate
-    """Mine ground after all looks: intersection over union with what was there at any of them, over all pixels."""
+    """Mine ground of reported sites: intersection over union with what was there at any look; missed sites count."""
     ponds_iou: Rate
     """The same of pond clusters, gaps of up to 20 m filled."""
     found_strict: Rate
@@ -82,8 +90,11 @@ class Scores:
             "  at 1 false site per 1,000 km²": self.found_strict,
             "reported sites that are true": self.true,
             "ground onset inside its interval": self.ground_inside,
+            "  no wider than between two looks": self.ground_narrow,
             "pond onset inside its interval": self.ponds_inside,
+            "  no wider than between two looks ": self.ponds_narrow,
             "idle, resumed, ended told in 2 looks": self.turns_called,
+            "pond area told within 20 %": self.area_close,
             "pond area inside its 80 % interval": self.area_covered,
             "mine ground, IoU": self.ground_iou,
             "pond clusters, IoU": self.ponds_iou,
@@ -119,8 +130,14 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         ponds_inside=rate(
             kept, lambda k: _tally(_inside(t.ponds_from, r.ponds) for t, r in k.pairs if _among(t, k.ponded))
         ),
+        ground_narrow=rate(kept, lambda k: _tally(_narrow(t.ground_from, r.ground, r) for t, r in k.pairs if r.course)),
+        ponds_narrow=rate(
+            kept,
+            lambda k: _tally(_narrow(t.ponds_from, r.ponds, r) for t, r in k.pairs if r.course and _among(t, k.ponded)),
+        ),
         turns_called=rate(kept, lambda k: _tally(told for t, r in k.pairs for told in _turns_told(t, r))),
         area_ratio=rate(kept, _areas, proportion=False),
+        area_close=rate(kept, lambda k: _tally(_close(t, r) for t, r in k.pairs if _among(t, k.due))),
         area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.due))),
         ground_iou=rate(kept, lambda k: k.case.ground),
         ponds_iou=rate(kept, lambda k: k.case.ponds),
@@ -209,6 +226,21 @@ def _inside(true: date | None, interval: tuple[date | None, date] | None) -> boo
     return (after is None or after < true) and true <= by
 
 
+def _narrow(true: date | None, interval: tuple[date | None, date] | None, reported: Reported) -> bool:
+    """Whether (after, by] is no wider than the gap between the two clear looks around a day.
+
+    Of what began before the first clear look, nothing can be said but that; nor of what came after the last.
+    """
+    if true is None or interval is None:
+        return False
+    (after, by), days = interval, [day for day, _ in reported.course]
+    before, since = [day for day in days if day < true], [day for day in days if day >= true]
+    if not before:
+        return after is None and by == days[0]
+    gap = (since[0] if since else days[-1]) - before[-1]
+    return after is not None and by - after <= gap
+
+
 def _turns_told(true: TrueSite, reported: Reported) -> Iterator[bool]:
     """For each time that ponds went or came back: whether the second clear look after it was told aright."""
     turns = [true.ended_on, *(true.idle or ())]
@@ -223,6 +255,10 @@ def _turns_told(true: TrueSite, reported: Reported) -> Iterator[bool]:
 def _areas(judged: Judged) -> tuple[float, float]:
     pairs = [(r.pond_area_m2[1], t.pond_area_m2) for t, r in judged.pairs if _among(t, judged.due)]
     return sum(told for told, _ in pairs), sum(true for _, true in pairs)
+
+
+def _close(true: TrueSite, reported: Reported) -> bool:
+    return abs(reported.pond_area_m2[1] - true.pond_area_m2) <= CLOSE * true.pond_area_m2
 
 
 def _covers(true: TrueSite, reported: Reported) -> bool:

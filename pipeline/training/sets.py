@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.progress import Progress
 from pipeline.training.calibrate import WORLDS, fitted
 from pipeline.training.chips import STYLES
-from pipeline.training.trials import Trial, Watcher, watch
+from pipeline.training.trials import MONTHS, Trial, Watcher, watch
 from pipeline.training.truth import Case, read_case
 
 FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
@@ -18,13 +18,18 @@ FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country":
 SHIFT = 1.8
 """How far the colours of the shifted set go beyond their ranges; training goes to 1.5."""
 SITES = 3
-"""Sites painted into a real scene, at most."""
+"""Sites drawn into a real scene, at most."""
 
 
 def trials_of(
-    name: str, count: int, backgrounds: Path, styles: tuple[str, ...] = STYLES, every: int = 1
+    name: str,
+    count: int,
+    backgrounds: Path,
+    styles: tuple[str, ...] = STYLES,
+    every: int = 1,
+    months: int = MONTHS,
 ) -> tuple[str, list[Trial]]:
-    """What a set is called in full, and `count` trials of it; `every`: see `Trial`. Raises `InputError`."""
+    """What a set is called in full, and `count` trials of it; `every`, `months`: see `Trial`. Raises `InputError`."""
     first = FIRST_SEEDS[name]
     seeds = range(first, first + count)
     if name == "real":
@@ -36,14 +41,14 @@ def trials_of(
         shown = ("plain", "dry")
     seldom = f", each {every}th look" if every > 1 else ""
     words = f"{count} simulated worlds, seeds {first}..{seeds[-1]}, styles {' and '.join(shown)}{more}{seldom}"
-    return words, [Trial(k, shown[k % len(shown)], breadth=breadth, every=every) for k in seeds]
+    return words, [Trial(k, shown[k % len(shown)], breadth=breadth, every=every, months=months) for k in seeds]
 
 
 def _real(seeds: range, backgrounds: Path) -> tuple[str, list[Trial]]:
     paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
     if not paths:
         raise InputError(f"{backgrounds}: holds no GeoTIFF to look at")
-    words = f"{len(paths)} real scenes in {backgrounds}, {len(seeds)} looks, half with painted sites; area: all looks"
+    words = f"{len(paths)} real scenes in {backgrounds}, {len(seeds)} looks, half with sites drawn in; area: all looks"
     chosen = [(seed, paths[number // 2 % len(paths)], SITES * (number % 2)) for number, seed in enumerate(seeds)]
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
 

@@ -4,7 +4,7 @@ What a run does to scenes (clear test, network, evidence, sites, histories, conf
 is measured is what users get. Worlds come from the seed; a trial is the same whoever runs it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -24,8 +24,9 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.segment import segment
 from pipeline.sites import find_sites, pond_pixels
-from pipeline.training.backgrounds import painted, read_background
+from pipeline.training.backgrounds import read_background
 from pipeline.training.baselines import segmenter
+from pipeline.training.overlay import overlaid
 from pipeline.training.truth import (
     Case,
     LookAlike,
@@ -38,13 +39,12 @@ from pipeline.training.truth import (
 )
 from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
-from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, make_world, render
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 """Time of the worlds' histories."""
 MONTHS = 15
-"""The last so many of it are watched, in two looks a month ..."""
+"""The last so many of it are watched unless said otherwise, in two looks a month ..."""
 OVERPASSES = 3
 """... each the clearest of so many overpasses: there are six a month, and a scan takes what is clear."""
 PLACE = Window(-243_200, 51_200, 512, 512)
@@ -63,12 +63,14 @@ class Trial:
     """How far colours go beyond the ranges of that file; 1: within."""
     decoys: float = 1.0
     """Look-alikes, in times their number in nature."""
+    months: int = MONTHS
+    """The last so many of its time are watched."""
     every: int = 1
     """Only each so many-th look is taken, the last one always: how well is a place known that is seen seldom?"""
     background: str = ""
     """File of a real scene without sites, to be looked at once in the place of a world; empty: a world."""
     sites: int = 0
-    """Sites painted into the background."""
+    """Sites drawn into the background, at most."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -152,26 +154,31 @@ class Watcher:
             return self._real(trial)
         size = PLACE.height
         world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
-        passes = overpasses(trial.seed, trial.every)
+        passes = overpasses(trial.seed, trial.every, trial.months)
         days = tuple(day for day, _ in passes)
         renderings = (render(world, day, trial.seed, cloud) for day, cloud in passes)
-        return self._shown(renderings, days, world.sites, true_look_alikes(world, PLACE, days[-1]))
+        alikes = true_look_alikes(world, PLACE, days[-1])
+        return self._shown(renderings, days, lambda looks: true_sites(world.sites, looks), alikes)
 
     def _real(self, trial: Trial) -> "Shown":
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
-        look, sites, day = painted(scene, rng, PLACE.height, trial.sites, START, END)
-        return self._shown([look], (day,), sites, ())
+        look, truth = overlaid(scene, rng, PLACE, trial.sites, END)
+        return self._shown([look], (END,), lambda _: truth, ())
+
+    def found(self, whole: Stack) -> list[Found]:
+        """Sites from looks, by the code that users run, whatever their confidence."""
+        looks, settings = WorldLooks(whole, self.settings), self.settings
+        ponds = pond_pixels(looks.evidence(whole.window), np.ones(whole.window.shape, bool), settings.sites)
+        numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
+        sites = find_sites([ponds], looks.evidence, settings.sites)
+        return [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
 
     def _derived(self, shown: "Shown") -> Watched:
-        """Sites from looks, by the code that users run."""
-        whole, settings = shown.looks, self.settings
-        looks, window = WorldLooks(whole, settings), whole.window
-        evidence = looks.evidence(window)
-        ponds = pond_pixels(evidence, np.ones(window.shape, bool), settings.sites)
-        sites = find_sites([ponds], looks.evidence, settings.sites)
-        numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
-        found = [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
+        """What was found on a trial, beside what was there."""
+        whole, settings, window = shown.looks, self.settings, shown.looks.window
+        found = self.found(whole)
+        told = [item.site for item in found if item.confidence >= settings.sites.min_confidence]
         case = Case(
             km2=float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6,
             first=whole.days[0],
@@ -179,9 +186,9 @@ class Watcher:
             truth=shown.truth,
             look_alikes=shown.look_alikes,
             reported=tuple(_reported(item) for item in found),
-            ground=overlap(evidence.ground >= settings.sites.ground_probability, shown.ground),
+            ground=overlap(_drawn([(site.window, site.ground) for site in told], window), shown.ground),
             ponds=overlap(
-                clusters(evidence.pond >= settings.sites.pond_fraction),
+                clusters(_drawn([(site.window, site.pond) for site in told], window)),
                 clusters(shown.pond >= settings.sites.pond_fraction),
             ),
         )
@@ -191,7 +198,7 @@ class Watcher:
         self,
         renderings: Iterable[Rendering],
         days: tuple[date, ...],
-        sites: tuple[SitePlan, ...],
+        truth: Callable[[Stack], tuple[TrueSite, ...]],
         known: tuple[LookAlike, ...],
     ) -> "Shown":
         """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept, and the clearest."""
@@ -216,7 +223,7 @@ class Watcher:
             measured=np.ones(len(days), bool),
         )
         ever = usable.any(axis=0)
-        return Shown(looks, np.where(ever, pond, 0), ground & ever, clearest, true_sites(sites, looks), known)
+        return Shown(looks, np.where(ever, pond, 0), ground & ever, clearest, truth(looks), known)
 
     def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
         """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
@@ -245,11 +252,11 @@ def watch(trials: list[Trial], watcher: Watcher, workers: int, progress: Progres
     return [done[trial] for trial in trials]
 
 
-def overpasses(seed: int, every: int = 1) -> list[tuple[date, float]]:
+def overpasses(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple[date, float]]:
     """When a world is looked at, ascending, and the share of cloud then."""
     rng = np.random.default_rng([seed, 5])
     chosen = []
-    for back in range(MONTHS - 1, -1, -1):
+    for back in range(months - 1, -1, -1):
         number = END.year * 12 + END.month - 1 - back
         for first in (1, 15):
             start = date(number // 12, number % 12 + 1, first) + timedelta(days=int(rng.integers(4)))
@@ -257,6 +264,16 @@ def overpasses(seed: int, every: int = 1) -> list[tuple[date, float]]:
             cloud, day = min((cloud_share(rng, day), day) for day in days)
             chosen.append((day, cloud))
     return chosen[::-1][::every][::-1]
+
+
+def _drawn(parts: Iterable[tuple[Window, Bools]], window: Window) -> Bools:
+    """The pixels of `window` that any of the parts (y, x on their own windows) covers, shape (y, x)."""
+    drawn = np.zeros(window.shape, bool)
+    for own, pixels in parts:
+        shared = own.intersection(window)
+        if shared is not None:
+            drawn[shared.within(window)] |= pixels[shared.within(own)]
+    return drawn
 
 
 def _reported(item: Found) -> Reported:

@@ -54,6 +54,8 @@ class TrueSite:
     """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty: not known."""
     pond_looks: int = 0
     """Clear looks at it while it had ponds; 0: not known or none."""
+    pond_days: tuple[date, ...] = ()
+    """Days of those looks, ascending; empty: not known or none."""
     clear_share: float = 0.0
     """Share of the looks at it while it had ponds that were clear, 0 to 1; 0: not known or none."""
 
@@ -117,7 +119,7 @@ class Case:
     reported: tuple[Reported, ...]
     """What a run said."""
     ground: tuple[int, int] = (0, 0)
-    """Pixels of mine ground: both told and true, and either; (0, 0) = not known."""
+    """Pixels of the mine ground of reported sites: both told and true, and either; (0, 0) = not known."""
     ponds: tuple[int, int] = (0, 0)
     """The same of pond clusters, see `clusters`."""
 
@@ -193,8 +195,8 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
     ponds = site.ponds_on(day)
     round_ones = [pond for pond in ponds if not pond.square]
     fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
-    with_ponds = [seen for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
-    seen_clearly = sum(bool(seen[site.footprint].mean() >= SEEN) for seen in with_ponds)
+    with_ponds = [(when, seen) for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
+    clear_days = tuple(when for when, seen in with_ponds if seen[site.footprint].mean() >= SEEN)
     return TrueSite(
         polygon=outline_m(site.footprint, looks.window),
         ground_from=site.ground_from,
@@ -206,8 +208,9 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
         pond_diameter_m=float(np.mean([pond.diameter_m for pond in round_ones])) if round_ones else 0.0,
         pond_area_m2=sum(pond.area_m2 for pond in ponds),
         filling=fillings.most_common(1)[0][0] if fillings else "",
-        pond_looks=seen_clearly,
-        clear_share=seen_clearly / len(with_ponds) if with_ponds else 0.0,
+        pond_looks=len(clear_days),
+        pond_days=clear_days,
+        clear_share=len(clear_days) / len(with_ponds) if with_ponds else 0.0,
     )
 
 
