@@ -1,6 +1,7 @@
 """`leachwatch train`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import bands
@@ -51,7 +52,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="fine-tune on outlines instead: label (pond, ground, site, none) or verdict; optional from, to",
     )  # fmt: skip
     train.add_argument("--scenes", metavar="DIR", help="with --labels: the directory with GeoTIFFs that show them")
-    train.add_argument("--base", default="", metavar="NAME", help="with --labels: the model to start from")
+    train.add_argument(
+        "--base", default="", metavar="NAME", help="the model to start from (with --labels the shipped one)"
+    )
     train.set_defaults(do=run)
 
 
@@ -59,13 +62,14 @@ def run(options: argparse.Namespace) -> int:
     """Train and calibrate; returns the exit code."""
     if options.labels:
         return _tune(options)
-    if options.scenes or options.base:
-        raise InputError("--scenes and --base go with --labels FILE")
+    if options.scenes:
+        raise InputError("--scenes goes with --labels FILE")
     from pipeline.engine import usable_cores
     from pipeline.progress import Progress
     from pipeline.training.calibrate import calibrate
     from pipeline.training.chips import SHOWN, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
+    from pipeline.weights import load_model
     from pipeline.worlds.figures import figures
 
     workers = options.workers or usable_cores()
@@ -75,11 +79,16 @@ def run(options: argparse.Namespace) -> int:
         steps=round((100 if options.minutes is None else options.minutes) * STEPS_PER_MINUTE),
         seed=options.seed,
         workers=workers,
+        base=options.base,
         bands=among(options.bands, bands.NAMES, "band") or bands.NAMES,
         chips=ChipSettings(
             backgrounds=str(options.backgrounds), styles=among(options.styles, figures().styles, "style") or SHOWN
         ),
     )
+    if options.base:
+        if options.bands:
+            raise InputError("--bands cannot be chosen with --base: the network knows its bands already")
+        settings = replace(settings, network=load_model(options.base, precision="fp32").card.network)
     train(options.out, settings, progress)
     calibrate(options.out, workers, progress, options.worlds, options.styles or STYLES)
     print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")

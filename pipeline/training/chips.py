@@ -35,6 +35,10 @@ BLANK = 0.15
 """Share of chips with a part without data, as at the edge of a swath."""
 RESAMPLED = 0.4
 """Share of chips that were resampled, as imagery in another CRS or with another pixel is."""
+GRAINY = 0.25
+"""Share of chips with more noise than the instrument makes, as compression and resampling leave it ..."""
+MOST_GRAIN = 0.008
+"""... of this spread at most, reflectance."""
 AIRLESS = 0.7
 """Share of chips without path radiance; the others look like top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
@@ -59,7 +63,7 @@ class ChipSettings:
     """How far beyond the ranges of `configs/worlds.toml` the colours of a world may go, at most."""
     backgrounds: str = ""
     """Folder of real scenes without sites; empty: none."""
-    real: float = 0.25
+    real: float = 0.35
     """Share of units that are of real ground, where there is any."""
     days: int = 4
     """Looks per world."""
@@ -289,7 +293,7 @@ def _turned(planes: Floats, turns: int, mirror: bool) -> Floats:
 
 
 def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
-    """Other gains, offsets and, for a third of chips, haze that is stronger in blue; (band, y, x)."""
+    """Other gains, offsets and, for some chips, grain and haze that is stronger in blue; (band, y, x)."""
     bands = len(reflectance)
     gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, bands)
     offset = rng.normal(0, 0.004, bands)
@@ -299,6 +303,8 @@ def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
         thick = zoom(coarse, reflectance.shape[1] / 8, order=1).astype(np.float32) * rng.uniform(0, 0.3)
         colour = np.array([1.0, 0.8, 0.65, 0.45, 0.15, 0.08], np.float32)[:, None, None]
         out += thick * colour * (np.float32(0.5) - out)
+    if rng.random() < GRAINY:
+        out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MOST_GRAIN))
     if rng.random() > AIRLESS:
         out += (PATH_COLOUR * np.float32(rng.uniform(0.3, 1.0)))[:, None, None]
     return out

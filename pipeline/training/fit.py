@@ -27,7 +27,7 @@ from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
 from pipeline.training.mining import Mining
 from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
-from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, save_model
+from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, load_model, save_model
 
 CURVE = "curve.csv"
 """The loss by step, beside the weights."""
@@ -37,6 +37,8 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """Where the network is fitted."""
 THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
+BASE_RATE = 6e-4
+"""Highest learning rate for a network that has learned already."""
 BLIND = 1e9
 """Spread that a band is said to have which the network is not to see."""
 HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
@@ -56,6 +58,8 @@ class FitSettings:
     """Chips per step."""
     rate: float = 3e-3
     """Highest learning rate, reached after a twentieth of the steps."""
+    base: str = ""
+    """A model whose weights training begins with, at `BASE_RATE`; empty: with random ones."""
     decay: float = 0.01
     """AdamW's weight decay."""
     average: float = 0.997
@@ -144,17 +148,30 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
     """The state before the first step, normalised by the mean and spread of the first chips."""
     torch.manual_seed(settings.seed)
     net, mean = _networks(settings)
-    mean.load_state_dict(net.state_dict())
+    if settings.base:
+        base = load_model(settings.base, precision="fp32")
+        net.load_state_dict(base.net.state_dict())
+        return _begun(settings, net, mean, base.card.mean, base.card.std)
     values = chips.reflectance.astype(np.float32).transpose(1, 0, 2, 3).reshape(len(bands.NAMES), -1)
+    middles = tuple(round(float(v), 4) for v in np.median(values, axis=1))
+    spreads = tuple(
+        round(max(float(spread), 0.01), 4) if name in settings.bands else BLIND
+        for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
+    )
+    return _begun(settings, net, mean, middles, spreads)
+
+
+def _begun(
+    settings: FitSettings, net: Network, mean: Network, middles: tuple[float, ...], spreads: tuple[float, ...]
+) -> _State:
+    """No step done yet."""
+    mean.load_state_dict(net.state_dict())
     return _State(
         net=net,
         mean=mean,
         optimiser=_optimiser(net, settings),
-        mean_reflectance=tuple(round(float(v), 4) for v in np.median(values, axis=1)),
-        std_reflectance=tuple(
-            round(max(float(spread), 0.01), 4) if name in settings.bands else BLIND
-            for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
-        ),
+        mean_reflectance=middles,
+        std_reflectance=spreads,
         step=0,
         commit=commit_of_code(),
         curve=[],
@@ -164,13 +181,18 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
 
 def _networks(settings: FitSettings) -> tuple[Network, Network]:
     """The network to fit and the one that averages it, on `DEVICE`; drawn on the CPU, so that a seed means the same."""
-    net = Network(settings.network, norm=True).to(DEVICE)
-    mean = Network(settings.network, norm=True).to(DEVICE)
+    norm = not settings.base  # what was learned is kept without its normalisation
+    net = Network(settings.network, norm=norm).to(DEVICE)
+    mean = Network(settings.network, norm=norm).to(DEVICE)
     return net.to(memory_format=torch.channels_last), mean  # type: ignore[call-overload]
 
 
 def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
-    return torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    return torch.optim.AdamW(net.parameters(), lr=_rate(settings), weight_decay=settings.decay)
+
+
+def _rate(settings: FitSettings) -> float:
+    return BASE_RATE if settings.base else settings.rate
 
 
 def _run(
@@ -202,7 +224,7 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
     x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(DEVICE, memory_format=torch.channels_last)
     for group in state.optimiser.param_groups:
-        group["lr"] = settings.rate * _schedule(state.step / settings.steps)
+        group["lr"] = _rate(settings) * _schedule(state.step / settings.steps)
     # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.
     with torch.autocast(DEVICE.type, torch.bfloat16, enabled=has_bf16(DEVICE)):
         logits = state.net(x)
@@ -303,6 +325,8 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     """The card before scoring."""
     minutes, chips = settings.steps / STEPS_PER_MINUTE, settings.chips
     words = f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}"
+    if settings.base:
+        words += f" --base {settings.base}"
     if chips.backgrounds:
         words += f" --backgrounds {chips.backgrounds}"
     if chips.styles != SHOWN:
@@ -310,6 +334,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     if settings.bands != bands.NAMES:
         words += f" --bands {','.join(settings.bands)}"
     styles = ", ".join(sorted(set(chips.styles)))
+    begun = f"; began with the weights of {settings.base}" if settings.base else ""
     ground = (
         f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}"
         if chips.backgrounds
@@ -327,7 +352,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
         training=Training(
             seed=settings.seed,
             command=words,
-            worlds=f"simulated worlds, styles {styles}, made as needed from the seed; {ground}",
+            worlds=f"simulated worlds, styles {styles}, made as needed from the seed; {ground}{begun}",
             steps=settings.steps,
             commit=state.commit,
         ),

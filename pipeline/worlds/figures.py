@@ -61,6 +61,10 @@ class Chance(Table):
     value: Share
     source: str
 
+    def happens(self, rng: np.random.Generator) -> bool:
+        """Whether it happens this time."""
+        return bool(rng.random() < self.value)
+
 
 class SiteFigures(Table):
     """A site."""
@@ -72,6 +76,12 @@ class SiteFigures(Table):
     head_tanks: Spread
     head_tank_m: Spread
     roofs: Spread
+    camp_share: Chance
+    track_share: Chance
+    bench_share: Chance
+    slope_share: Chance
+    even_share: Chance
+    odd_share: Chance
     clearing_to_ponds_days: Spread
     life_days: Spread
     idle_share: Chance

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
+import shapely
 from scipy.ndimage import binary_dilation, gaussian_filter, maximum_filter
+from shapely.geometry import MultiPoint
 
 from pipeline.raster import Bools, Floats
 from pipeline.worlds.figures import SiteFigures, figures
@@ -89,8 +91,12 @@ class SitePlan:
     """Days after `ground_from` on which each pixel is cleared, shape (y, x)."""
     bare: Floats
     """Share of bare soil in each cleared pixel, 0 to 1, shape (y, x)."""
+    pad: Bools
+    """Ground that was levelled for ponds, shape (y, x)."""
     soil: Cover
     """Its soil."""
+    pad_soil: Cover
+    """What the pads are made of; often the same."""
     rim: Cover
     """What lines the rims of its ponds."""
     rim_m: float
@@ -99,6 +105,8 @@ class SitePlan:
     """Its camp."""
     track: Floats
     """Share of each pixel that is access track, 0 to 1, shape (y, x)."""
+    odd: bool
+    """Its ponds have a colour of their own, see `configs/worlds.toml`."""
 
     def ground_on(self, day: date) -> Bools:
         """Disturbed ground on a day, shape (y, x); none when most of it is overgrown again."""
@@ -157,11 +165,12 @@ def plan_site(
     spots = _spots(rng, numbers, row, col, downhill, size)
     if len(spots) < 3:
         return None
-    slope = _clearing(rng, numbers, row, col, downhill, size)
-    pad = np.zeros((size, size), bool)
-    pad[spots[:, 0].astype(int), spots[:, 1].astype(int)] = True
-    pad = binary_dilation(pad, np.ones((3, 3)), iterations=int(rng.integers(1, 4)))
+    pad = _pad(rng, numbers, spots, size)
+    slope = (
+        _clearing(rng, numbers, row, col, downhill, size) if numbers.slope_share.happens(rng) else np.zeros_like(pad)
+    )
     footprint = pad | slope
+    soil = Cover(rng.choice(SOILS, p=[0.5, 0.28, 0.22]))
     return SitePlan(
         ground_from=ground_from,
         ponds_from=ponds_from,
@@ -170,12 +179,15 @@ def plan_site(
         ponds=_ponds(rng, numbers, spots, slope, ponds_from) if ponds_from else (),
         footprint=footprint,
         cleared_day=_order_of_clearing(rng, footprint, row, col),
-        bare=_bareness(rng, terrain, pad),
-        soil=Cover(rng.choice(SOILS, p=[0.5, 0.28, 0.22])),
+        bare=_bareness(rng, numbers, terrain, pad),
+        pad=pad,
+        soil=soil,
+        pad_soil=soil if rng.random() < 0.6 else Cover(rng.choice(SOILS)),
         rim=Cover(rng.choice([Cover.POND_BLACK, Cover.SOIL_PALE, Cover.SOIL_BROWN, Cover.ROOF_GREY])),
         rim_m=float(rng.uniform(0, 1.5)),
-        sheds=tuple(_camp(rng, numbers, footprint, row, col)),
-        track=_track(rng, size, row, col),
+        sheds=tuple(_camp(rng, numbers, footprint, row, col)) if numbers.camp_share.happens(rng) else (),
+        track=_track(rng, size, row, col) if numbers.track_share.happens(rng) else np.zeros((size, size), np.float32),
+        odd=numbers.odd_share.happens(rng),
     )
 
 
@@ -298,6 +310,20 @@ def _ponds(
     return tuple(ponds)
 
 
+def _pad(rng: np.random.Generator, numbers: SiteFigures, spots: Floats, size: int) -> Bools:
+    """Ground levelled for the ponds: a pad around each, or one bench under all."""
+    reach = int(rng.integers(1, 4))
+    if numbers.bench_share.happens(rng):
+        bench = MultiPoint(spots[:, :2].astype(float)).convex_hull.buffer(reach)
+        rows, cols = np.mgrid[0:size, 0:size] + 0.5
+        levelled: Bools = shapely.contains_xy(bench, rows, cols)
+        return levelled
+    pad = np.zeros((size, size), bool)
+    pad[spots[:, 0].astype(int), spots[:, 1].astype(int)] = True
+    pads: Bools = binary_dilation(pad, np.ones((3, 3)), iterations=reach)
+    return pads
+
+
 def _clearing(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Bools:
     """The cleared slope: one to four uneven lobes, the first uphill of the ponds or around them."""
     area_px = numbers.ground_ha.draw(rng) * 100
@@ -328,8 +354,10 @@ def _order_of_clearing(rng: np.random.Generator, footprint: Bools, row: int, col
     return days
 
 
-def _bareness(rng: np.random.Generator, terrain: Terrain, pad: Bools) -> Floats:
-    """Bare soil by pixel: benches along the contour, holes and pipes between what grows on; pads are bare."""
+def _bareness(rng: np.random.Generator, numbers: SiteFigures, terrain: Terrain, pad: Bools) -> Floats:
+    """Bare soil by pixel: all over, or benches along the contour, holes and pipes between what grows; pads are bare."""
+    if numbers.even_share.happens(rng):
+        return np.full(pad.shape, rng.uniform(0.8, 1.0), np.float32)
     patchy = gaussian_filter(rng.standard_normal(pad.shape), rng.uniform(0.7, 2.5)) * 4
     steps = np.sin(terrain.height_m / rng.uniform(1.5, 5)) * rng.uniform(0, 0.3)
     bare = np.clip(rng.uniform(0.35, 0.97) + rng.uniform(0.05, 0.3) * patchy + steps, 0.03, 1)

@@ -10,6 +10,8 @@ from pipeline.worlds.atmosphere import Air
 
 COARSE = (4, 5)
 """Indices of the 20 m bands."""
+SHARPENED = 0.08
+"""Share of looks that were sharpened on their way, and share whose 20 m bands were."""
 BRIGHTEST = 1.5
 """No instrument delivers more, reflectance."""
 
@@ -28,19 +30,22 @@ class Optics:
     """Noise at zero reflectance; grows with what is seen."""
     smooth: bool
     """True: the 20 m bands come interpolated to 10 m, as some tools deliver them. False: repeated."""
+    sharpened: bool
+    """True: they come sharpened to 10 m by what the other bands show, as others do."""
 
     def image(self, plane: Floats, band: int) -> Floats:
-        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size."""
+        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size or sharpened."""
         moved = shift(plane, self.shift_px[band], order=1, mode="nearest", prefilter=False)
-        blurred: Floats = gaussian_filter(moved, 2 * self.spread_px if band in COARSE else self.spread_px)
-        if band in COARSE:
+        coarse = band in COARSE and not self.sharpened
+        blurred: Floats = gaussian_filter(moved, 2 * self.spread_px if coarse else self.spread_px)
+        if coarse:
             height, width = plane.shape
             blurred = blurred.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
         return blurred
 
     def delivered(self, plane: Floats, band: int) -> Floats:
         """A plane on its own pixels as it comes on the 10 m grid."""
-        if band not in COARSE:
+        if band not in COARSE or self.sharpened:
             return plane
         if not self.smooth:
             repeated: Floats = plane.repeat(2, 0).repeat(2, 1)
@@ -53,11 +58,12 @@ def make_optics(rng: np.random.Generator, bands: int) -> Optics:
     """The optics of one overpass."""
     jitter = rng.normal(0, 0.15, 2)
     return Optics(
-        spread_px=rng.uniform(0.32, 0.58),
+        spread_px=rng.uniform(0.32, 0.58) if rng.random() > SHARPENED else rng.uniform(0.0, 0.32),
         shift_px=np.clip(jitter + rng.normal(0, 0.06, (bands, 2)), -0.5, 0.5).astype(np.float32),
         gain=rng.normal(1, 0.015, bands).astype(np.float32),
         noise=rng.uniform(0.0004, 0.0016),
         smooth=bool(rng.random() < 0.3),
+        sharpened=bool(rng.random() < SHARPENED),
     )
 
 

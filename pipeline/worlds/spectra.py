@@ -85,6 +85,16 @@ def colour_of(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
     return colour
 
 
+def odd_colour(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
+    """A pond's colour between its cover and another that ponds have, lighter or darker than either, shape (band,)."""
+    kinds, _ = pond_colours()
+    mixed = rng.uniform(0, 1)
+    other = kinds[rng.integers(len(kinds))]
+    between = (1 - mixed) * colour_of(cover, rng, breadth) + mixed * colour_of(other, rng, breadth)
+    colour: Floats = np.maximum(between * np.exp(rng.normal(0, 0.25)), DARKEST).astype(np.float32)
+    return colour
+
+
 @lru_cache(maxsize=1)
 def ranges() -> tuple[Floats, Floats]:
     """The table of spectra as two arrays, low and high, shape (cover, band)."""

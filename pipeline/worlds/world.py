@@ -19,7 +19,7 @@ from pipeline.worlds.figures import figures
 from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
 from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
-from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette
+from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette, odd_colour
 from pipeline.worlds.terrain import Terrain, light, make_terrain
 
 SITES_PER_KM2 = 2.0 / 26.2
@@ -164,9 +164,12 @@ def works_on(sites: tuple[SitePlan, ...], day: date, size: int, seed: int, bread
             continue
         rng = np.random.default_rng([seed, number])
         soil = colour_of(site.soil, rng, breadth)[:, None, None]
-        textured = soil * (1 + rng.uniform(0.02, 0.12) * tone)
+        textured = soil * (1 + rng.uniform(0.0, 0.12) * tone)
         layer.wash(site.track, textured * np.float32(rng.uniform(0.9, 1.1)))
         layer.wash(site.bare_on(day) * cleared, textured)
+        if site.pad_soil != site.soil:
+            levelled = colour_of(site.pad_soil, rng, breadth)[:, None, None]
+            layer.wash(site.bare_on(day) * (cleared & site.pad), levelled * (1 + 0.05 * tone))
         _paint_camp(layer, site, day, rng, breadth)
         _paint_ponds(layer, ponds, site, day, rng, breadth)
         ground |= mine
@@ -188,13 +191,12 @@ def _paint_ponds(
     """Each pond in its own shade; those of one filling share most of it."""
     size = len(ponds)
     rim = colour_of(site.rim, rng, breadth)
-    usual = {
-        kind: colour_of(kind, rng, breadth) for kind in sorted({k for p in site.ponds for k in (p.cover, p.later)})
-    }
+    colour = odd_colour if site.odd else colour_of
+    usual = {kind: colour(kind, rng, breadth) for kind in sorted({k for p in site.ponds for k in (p.cover, p.later)})}
     alike = rng.uniform(0.3, 1.0)
     alive = set(site.ponds_on(day))
     for pond in site.ponds:
-        own = {kind: colour_of(kind, rng, breadth) for kind in usual}
+        own = {kind: usual[kind] if site.odd else colour_of(kind, rng, breadth) for kind in usual}
         if pond not in alive:
             continue
         kind = pond.later if day >= pond.later_on else pond.cover
