@@ -34,7 +34,7 @@ class Optics:
     """True: they come sharpened to 10 m by what the other bands show, as others do."""
 
     def image(self, plane: Floats, band: int) -> Floats:
-        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size or sharpened."""
+        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size."""
         moved = shift(plane, self.shift_px[band], order=1, mode="nearest", prefilter=False)
         coarse = band in COARSE and not self.sharpened
         blurred: Floats = gaussian_filter(moved, 2 * self.spread_px if coarse else self.spread_px)
