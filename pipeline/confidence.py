@@ -43,6 +43,8 @@ AROUND_PX = 4
 """The ground around ponds is judged within so many pixels."""
 SIZED_BY = ("intercept", "mean_pond_fraction", "log10_looks_with_ponds")
 """The features that tell how far off a pond area is: pale ponds are told too small, and many looks tell more."""
+ONCE = SIZED_BY[2]
+"""What a single look says of an area is as sure as what is known of a site that was seen once."""
 ENDS = ("low", "middle", "high")
 AREA = tuple(f"area_{end}_{name}" for end in ENDS for name in SIZED_BY)
 """Names, beside them in the card, of coefficients for the logarithm of true by told pond area: 80 % lie from low to
@@ -80,6 +82,8 @@ class Found:
     """Calibrated probability, 0 to 1."""
     area: Area
     """Its pond area with an 80 % interval."""
+    look_areas: tuple[Area, ...]
+    """The same at each clear look, in the order of `past.looks`."""
     features: tuple[float, ...]
     """What the confidence was made of, as in `FEATURES`."""
 
@@ -88,7 +92,10 @@ def found_site(site: Site, stack: Stack, settings: Settings, calibration: Mappin
     """A site with its history, area and confidence; `stack` holds all looks on its window."""
     past = history(site, stack, settings.history, chain_of(calibration))
     values = features(site, past, stack)
-    return Found(site, past, confidence(values, calibration), pond_area(past.pond_m2, values, calibration), values)
+    area = pond_area(past.pond_m2, values, calibration)
+    once = tuple(math.log10(2.0) if name == ONCE else value for name, value in zip(FEATURES, values, strict=True))
+    look_areas = tuple(pond_area(look.pond_m2, once, calibration) for look in past.looks)
+    return Found(site, past, confidence(values, calibration), area, look_areas, values)
 
 
 def features(site: Site, past: History, stack: Stack) -> tuple[float, ...]:

@@ -80,6 +80,7 @@ class HistorySettings(Section):
     pond_present_m2: Positive
     ground_present_m2: Positive
     ground_probability: Share
+    grown_share: Positive
     interval_mass: Annotated[float, Field(ge=0.5, lt=1)]
     ended_days: Annotated[int, Field(ge=1)]
 

@@ -21,6 +21,8 @@ from pipeline.sites import EIGHT, Site
 from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, PONDS, RESUMED, STATES, Chain, Course, course
 
 Doubles = NDArray[np.float64]
+GROWN_LOOKS = 3
+"""So many looks in a row must agree that ponds are larger: two of them then outweigh one that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Event:
     """Something that happened to a site, dated as an interval."""
 
     kind: str
-    """`appeared`, `ponds built`, `idle`, `resumed` or `ended`."""
+    """`appeared`, `ponds built`, `grew`, `idle`, `resumed` or `ended`."""
     after: date | None
     """After this day; None = before the first clear look."""
     by: date
@@ -200,6 +202,7 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
     if past.ponds:
         found.append(Event("ponds built", past.ponds.after, past.ponds.by))
         found += _turns(past)
+        found += _growths(past, settings)
         if past.ponds.gone_by and past.status(settings, confirm_looks=1) == "ended":
             found.append(Event("ended", past.ponds.last, past.ponds.gone_by))
     return sorted(found, key=lambda event: event.by)
@@ -213,3 +216,22 @@ def _turns(past: History) -> list[Event]:
         if now != before and now in (IDLE, RESUMED):
             turns.append(Event(STATES[now], past.looks[k - 1].day, past.looks[k].day))
     return turns
+
+
+def _growths(past: History, settings: HistorySettings) -> list[Event]:
+    """Each time that the pond area rose by `grown_share`: among the looks that show ponds, between the last that showed
+    less and the first of `GROWN_LOOKS` in a row of which it and the median show so much more.
+    """
+    assert past.ponds is not None
+    shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]
+    areas = [look.pond_m2 for look in shown]
+    medians = [float(np.median(areas[k : k + GROWN_LOOKS])) for k in range(len(areas) - GROWN_LOOKS + 1)]
+    growths: list[Event] = []
+    known = medians[0] if medians else 0.0
+    for k, later in enumerate(medians):
+        enough = known * (1 + settings.grown_share)
+        if min(areas[k], later) >= enough:
+            less = max(j for j in range(k) if areas[j] < enough)
+            growths.append(Event("grew", shown[less].day, shown[k].day))
+            known = later
+    return growths

@@ -16,8 +16,15 @@ from pipeline.states import STATES, UNMEASURED
 
 SETTINGS = load(None).history
 FIRST = date(2024, 1, 5)
-AREAS = {".": (0.0, 0.0), "g": (0.0, 40_000.0), "P": (2000.0, 40_000.0), "?": (120.0, 2500.0), "p": (132.0, 40_000.0)}
-"""Pond and ground area of a look: nothing, cleared ground, ponds, neither here nor there, doubtful ponds."""
+AREAS = {
+    "B": (4000.0, 40_000.0),
+    ".": (0.0, 0.0),
+    "g": (0.0, 40_000.0),
+    "P": (2000.0, 40_000.0),
+    "?": (120.0, 2500.0),
+    "p": (132.0, 40_000.0),
+}
+"""Pond and ground area of a look: twice the ponds, nothing, cleared ground, ponds, neither here nor there, doubtful."""
 
 
 def looks(pattern: str, every: int = 10, first: date = FIRST) -> list[SiteLook]:
@@ -173,3 +180,20 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
     assert past.ponds is not None
     assert past.ground is not None
     assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == stack.days[2:4]
+
+
+@given(before=st.integers(3, 12), after=st.integers(3, 12))
+def test_ponds_that_become_twice_as_many_grew_between_two_looks(before: int, after: int) -> None:
+    past = told("." * 3 + "P" * before + "B" * after)
+    grown = [event for event in events(past, SETTINGS) if event.kind == "grew"]
+    days = [look.day for look in past.looks]
+    assert [(event.after, event.by) for event in grown] == [(days[2 + before], days[3 + before])]
+
+
+@given(st.lists(st.sampled_from("PB"), min_size=3, max_size=20))
+def test_growth_is_told_once_and_never_by_one_look(pattern: list[str]) -> None:
+    past = told("".join(pattern))
+    grown = [event for event in events(past, SETTINGS) if event.kind == "grew"]
+    assert len(grown) <= 1
+    if all(pattern[k : k + 3].count("B") < 2 for k in range(len(pattern))):
+        assert not grown

@@ -65,6 +65,7 @@ ALIASES = {
     "kind": "Event",
     "after": "After",
     "by": "By",
+    "evidence": "Proved by",
     "cell": "Cell",
     "month": "Month",
     "looks": "Looks",
@@ -84,7 +85,7 @@ EVENT_TIP = (
     '<b>[% "site_id" %]</b>: [% "kind" %]<br>[% if("after" is null, \'\', \'after \' || left(to_string("after"), 10) || '
     "', ') %]by [% left(to_string(\"by\"), 10) %]"
 )
-LOOK_TIP = '<b>[% "site_id" %]</b>, look of [% left(to_string("day"), 10) %]<br>ponds [% round("pond_area_m2") %] m²'
+LOOK_TIP = '<b>[% "site_id" %]</b>, look of [% left(to_string("day"), 10) %]<br>ponds [% round("pond_area_m2") %] m² ([% round("pond_area_low_m2") %] to [% round("pond_area_high_m2") %])'
 POND_TIP = '<b>[% "site_id" %]</b>, patch of ponds [% "pond_id" %]<br>[% round("area_m2") %] m²'
 COVERAGE_TIP = '[% "month" %]: [% "clear_looks" %] clear looks of [% "looks" %], [% round(100 * "share_seen") %] % seen'
 

@@ -91,6 +91,10 @@ class LookRecord:
     """Share of the site seen, 0 to 1."""
     pond_area_m2: float
     """Pond area, square metres."""
+    pond_area_low_m2: float
+    """Lower end of its 80 % interval, square metres."""
+    pond_area_high_m2: float
+    """Upper end of its 80 % interval, square metres."""
     ground_area_m2: float
     """Mine ground, square metres."""
     ponds_present: bool
@@ -108,11 +112,13 @@ class EventRecord:
     site_id: str
     """Its site."""
     kind: str
-    """`appeared`, `ponds built`, `idle`, `ended`; `split`, `merged` or `withdrawn` by what was published."""
+    """As `history.Event.kind`; or, by what was published, `split`, `merged` or `withdrawn`."""
     after: date | None
     """After this day; None = before the first clear look, or, for a split, before the first run."""
     by: date
     """By this day."""
+    evidence: str
+    """The overpasses on either side that prove it; for what was published, the runs."""
     point: Point
     """A point in the site."""
 

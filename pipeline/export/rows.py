@@ -89,13 +89,15 @@ def pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRe
 def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[LookRecord]:
     """The clear looks at a site."""
     point: Point = record.polygon.representative_point()
-    for look in item.past.looks:
+    for look, area in zip(item.past.looks, item.look_areas, strict=True):
         yield LookRecord(
             site_id=record.site_id,
             day=look.day,
             overpass=look.overpass,
             share_seen=look.share_seen,
-            pond_area_m2=look.pond_m2,
+            pond_area_m2=area.middle,
+            pond_area_low_m2=area.low,
+            pond_area_high_m2=area.high,
             ground_area_m2=look.ground_m2,
             ponds_present=look.shows_ponds(settings.history),
             ground_present=look.shows_ground(settings.history),
@@ -107,7 +109,15 @@ def event_records(record: SiteRecord, item: Found, settings: Settings) -> Iterat
     """What happened to a site."""
     point: Point = record.polygon.representative_point()
     for event in events(item.past, settings.history):
-        yield EventRecord(site_id=record.site_id, kind=event.kind, after=event.after, by=event.by, point=point)
+        proof = [look.overpass for look in item.past.looks if look.day in (event.after, event.by)]
+        yield EventRecord(
+            site_id=record.site_id,
+            kind=event.kind,
+            after=event.after,
+            by=event.by,
+            evidence=", ".join(proof),
+            point=point,
+        )
 
 
 def saying_of(record: SiteRecord, today: date) -> Saying:
@@ -134,14 +144,30 @@ def lineage_events(registry: Registry) -> Iterator[EventRecord]:
         point = entry.territory.representative_point()
         if entry.parent is not None and entry.sayings:
             first = entry.sayings[0].on
-            earlier = [saying.on for saying in registry.entry(entry.parent).sayings if saying.on < first]
+            earlier = [saying for saying in registry.entry(entry.parent).sayings if saying.on < first]
             yield EventRecord(
-                site_id=entry.site_id, kind="split", after=max(earlier, default=None), by=first, point=point
+                site_id=entry.site_id,
+                kind="split",
+                after=earlier[-1].on if earlier else None,
+                by=first,
+                evidence=_runs(*earlier[-1:], entry.sayings[0]),
+                point=point,
             )
         for before, now in pairwise(entry.sayings):
             kind = "withdrawn" if now.status == WITHDRAWN else "merged" if now.status.startswith(MERGED) else ""
             if kind:
-                yield EventRecord(site_id=entry.site_id, kind=kind, after=before.on, by=now.on, point=point)
+                yield EventRecord(
+                    site_id=entry.site_id,
+                    kind=kind,
+                    after=before.on,
+                    by=now.on,
+                    evidence=_runs(before, now),
+                    point=point,
+                )
+
+
+def _runs(*sayings: Saying) -> str:
+    return ", ".join(f"run {saying.run_id}" for saying in sayings)
 
 
 def _dates(saying: Saying) -> str:
