@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError, one_line
 
@@ -58,6 +58,12 @@ class EvidenceSettings(Section):
 
     agreeing_looks: Annotated[int, Field(ge=1, le=20)]
     among_looks: Annotated[int, Field(ge=1, le=60)]
+
+    @model_validator(mode="after")
+    def _enough(self) -> "EvidenceSettings":
+        if self.agreeing_looks > self.among_looks:
+            raise ValueError(f"{self.agreeing_looks} looks cannot agree among {self.among_looks}")
+        return self
 
 
 class SitesSettings(Section):

@@ -55,17 +55,42 @@ def months_between(first: date, last: date) -> Iterator[str]:
         yield f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
-def cell_seen(stack: Stack, inside: Bools) -> CellSeen:
-    """What each month saw of a cell; `inside` (y, x), True = in the AOI."""
-    area = int(inside.sum())
-    if area == 0:
-        return CellSeen({}, 0)
-    found: dict[str, MonthSeen] = {}
-    months = [month_of(day) for day in stack.days]
-    for month in sorted(set(months)):
-        chosen = np.array([m == month for m in months]) & stack.measured
-        seen = stack.clear[chosen] & inside
-        shares = seen.sum(axis=(1, 2)) / area
-        union = float(seen.any(axis=0).sum()) / area
-        found[month] = MonthSeen(int(chosen.sum()), int((shares >= SEEN).sum()), union)
-    return CellSeen(found, int((stack.clear.any(axis=0) & inside).sum()))
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class RunningSeen:
+    """What must be kept of the looks so far to go on with later ones."""
+
+    months: dict[str, MonthSeen]
+    """By `YYYY-MM`, ascending; months without a look are left out."""
+    month_seen: Bools
+    """What the last of them saw, in the AOI or not, shape (y, x)."""
+    ever: Bools
+    """What any look saw, shape (y, x)."""
+
+    @classmethod
+    def nothing(cls, shape: tuple[int, int]) -> "RunningSeen":
+        """Before the first look."""
+        return cls(months={}, month_seen=np.zeros(shape, bool), ever=np.zeros(shape, bool))
+
+    def after(self, stack: Stack, inside: Bools) -> "RunningSeen":
+        """With later looks added; `inside` (y, x), True = in the AOI, at least one pixel."""
+        area = int(inside.sum())
+        found, month_seen = dict(self.months), self.month_seen
+        latest = max(found, default="")
+        names = [month_of(day) for day in stack.days]
+        for month in sorted(set(names)):
+            chosen = np.array([name == month for name in names]) & stack.measured
+            seen = stack.clear[chosen]
+            before = found.get(month, NOT_LOOKED_AT)
+            union: Bools = np.logical_or.reduce(seen, axis=0)
+            month_seen = union | month_seen if month == latest else union
+            shares = (seen & inside).sum(axis=(1, 2)) / area
+            found[month] = MonthSeen(
+                looks=before.looks + int(chosen.sum()),
+                clear_looks=before.clear_looks + int((shares >= SEEN).sum()),
+                share_seen=float((month_seen & inside).sum()) / area,
+            )
+        return RunningSeen(months=found, month_seen=month_seen, ever=self.ever | stack.clear.any(axis=0))
+
+    def told(self, inside: Bools) -> CellSeen:
+        """What each month saw of the cell."""
+        return CellSeen(self.months, int((self.ever & inside).sum()))

@@ -112,6 +112,8 @@ class Look:
     """Name of the overpass."""
     clear_share: float
     """Share of the looked-at pixels that were clear, 0 to 1."""
+    key: str
+    """Hash of all that made it, see `LookTask.key`."""
     computed: bool
     """True when this run made it, False when an earlier one did."""
 
@@ -173,7 +175,7 @@ class LookMaker:
         made = open_look(path, key, task)
         if made is None:
             raise SceneError(f"{task.name}: the look just written does not read back; is the disk sound?")
-        return Look(made.path, made.extent, made.day, made.overpass, made.clear_share, computed=True)
+        return replace(made, computed=True)
 
 
 def look_at(task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int) -> Bytes:
@@ -232,7 +234,7 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
         return None
     looked = int((bands[2] != NO_DATA).sum())
     share = float((bands[2] == CLEAR).sum()) / looked if looked else 0.0
-    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, computed=False)
+    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, computed=False)
 
 
 def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]) -> Iterator[LookTask]:

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.aoi import Aoi
+from pipeline.cells import CellKeeper
+from pipeline.checked import Checked
 from pipeline.confidence import Found, check_calibrated, found_site
 from pipeline.config import Settings
-from pipeline.coverage import Seen, cell_seen, months_between
+from pipeline.coverage import Seen, months_between
 from pipeline.engine import executor_for, run
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.geopackage import write_geopackage
@@ -70,7 +72,8 @@ def detect(
         found = source.search(aoi, period)
         looks, failures = make_looks(aoi, found, maker, settings, progress)
         archive = Archive(aoi.grid, settings, looks)
-        seen, sites = derive(aoi, archive, settings, model.card.calibration, progress)
+        cells = CellKeeper(maker.folder / maker.recipe.digest[:12] / "cells", settings.evidence, aoi.digest)
+        seen, sites = derive(aoi, archive, cells, settings, model.card.calibration, progress)
         kept = [item for item in sites if item.confidence >= settings.sites.min_confidence]
         registry, ids = registry.named([item.site.polygon_m for item in kept], aoi.grid, settings.sites.link_m)
         run_id = _run_id(aoi, settings, maker.recipe, found, failures)
@@ -107,9 +110,10 @@ def make_looks(
     looks: list[Look] = []
     failures: list[Refusal] = []
     missing: list[LookTask] = []
+    checked = Checked.of(maker)
     with progress.stage("Checking looks", len(tasks), unit="looks") as step:
         for task in tasks:
-            kept = maker.kept(task)
+            kept = checked.look(task, maker)
             looks.append(kept) if kept is not None else missing.append(task)
             step(1)
     executor, width = executor_for(settings.engine.workers, len(missing))
@@ -117,9 +121,11 @@ def make_looks(
         for outcome in run(missing, maker, executor, width):
             if outcome.value is not None:
                 looks.append(outcome.value)
+                checked.note(outcome.value)
             else:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed"))
             step(1)
+    checked.write()
     looks.sort(key=lambda look: (look.day, look.overpass, look.extent))
     return looks, tuple(sorted(failures, key=lambda failure: failure.id))
 
@@ -142,6 +148,10 @@ class Archive:
         looks = {look.path: look for cell in window.cells(self.cell_px) for look in self._by_cell.get(cell, ())}
         return read_stack(looks.values(), window)
 
+    def looks(self, cell: Window) -> list[Look]:
+        """The looks that touch a cell."""
+        return self._by_cell.get(cell, [])
+
     def evidence(self, window: Window) -> Evidence:
         """What all clear looks say of any window."""
         return fuse(self.stack(window), self.evidence_settings)
@@ -152,9 +162,14 @@ class Archive:
 
 
 def derive(
-    aoi: Aoi, archive: Archive, settings: Settings, calibration: Mapping[str, float], progress: Progress
+    aoi: Aoi,
+    archive: Archive,
+    keeper: CellKeeper,
+    settings: Settings,
+    calibration: Mapping[str, float],
+    progress: Progress,
 ) -> tuple[Seen, list[Found]]:
-    """Coverage and sites from the looks: a pure function of looks, model and settings.
+    """Coverage and sites from the looks: a pure function of looks, model and settings, whatever `keeper` has kept.
 
     `calibration` is that of the model card.
     """
@@ -165,9 +180,9 @@ def derive(
         for cell in cells:
             inside = aoi.inside(cell)
             if inside.any():
-                stack = archive.stack(cell)
-                seen[cell] = cell_seen(stack, inside)
-                pieces.append(pond_pixels(fuse(stack, settings.evidence), inside, settings.sites))
+                weighed = keeper.weighed(aoi.grid.name_of(cell), cell, inside, archive.looks(cell))
+                seen[cell] = weighed.seen.told(inside)
+                pieces.append(pond_pixels(cell, weighed.pond.agreed(settings.evidence), inside, settings.sites))
             step(1)
     sites = find_sites(pieces, archive.evidence, settings.sites)
     with progress.stage("Dating", len(sites), unit="sites") as step:

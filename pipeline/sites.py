@@ -19,7 +19,7 @@ from sklearn.cluster import DBSCAN
 from pipeline.config import SitesSettings
 from pipeline.fuse import Evidence
 from pipeline.grid import PIXEL_M, Window, hull
-from pipeline.raster import Bools
+from pipeline.raster import Bools, Floats
 
 EIGHT = np.ones((3, 3), bool)
 """Pixels that touch at a corner belong together."""
@@ -66,13 +66,13 @@ class Site:
         return float(self.ground.sum()) * PIXEL_M**2
 
 
-def pond_pixels(evidence: Evidence, inside: Bools, settings: SitesSettings) -> PondPixels:
-    """The pond pixels of one window of evidence; `inside` (y, x), True = in the AOI."""
-    rows, cols = np.nonzero((evidence.pond >= settings.pond_fraction) & inside)
+def pond_pixels(window: Window, pond: Floats, inside: Bools, settings: SitesSettings) -> PondPixels:
+    """The pond pixels of one window: `pond` fraction by the evidence, `inside` True = in the AOI; both (y, x)."""
+    rows, cols = np.nonzero((pond >= settings.pond_fraction) & inside)
     return PondPixels(
-        rows=rows.astype(np.int64) + evidence.window.row,
-        cols=cols.astype(np.int64) + evidence.window.col,
-        fraction=evidence.pond[rows, cols],
+        rows=rows.astype(np.int64) + window.row,
+        cols=cols.astype(np.int64) + window.col,
+        fraction=pond[rows, cols],
     )
 
 

@@ -73,7 +73,7 @@ def write_all(path: Path, sites: list[SiteRecord], rows: int = 3) -> None:
         ponds=[PondRecord(site_id=s.site_id, pond_id=1, area_m2=170.0, first_seen=s.ponds_by, polygon=OUTLINE) for s in sites],
         looks=[
             LookRecord(site_id=s.site_id, day=date(2024, 1, 5), overpass="20240105-S2A", share_seen=0.9, pond_area_m2=0.0,
-                       pond_area_low_m2=0.0, pond_area_high_m2=0.0, ground_area_m2=9.0, ponds_present=False, ground_present=True, point=here)
+                       pond_area_low_m2=0.0, pond_area_high_m2=0.0, ground_area_m2=9.0, state="cleared", ponds_present=False, ground_present=True, point=here)
             for s in sites
         ],
         events=[EventRecord(site_id=s.site_id, kind="appeared", after=None, by=date(2024, 1, 5),

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from scenes import PLACE, aoi
 from shapely.geometry import mapping
 
 from pipeline.config import Settings, load
+from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.progress import Progress
 from pipeline.scan import detect
@@ -104,6 +106,30 @@ def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: P
     again = look(scenes, first.out)
     assert not any(k.computed for k in again.looks)
     assert products(first.out) == before
+
+
+def test_a_scan_month_by_month_ends_where_one_run_over_all_does(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    for last in (date(2024, 12, 31), date(2025, 2, 28), None):
+        by_month = look(scenes, tmp_path, period=Period(None, last))
+    assert products(tmp_path)["coverage.geojson"] == products(first.out)["coverage.geojson"]
+    told = [{**vars_of(record), "said_before": None, "site_id": "", "parent": None} for record in by_month.sites]
+    assert told == [{**vars_of(record), "said_before": None, "site_id": "", "parent": None} for record in first.sites]
+    assert list(tmp_path.rglob("cells/*.npz"))
+
+
+def vars_of(record: SiteRecord) -> dict[str, object]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def test_a_look_that_changed_on_disk_is_read_again(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    whole = look(scenes, tmp_path)
+    victim = whole.looks[0].path
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 255
+    victim.write_bytes(content)
+    again = look(scenes, tmp_path)
+    assert [k.path for k in again.looks if k.computed] == [victim]
+    assert products(tmp_path)["sites.geojson"] == products(first.out)["sites.geojson"]
 
 
 def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import load
-from pipeline.fuse import Evidence, fuse
+from pipeline.fuse import Evidence, Running, fuse
 from pipeline.grid import Window
 from pipeline.looks import Stack
 from pipeline.sites import PondPixels, find_sites, pond_pixels, ponds_of
@@ -37,7 +37,7 @@ def cut(evidence: Evidence, window: Window) -> Evidence:
 def sites_of(evidence: Evidence, cell_px: int):
     everywhere = lambda w: np.ones(w.shape, bool)  # noqa: E731
     cells = [w for c in AREA.cells(cell_px) if (w := c.intersection(AREA))]
-    pieces = [pond_pixels(cut(evidence, w), everywhere(w), SETTINGS.sites) for w in cells]
+    pieces = [pond_pixels(w, cut(evidence, w).pond, everywhere(w), SETTINGS.sites) for w in cells]
     return find_sites(pieces, lambda w: cut(evidence, w), SETTINGS.sites)
 
 
@@ -109,13 +109,28 @@ def test_looks_that_agree_must_be_near_each_other(looks: list[int], expected: fl
     assert evidence.pond[0, 0] == pytest.approx(expected)
 
 
-@given(st.lists(st.integers(0, 200), min_size=1, max_size=9), st.integers(1, 4), st.integers(1, 6))
-def test_evidence_is_the_kth_highest_of_the_best_run(looks: list[int], k: int, m: int) -> None:
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=9), st.integers(1, 4), st.integers(0, 5))
+def test_evidence_is_the_kth_highest_of_the_best_run(looks: list[int], k: int, more: int) -> None:
+    m = k + more
     rule = SETTINGS.evidence.model_copy(update={"agreeing_looks": k, "among_looks": m})
     told = fuse(stack_of([[v] for v in looks], [[True]] * len(looks)), rule).pond[0, 0] * 200
     runs = [sorted(looks[i : i + m], reverse=True) for i in range(len(looks))]
     expected = max((run[k - 1] for run in runs if len(run) >= k), default=0) if len(looks) >= k else min(looks)
     assert round(told) == expected
+
+
+@given(st.data(), st.integers(1, 4), st.integers(0, 4), st.integers(0, 12), st.integers(0, 12))
+def test_evidence_can_be_gone_on_with_from_any_look(data, k: int, more: int, looks: int, cut: int) -> None:
+    rule = SETTINGS.evidence.model_copy(update={"agreeing_looks": k, "among_looks": k + more})
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    clear = rng.random((looks, 3, 4)) < 0.6
+    values = np.where(clear, rng.integers(0, 201, clear.shape), 0).astype(np.uint8)
+    nothing = Running.nothing((3, 4), rule)
+    whole = nothing.after(values, clear, rule)
+    parts = nothing.after(values[:cut], clear[:cut], rule).after(values[cut:], clear[cut:], rule)
+    np.testing.assert_array_equal(whole.agreed(rule), parts.agreed(rule))
+    for name in ("best", "last", "count"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 8))

@@ -60,6 +60,7 @@ ALIASES = {
     "day": "Day",
     "overpass": "Overpass",
     "share_seen": "Share seen (0 to 1)",
+    "state": "State by all looks",
     "ponds_present": "Shows ponds",
     "ground_present": "Shows cleared ground",
     "kind": "Event",

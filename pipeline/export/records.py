@@ -97,6 +97,8 @@ class LookRecord:
     """Upper end of its 80 % interval, square metres."""
     ground_area_m2: float
     """Mine ground, square metres."""
+    state: str
+    """The likeliest state then, by all looks, one of `states.STATES`."""
     ponds_present: bool
     """Whether this look alone shows ponds."""
     ground_present: bool

@@ -19,6 +19,7 @@ from pipeline.history import events
 from pipeline.registry.names import MERGED, WITHDRAWN, Entry, Registry, Saying
 from pipeline.sites import ponds_of
 from pipeline.sources.interface import Source
+from pipeline.states import STATES
 
 CELLS = 1000
 """Coverage cells whose outlines are reprojected at once."""
@@ -89,7 +90,7 @@ def pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRe
 def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[LookRecord]:
     """The clear looks at a site."""
     point: Point = record.polygon.representative_point()
-    for look, area in zip(item.past.looks, item.look_areas, strict=True):
+    for look, state, area in zip(item.past.looks, item.past.states, item.look_areas, strict=True):
         yield LookRecord(
             site_id=record.site_id,
             day=look.day,
@@ -99,6 +100,7 @@ def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterato
             pond_area_low_m2=area.low,
             pond_area_high_m2=area.high,
             ground_area_m2=look.ground_m2,
+            state=STATES[state],
             ponds_present=look.shows_ponds(settings.history),
             ground_present=look.shows_ground(settings.history),
             point=point,

@@ -169,7 +169,8 @@ class Watcher:
     def found(self, whole: Stack) -> list[Found]:
         """Sites from looks, by the code that users run, whatever their confidence."""
         looks, settings = WorldLooks(whole, self.settings), self.settings
-        ponds = pond_pixels(looks.evidence(whole.window), np.ones(whole.window.shape, bool), settings.sites)
+        window, everywhere = whole.window, np.ones(whole.window.shape, bool)
+        ponds = pond_pixels(window, looks.evidence(window).pond, everywhere, settings.sites)
         numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
         sites = find_sites([ponds], looks.evidence, settings.sites)
         return [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
