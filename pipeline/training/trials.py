@@ -4,7 +4,7 @@ What a run does to scenes (clear test, network, evidence, sites, histories, conf
 is measured is what users get. Worlds come from the seed; a trial is the same whoever runs it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -39,7 +39,7 @@ from pipeline.training.truth import (
 )
 from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
-from pipeline.worlds.world import Rendering, make_world, render
+from pipeline.worlds.world import Rendering, World, make_world, render
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 """Time of the worlds' histories."""
@@ -154,9 +154,12 @@ class Watcher:
             return self._real(trial)
         size = PLACE.height
         world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
-        passes = overpasses(trial.seed, trial.every, trial.months)
+        return self.looked(world, overpasses(trial.seed, trial.every, trial.months))
+
+    def looked(self, world: World, passes: Sequence[tuple[date, float]]) -> "Shown":
+        """The looks at a world on days, ascending, with their share of cloud, and the truth."""
         days = tuple(day for day, _ in passes)
-        renderings = (render(world, day, trial.seed, cloud) for day, cloud in passes)
+        renderings = (render(world, day, world.seed, cloud) for day, cloud in passes)
         alikes = true_look_alikes(world, PLACE, days[-1])
         return self._shown(renderings, days, lambda looks: true_sites(world.sites, looks), alikes)
 

@@ -1,0 +1,61 @@
+"""Cost of one more month for archives of 1, 5 and 10 years, and what it would be if nothing were kept.
+
+    python benchmarks/age.py [WORK]
+
+Builds ten years of looks at two simulated worlds in WORK (kept there for another time), lets a scan have all months but
+the last, and measures the processor time of the run that adds it.
+"""
+
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from shutil import rmtree
+
+from shapely.geometry import box
+
+from pipeline.aoi import Aoi
+from pipeline.config import load
+from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.progress import Progress
+from pipeline.scan import detect
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period
+from pipeline.worlds.archive import build_archive
+
+PLACE = Window(-243_200, 51_200, 1024, 1024)
+YEARS = (1, 5, 10)
+LAST = date(2025, 12, 31)
+
+
+def main() -> None:
+    """Measure and print."""
+    settings = load(None)
+    settings = settings.model_copy(update={"engine": settings.engine.model_copy(update={"workers": 1})})
+    archive = settings.simulated.model_copy(
+        update={"worlds": 2, "world_px": 384, "start": f"{LAST.year - YEARS[-1] + 1}-01", "months": 12 * YEARS[-1]}
+    )
+    aoi = Aoi("age", "Age", "AGE", reprojected(box(*PLACE.bounds_m), Grid(32647).crs, LONLAT))
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
+        build_archive(work / "scenes", aoi, archive, Period(None, None), Progress(), 2)
+        source, quiet = FolderSource(work / "scenes", name="simulated", simulated=True), Progress(quiet=True)
+        print("years  looks  sites  one month more, s   the same with nothing kept but the looks, s")
+        for years in YEARS:
+            first, out = date(LAST.year - years + 1, 1, 1), work / f"out-{years}"
+            rmtree(out, ignore_errors=True)
+            detect(aoi, source, settings, Period(first, date(LAST.year, 11, 30)), out, "cpu", quiet)
+            begun = time.process_time()
+            told = detect(aoi, source, settings, Period(first, LAST), out, "cpu", quiet)
+            more = time.process_time() - begun
+            for kept in (*out.rglob("cells"), *out.rglob("checked.json")):
+                rmtree(kept) if kept.is_dir() else kept.unlink()
+            begun = time.process_time()
+            detect(aoi, source, settings, Period(first, LAST), out, "cpu", quiet)
+            anew = time.process_time() - begun
+            print(f"{years:5d} {len(told.looks):6d} {len(told.sites):6d} {more:19.1f} {anew:20.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
