@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import rasterio
 from scenes import PLACE, aoi
-from shapely.geometry import mapping
+from shapely.geometry import box, mapping
 
+from pipeline.aoi import Aoi
 from pipeline.config import Settings, load
 from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
@@ -139,6 +140,23 @@ def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, 
     for feature in (*one["features"], *two["features"]):
         del feature["properties"]["run_id"]  # names the settings as well
     assert one == two
+
+
+def test_two_areas_that_overlap_agree_where_they_do(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    (north, south), west, east = AREA.polygon.bounds[1::2], *AREA.polygon.bounds[::2]
+    half = box(west + 0.3 * (east - west), min(north, south), east, max(north, south))
+    other = Aoi("other", "Other", "OTH", half)
+    source = FolderSource(scenes, name="simulated", simulated=True)
+    told = detect(other, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+    shared = [s for s in first.sites if half.buffer(-0.01).contains(s.polygon)]
+    assert shared
+    alike = {s.polygon.wkb: s for s in told.sites}
+    for site in shared:
+        twin = alike[site.polygon.wkb]
+        own = {"site_id": "", "run_id": ""}
+        assert {**vars_of(site), **own} == {**vars_of(twin), **own}
+    outer = [s for s in told.sites if half.buffer(-0.01).contains(s.polygon)]
+    assert len(outer) == len(shared)
 
 
 def test_a_threshold_renames_nothing_and_makes_no_look(first: Summary, scenes: Path, tmp_path: Path) -> None:

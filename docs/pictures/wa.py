@@ -216,7 +216,7 @@ month by month. `docs/pictures/wa.py` makes all of it anew.
 
 ![Number of sites over time: the truth, the dates told at the end, and what the scan knew at the time](pictures/wa.svg)
 
-- Of {len(told)} sites {len(dated)} are reported at the end; the true beginning of ponds lies in the interval of {inside}.
+- Of {len(told)} sites {len(dated)} are reported at the end; of {inside} the ponds truly began inside the interval told.
 - {sum(one.false for one in told)} reported at the end are no site, in {len(told) * (SIDE_PX / 100) ** 2:.0f} km².
 - Half of the announcements came within {late[len(late) // 2] if late else 0} days of the first ponds.
 
