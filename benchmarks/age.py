@@ -11,7 +11,7 @@ import tempfile
 import time
 from datetime import date
 from pathlib import Path
-from shutil import rmtree
+from shutil import copytree, rmtree
 
 from shapely.geometry import box
 
@@ -26,7 +26,9 @@ from pipeline.worlds.archive import build_archive
 
 PLACE = Window(-243_200, 51_200, 1024, 1024)
 YEARS = (1, 5, 10)
+"""Ages of the archive."""
 LAST = date(2025, 12, 31)
+"""Its last day."""
 
 
 def main() -> None:
@@ -34,27 +36,28 @@ def main() -> None:
     settings = load(None)
     settings = settings.model_copy(update={"engine": settings.engine.model_copy(update={"workers": 1})})
     archive = settings.simulated.model_copy(
-        update={"worlds": 2, "world_px": 384, "start": f"{LAST.year - YEARS[-1] + 1}-01", "months": 12 * YEARS[-1]}
+        update={"worlds": 2, "world_px": 512, "start": f"{LAST.year - YEARS[-1] + 1}-01", "months": 12 * YEARS[-1]}
     )
     aoi = Aoi("age", "Age", "AGE", reprojected(box(*PLACE.bounds_m), Grid(32647).crs, LONLAT))
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
         build_archive(work / "scenes", aoi, archive, Period(None, None), Progress(), 2)
         source, quiet = FolderSource(work / "scenes", name="simulated", simulated=True), Progress(quiet=True)
-        print("years  looks  sites  one month more, s   the same with nothing kept but the looks, s")
+        print("years  looks  sites  one month more, s  with nothing kept but the looks, s")
         for years in YEARS:
-            first, out = date(LAST.year - years + 1, 1, 1), work / f"out-{years}"
-            rmtree(out, ignore_errors=True)
+            first, out, bare = date(LAST.year - years + 1, 1, 1), work / f"out-{years}", work / f"bare-{years}"
+            for folder in (out, bare):
+                rmtree(folder, ignore_errors=True)
             detect(aoi, source, settings, Period(first, date(LAST.year, 11, 30)), out, "cpu", quiet)
-            begun = time.process_time()
-            told = detect(aoi, source, settings, Period(first, LAST), out, "cpu", quiet)
-            more = time.process_time() - begun
-            for kept in (*out.rglob("cells"), *out.rglob("checked.json")):
+            copytree(out, bare)
+            for kept in (*bare.rglob("cells"), *bare.rglob("checked.json")):
                 rmtree(kept) if kept.is_dir() else kept.unlink()
-            begun = time.process_time()
-            detect(aoi, source, settings, Period(first, LAST), out, "cpu", quiet)
-            anew = time.process_time() - begun
-            print(f"{years:5d} {len(told.looks):6d} {len(told.sites):6d} {more:19.1f} {anew:20.1f}", flush=True)
+            spent = []
+            for folder in (out, bare):
+                begun = time.process_time()
+                told = detect(aoi, source, settings, Period(first, LAST), folder, "cpu", quiet)
+                spent.append(time.process_time() - begun)
+            print(f"{years:5d} {len(told.looks):6d} {len(told.sites):6d} {spent[0]:18.1f} {spent[1]:18.1f}", flush=True)
 
 
 if __name__ == "__main__":
