@@ -12,15 +12,13 @@ from itertools import pairwise
 
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.engine import executor_for, run
-from pipeline.errors import PipelineError
 from pipeline.grid import Grid
 from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.registry.names import Registry
 from pipeline.training.evaluate import LEAST_PONDS
 from pipeline.training.rates import rate, words_of
-from pipeline.training.trials import Trial, Watcher
+from pipeline.training.trials import Trial, Watcher, each_of
 from pipeline.training.truth import TrueSite
 
 GRID = Grid(32647)
@@ -100,16 +98,8 @@ def until(whole: Stack, count: int) -> Stack:
 
 
 def replay(trials: list[Trial], how: Replay, workers: int, progress: Progress) -> list[Replayed]:
-    """All trials, in order. Raises `PipelineError` when one fails."""
-    executor, width = executor_for(workers, len(trials))
-    done: dict[Trial, Replayed] = {}
-    with executor, progress.stage("Living scans through", len(trials), unit="worlds") as step:
-        for outcome in run(trials, how, executor, width):
-            if outcome.value is None:
-                raise PipelineError(f"world {outcome.unit.seed}: {outcome.reason}")
-            done[outcome.unit] = outcome.value
-            step(1)
-    return [done[trial] for trial in trials]
+    """All trials lived through, in order. Raises `PipelineError` when one fails."""
+    return each_of(trials, how, workers, progress, "Living scans through")
 
 
 def replay_table(worlds: Sequence[Replayed]) -> str:

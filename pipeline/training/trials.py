@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -41,6 +42,7 @@ from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
 
+Result = TypeVar("Result")
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 """Time of the worlds' histories."""
 MONTHS = 15
@@ -244,11 +246,18 @@ class Watcher:
 
 
 def watch(trials: list[Trial], watcher: Watcher, workers: int, progress: Progress) -> list[Watched]:
-    """All trials, in order. Raises `PipelineError` when one fails."""
+    """All trials watched, in order. Raises `PipelineError` when one fails."""
+    return each_of(trials, watcher, workers, progress, "Watching worlds")
+
+
+def each_of(
+    trials: list[Trial], work: Callable[[Trial], Result], workers: int, progress: Progress, title: str
+) -> list[Result]:
+    """What `work` makes of each trial, in order. Raises `PipelineError` when one fails."""
     executor, width = executor_for(workers, len(trials))
-    done: dict[Trial, Watched] = {}
-    with executor, progress.stage("Watching worlds", len(trials), unit="worlds") as step:
-        for outcome in run(trials, watcher, executor, width):
+    done: dict[Trial, Result] = {}
+    with executor, progress.stage(title, len(trials), unit="worlds") as step:
+        for outcome in run(trials, work, executor, width):
             if outcome.value is None:
                 raise PipelineError(f"world {outcome.unit.seed}: {outcome.reason}")
             done[outcome.unit] = outcome.value
