@@ -13,8 +13,8 @@ from multiprocessing import get_context
 
 from pipeline.config import Settings, load
 from pipeline.engine import usable_cores
+from pipeline.evaluation.trials import Trial, Watcher
 from pipeline.progress import Progress
-from pipeline.training.trials import Trial, Watcher
 
 FIRST_SEED = 970_000_001
 LINKS_M = (50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0)

@@ -1,7 +1,7 @@
 """How sure: the calibrated probability that a reported site is a leach-pond site, and how far off its pond area may be.
 
 A logistic regression on a handful of features that a person can read, fitted on worlds that the network
-was not trained on (`training/calibrate.py`). Its numbers stand in the model card, so a model always
+was not trained on (`evaluation/calibrate.py`). Its numbers stand in the model card, so a model always
 brings its own calibration.
 """
 

@@ -6,7 +6,7 @@ gaps are one long one. Each look says how much likelier its picture is with pond
 Forward and backward over all looks (Rabiner 1989) then give the probability of each state at each look, and from it
 when something began.
 
-The prior is the chain itself: rates and first states are those of simulated worlds (`training/calibrate.py`), because
+The prior is the chain itself: rates and first states are those of simulated worlds (`evaluation/calibrate.py`), because
 nobody has published those of real sites; two or three good looks outweigh it.
 """
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from pipeline.evaluation.baselines import NAMES, segmenter
 from pipeline.grid import Window
 from pipeline.raster import Raster
-from pipeline.training.baselines import NAMES, segmenter
 from pipeline.worlds.shapes import disc
 
 FOREST = np.array([0.02, 0.04, 0.02, 0.32, 0.15, 0.07], np.float32)

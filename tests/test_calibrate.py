@@ -8,10 +8,10 @@ from shapely.geometry import box
 
 from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence, pond_area
 from pipeline.errors import InputError, PipelineError
+from pipeline.evaluation.calibrate import _areas, _chain, _logistic, _shown
+from pipeline.evaluation.trials import START, Watched
+from pipeline.evaluation.truth import Case, TrueSite
 from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
-from pipeline.training.calibrate import _areas, _chain, _logistic, _shown
-from pipeline.training.trials import START, Watched
-from pipeline.training.truth import Case, TrueSite
 
 LAST = date(2025, 12, 31)
 

@@ -15,16 +15,12 @@ from shapely.geometry import box
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
-from pipeline.grid import Window
-from pipeline.looks import Stack
-from pipeline.progress import Progress
-from pipeline.states import IDLE, PONDS, RESUMED
-from pipeline.training.evaluate import Scores, calibration_curve, calibration_error, scores, strict_confidence
-from pipeline.training.gallery import worst, write_gallery
-from pipeline.training.limits import limits, limits_picture, limits_table
-from pipeline.training.sets import case_of_run, cases_of, trials_of
-from pipeline.training.trials import END, MONTHS, PLACE, Trial, Watcher, WorldLooks, overpasses, watch
-from pipeline.training.truth import (
+from pipeline.evaluation.gallery import worst, write_gallery
+from pipeline.evaluation.limits import limits, limits_picture, limits_table
+from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
+from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
+from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, Watcher, WorldLooks, overpasses, watch
+from pipeline.evaluation.truth import (
     Case,
     LookAlike,
     Reported,
@@ -34,6 +30,10 @@ from pipeline.training.truth import (
     true_look_alikes,
     true_sites,
 )
+from pipeline.grid import Window
+from pipeline.looks import Stack
+from pipeline.progress import Progress
+from pipeline.states import IDLE, PONDS, RESUMED
 from pipeline.weights import ROOT
 from pipeline.worlds.figures import figures
 from pipeline.worlds.world import make_world

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pipeline"
 TOP_TO_BOTTOM = (
-    "__main__", "cli", "training", "scan", "summary", "export", "registry", "confidence", "history", "states", "sites", "cells", "fuse", "coverage",
+    "__main__", "cli", "evaluation", "training", "scan", "summary", "export", "registry", "confidence", "history", "states", "sites", "cells", "fuse", "coverage",
     "checked", "looks", "engine", "segment", "weights", "network", "clear", "sources", "worlds", "interface", "aoi", "progress",
     "raster", "config", "grid", "bands", "atomic", "errors",
 )  # fmt: skip
@@ -39,10 +39,11 @@ def test_imports_point_one_way(path: Path) -> None:
         assert there == here or TOP_TO_BOTTOM.index(here) < TOP_TO_BOTTOM.index(there), f"{here} imports {there}"
 
 
-def test_nothing_but_the_command_imports_training() -> None:
+def test_a_run_needs_neither_training_nor_evaluation() -> None:
+    rooms = {"training", "evaluation"}
     for path in FILES:
-        if "training" not in path.parts and "cli" not in path.parts:
-            assert not [m for m in imports(path) if m.startswith("pipeline.training")], path
+        if not rooms & set(path.parts) and "cli" not in path.parts:
+            assert not [m for m in imports(path) if room_of(m) in rooms], path
 
 
 def test_no_drawer_module() -> None:

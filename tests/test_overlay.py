@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
+from pipeline.evaluation.overlay import FILLINGS, REACH_PX, drawing, overlaid
 from pipeline.grid import PIXEL_M, Window
 from pipeline.training.backgrounds import read_background
-from pipeline.training.overlay import FILLINGS, REACH_PX, drawing, overlaid
 from pipeline.weights import ROOT
 
 EVALUATION = ROOT / "backgrounds" / "evaluation"

@@ -9,8 +9,8 @@ from shapely.geometry import Point, box
 
 from pipeline.cli import main
 from pipeline.errors import InputError
-from pipeline.training.points import NEAR_M, PointLabel, read_points, score_points
-from pipeline.training.truth import Reported
+from pipeline.evaluation.points import NEAR_M, PointLabel, read_points, score_points
+from pipeline.evaluation.truth import Reported
 
 DEGREE_M = 110_600.0
 """Metres in a degree of latitude, near enough."""

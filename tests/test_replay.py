@@ -11,11 +11,11 @@ from shapely.geometry import box
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
+from pipeline.evaluation.replay import Replay, Replayed, replay_table, until
+from pipeline.evaluation.trials import Trial
+from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import Window
 from pipeline.looks import Stack
-from pipeline.training.replay import Replay, Replayed, replay_table, until
-from pipeline.training.trials import Trial
-from pipeline.training.truth import TrueSite
 
 FIRST = date(2024, 1, 1)
 DAYS = tuple(FIRST + timedelta(days=10 * k) for k in range(12))

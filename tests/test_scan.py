@@ -19,6 +19,8 @@ from shapely.geometry import box, mapping
 
 from pipeline.aoi import Aoi
 from pipeline.config import Settings, load
+from pipeline.evaluation.scores import scores
+from pipeline.evaluation.truth import read_case
 from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.progress import Progress
@@ -26,8 +28,6 @@ from pipeline.scan import detect
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 from pipeline.summary import Summary
-from pipeline.training.evaluate import scores
-from pipeline.training.truth import read_case
 from pipeline.worlds.archive import build_archive
 
 QUIET = Progress(quiet=True)

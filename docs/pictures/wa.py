@@ -20,12 +20,12 @@ import numpy as np
 
 from pipeline.config import load
 from pipeline.engine import usable_cores
+from pipeline.evaluation.replay import until
+from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.trials import Watcher
 from pipeline.grid import Grid
 from pipeline.progress import Progress
 from pipeline.registry.names import Registry
-from pipeline.training.evaluate import LEAST_PONDS
-from pipeline.training.replay import until
-from pipeline.training.trials import Watcher
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World, make_world

@@ -66,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
     """Score; returns the exit code."""
     from pipeline.atomic import write_text
     from pipeline.engine import usable_cores
+    from pipeline.evaluation.limits import limits, limits_picture, limits_table
+    from pipeline.evaluation.scores import scores
+    from pipeline.evaluation.sets import baseline_of, case_of_run, cases_of, trials_of
+    from pipeline.evaluation.trials import Watcher
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
-    from pipeline.training.evaluate import scores
-    from pipeline.training.limits import limits, limits_picture, limits_table
-    from pipeline.training.sets import baseline_of, case_of_run, cases_of, trials_of
-    from pipeline.training.trials import Watcher
     from pipeline.worlds.figures import figures
 
     settings = settings_of(options)
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         if options.picture:
             write_text(options.picture, limits_picture(found, named))
     if options.gallery:
-        from pipeline.training.gallery import worst, write_gallery
+        from pipeline.evaluation.gallery import worst, write_gallery
 
         words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), watcher, progress)
         print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
@@ -110,11 +110,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
+    from pipeline.evaluation.replay import EXCHANGES, MONTHS, Replay, replay, replay_table
+    from pipeline.evaluation.sets import trials_of
+    from pipeline.evaluation.trials import Watcher
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
-    from pipeline.training.replay import EXCHANGES, MONTHS, Replay, replay, replay_table
-    from pipeline.training.sets import trials_of
-    from pipeline.training.trials import Watcher
     from pipeline.worlds.figures import figures
 
     if options.of == "real":
@@ -133,8 +133,8 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _labels(labels: Path, run: Path | None, least: float) -> int:
-    from pipeline.training.points import read_points, score_points
-    from pipeline.training.truth import read_reported
+    from pipeline.evaluation.points import read_points, score_points
+    from pipeline.evaluation.truth import read_reported
 
     if run is None:
         raise InputError("--labels needs --run DIR: the folder of the run to score")

@@ -65,8 +65,8 @@ def run(options: argparse.Namespace) -> int:
     if options.scenes:
         raise InputError("--scenes goes with --labels FILE")
     from pipeline.engine import usable_cores
+    from pipeline.evaluation.calibrate import calibrate
     from pipeline.progress import Progress
-    from pipeline.training.calibrate import calibrate
     from pipeline.training.chips import SHOWN, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
     from pipeline.weights import load_model
@@ -98,9 +98,9 @@ def run(options: argparse.Namespace) -> int:
 def _tune(options: argparse.Namespace) -> int:
     from pipeline.config import load
     from pipeline.engine import usable_cores
+    from pipeline.evaluation.calibrate import calibrate
     from pipeline.progress import Progress
     from pipeline.sources.folder import FolderSource
-    from pipeline.training.calibrate import calibrate
     from pipeline.training.chips import ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE
     from pipeline.training.labels import label_chips, read_areas

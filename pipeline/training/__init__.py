@@ -1,1 +1,1 @@
-"""Making models from simulated worlds. Nothing outside this package imports it but the command line."""
+"""Making models from simulated worlds. Only the command line and `evaluation` import it."""

@@ -16,10 +16,10 @@ from shapely.geometry import MultiPoint, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import PIXEL_M, Window
 from pipeline.raster import Bools, Floats
 from pipeline.training.backgrounds import Background, square, water
-from pipeline.training.truth import TrueSite
 from pipeline.worlds.world import Rendering
 
 FINE_M = 1.0

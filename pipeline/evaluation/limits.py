@@ -7,9 +7,9 @@ from itertools import pairwise
 from math import inf
 from xml.sax.saxutils import escape
 
-from pipeline.training.evaluate import Judged
-from pipeline.training.rates import Rate, rate, words_of
-from pipeline.training.truth import Case, TrueSite
+from pipeline.evaluation.rates import Rate, rate, words_of
+from pipeline.evaluation.scores import Judged
+from pipeline.evaluation.truth import Case, TrueSite
 from pipeline.worlds.figures import figures
 
 PANEL, DEEP = 480, 230

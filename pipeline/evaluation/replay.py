@@ -12,14 +12,14 @@ from itertools import pairwise
 
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.evaluation.rates import rate, words_of
+from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.trials import Trial, Watcher, each_of
+from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import Grid
 from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.registry.names import Registry
-from pipeline.training.evaluate import LEAST_PONDS
-from pipeline.training.rates import rate, words_of
-from pipeline.training.trials import Trial, Watcher, each_of
-from pipeline.training.truth import TrueSite
 
 GRID = Grid(32647)
 """Where the worlds lie."""

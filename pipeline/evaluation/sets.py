@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pipeline.config import Settings
 from pipeline.errors import InputError
+from pipeline.evaluation.calibrate import WORLDS, fitted
+from pipeline.evaluation.trials import MONTHS, Trial, Watcher, watch
+from pipeline.evaluation.truth import Case, read_case
 from pipeline.progress import Progress
-from pipeline.training.calibrate import WORLDS, fitted
 from pipeline.training.chips import STYLES
-from pipeline.training.trials import MONTHS, Trial, Watcher, watch
-from pipeline.training.truth import Case, read_case
 
 FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
 """First world seed of each set; training, validation and calibration use others."""

@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from pipeline.evaluation.rates import Rate, rate, words_of
+from pipeline.evaluation.truth import Case, Reported, TrueSite
 from pipeline.states import HAS_PONDS
-from pipeline.training.rates import Rate, rate, words_of
-from pipeline.training.truth import Case, Reported, TrueSite
 
 LEAST_PONDS = 6
 """A site with fewer ponds need not be found."""

@@ -16,12 +16,12 @@ from sklearn.linear_model import LogisticRegression, QuantileRegressor
 from pipeline.confidence import ENDS, FEATURES, SIZED_BY, Found
 from pipeline.config import load
 from pipeline.errors import PipelineError
+from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.trials import START, Trial, Watched, Watcher, watch
+from pipeline.evaluation.truth import TrueSite
 from pipeline.progress import Progress
 from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, NONE, PONDS, RESUMED, STATES
 from pipeline.training.chips import STYLES
-from pipeline.training.evaluate import LEAST_PONDS
-from pipeline.training.trials import START, Trial, Watched, Watcher, watch
-from pipeline.training.truth import TrueSite
 from pipeline.weights import CARD, read_card, write_card
 
 Doubles = NDArray[np.float64]

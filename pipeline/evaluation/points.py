@@ -18,9 +18,9 @@ from shapely.geometry import Point
 from sklearn.cluster import DBSCAN
 
 from pipeline.errors import InputError
+from pipeline.evaluation.rates import Rate, rate, words_of
+from pipeline.evaluation.truth import Reported
 from pipeline.grid import LONLAT, grid_at, reprojected
-from pipeline.training.rates import Rate, rate, words_of
-from pipeline.training.truth import Reported
 
 NEAR_M = 60.0
 """A label is found when a reported site lies within so many metres: published positions are that good at best."""

@@ -13,13 +13,13 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.atomic import write_bytes
 from pipeline.bands import BANDS, BLUE, GREEN, RED
+from pipeline.evaluation.scores import Judged
+from pipeline.evaluation.trials import PLACE, Shown, Trial, Watcher
+from pipeline.evaluation.truth import Case
 from pipeline.fuse import fuse
 from pipeline.grid import PIXEL_M
 from pipeline.progress import Progress
 from pipeline.raster import Bytes
-from pipeline.training.evaluate import Judged
-from pipeline.training.trials import PLACE, Shown, Trial, Watcher
-from pipeline.training.truth import Case
 
 HALF_PX = 40
 """Half the side of a picture, pixels."""

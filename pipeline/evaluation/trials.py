@@ -18,17 +18,9 @@ from pipeline.confidence import Found, found_site
 from pipeline.config import Settings
 from pipeline.engine import executor_for, run
 from pipeline.errors import PipelineError
-from pipeline.fuse import Evidence, fuse
-from pipeline.grid import PIXEL_M, Window
-from pipeline.looks import Stack
-from pipeline.progress import Progress
-from pipeline.raster import Bools, Bytes, Floats, Raster
-from pipeline.segment import segment
-from pipeline.sites import find_sites, pond_pixels
-from pipeline.training.backgrounds import read_background
-from pipeline.training.baselines import segmenter
-from pipeline.training.overlay import overlaid
-from pipeline.training.truth import (
+from pipeline.evaluation.baselines import segmenter
+from pipeline.evaluation.overlay import overlaid
+from pipeline.evaluation.truth import (
     Case,
     LookAlike,
     Reported,
@@ -38,6 +30,14 @@ from pipeline.training.truth import (
     true_look_alikes,
     true_sites,
 )
+from pipeline.fuse import Evidence, fuse
+from pipeline.grid import PIXEL_M, Window
+from pipeline.looks import Stack
+from pipeline.progress import Progress
+from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.segment import segment
+from pipeline.sites import find_sites, pond_pixels
+from pipeline.training.backgrounds import read_background
 from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
