@@ -1,0 +1,291 @@
+"""The pixels of one dataset, whoever opened it: bands by name, numbers to reflectance, its pixels to those of the grid.
+
+A dataset is what rasterio gives for a GeoTIFF, or for several put together: it has the bands of `bands.BANDS`, and
+perhaps SCL, by their names, with scale, offset and nodata of each.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as FileWindow
+from shapely.errors import ShapelyError
+from shapely.geometry import Polygon
+
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import SceneError, one_line
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
+from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.sources.interface import Scene
+from pipeline.sources.radiometry import scale_and_offset
+
+GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+"""A small block cache (megabytes), so that memory does not grow with the AOI; no look at neighbouring files."""
+FOREIGN = (RasterioError, ProjError, ShapelyError, OSError, ArithmeticError, ValueError, AttributeError, RuntimeError)
+"""What libraries raise on junk; it becomes a reason that is recorded."""
+PLAUSIBLE = (-0.5, 5.0)
+"""Numbers outside of this are no reflectance: such pixels count as no data."""
+DARKEST_MEDIAN = -0.03
+"""Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
+STRIP_PX = 4_000_000
+"""File pixels of finer imagery that are held at once while they are averaged."""
+SAMPLE_PX = 64
+"""Side of the squares along a file's diagonal by which its units are judged."""
+LARGEST_REFLECTANCE = 2.0
+"""Numbers up to this in a float file without a scale are reflectance already."""
+METRES_PER_DEGREE = 111_320.0
+
+
+def bands_of(file: Any) -> dict[str, int]:
+    """Band number by name. Raises `SceneError` when one is missing or there twice."""
+    named = [(text or "").strip().upper() for text in file.descriptions]
+    twice = [name for name in (*NAMES, SCL) if named.count(name) > 1]
+    if twice:
+        raise SceneError(f"band {', '.join(twice)} is there twice")
+    missing = [name for name in NAMES if name not in named]
+    if missing:
+        found = ", ".join(name for name in named if name) or "none"
+        raise SceneError(f"band {', '.join(missing)} missing (band descriptions found: {found})")
+    return {name: named.index(name) + 1 for name in (*NAMES, SCL) if name in named}
+
+
+def footprint_of(file: Any) -> Polygon:
+    """Outline in lon/lat. Raises `SceneError` when CRS or coordinates make no sense."""
+    if file.crs is None:
+        raise SceneError("no CRS; write one, for instance with gdal_edit.py -a_srs EPSG:32647")
+    if file.transform.is_identity:
+        raise SceneError("no georeference: its coordinates are plain pixel numbers")
+    if not np.isfinite(file.transform[:6]).all() or max(map(abs, file.transform[:6])) > 1e9:
+        raise SceneError("its georeference is not a number on Earth")
+    t, corners = file.transform, [(0, 0), (0, file.height), (file.width, file.height), (file.width, 0)]
+    outline = Polygon([(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f) for x, y in corners])
+    step = max(outline.length / 80, 1e-9)
+    lonlat = reprojected(outline.segmentize(step), file.crs.to_wkt(), LONLAT)
+    coordinates = shapely.get_coordinates(lonlat)
+    sound = np.isfinite(coordinates).all() and (np.abs(coordinates) <= [180.001, 90.001]).all()
+    if not sound or outline.area == 0:
+        raise SceneError(f"coordinates do not fit its CRS {file.crs.to_string()[:40]}: wrong CRS?")
+    return lonlat
+
+
+def check_units(file: Any, names: dict[str, int]) -> None:
+    """Raise `SceneError` for numbers that cannot be reflectance, or do not say how they become it."""
+    wanted = [names[name] for name in NAMES]
+    number = wanted[0] - 1
+    silent = (file.scales[number], file.offsets[number]) == (1.0, 0.0)
+    numbers = np.concatenate(
+        [np.zeros((len(wanted), 0)), *(k for window in _samples(file) for k in _sampled(file, wanted, window))], axis=1
+    )
+    blue = numbers[0][np.isfinite(numbers[0]) & (numbers[0] != 0)]
+    if silent and file.dtypes[number].startswith("float") and len(blue) and blue.max() <= LARGEST_REFLECTANCE:
+        raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
+    reflectance, _ = _reflectance(file, names, numbers[:, None])
+    measured = (numbers != 0).all(axis=0) & np.isfinite(numbers).all(axis=0) & ~_is_nodata(file, wanted, numbers)
+    if not measured.any():
+        return  # nothing to judge by; a scene without data is recorded as such by its looks
+    seen = np.median(reflectance[:, 0, measured], axis=1)
+    if (seen < DARKEST_MEDIAN).any() or (seen == 0).all():
+        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
+        raise SceneError(f"its numbers make no reflectance (medians {told}): wrong scale or offset?")
+
+
+def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[np.float64]]:
+    """The numbers of a square, shape (band, n); none when it is damaged, which the look that needs it will tell."""
+    with contextlib.suppress(RasterioError):
+        yield _cut(file, wanted, window).reshape(len(wanted), -1)
+
+
+def _samples(file: Any) -> Iterator[Window]:
+    """One to five squares along the diagonal of a file, in its own pixels; each in one block, which is read whole."""
+    height, width = file.block_shapes[0]
+    count = min(5, max(1, min(file.shape) // 1000))
+    for number in range(count):
+        part = (number + 0.5) / count
+        row, col = int(file.height * part) // height * height, int(file.width * part) // width * width
+        yield Window(row, col, min(SAMPLE_PX, height, file.height - row), min(SAMPLE_PX, width, file.width - col))
+
+
+def read_window(file: Any, grid: Grid, window: Window, with_scl: bool) -> tuple[Floats, Bools, Bytes | None]:
+    """Reflectance, valid and SCL of a dataset on a window; the answer for a pixel is the same with any window."""
+    names = bands_of(file)
+    wanted = [names[name] for name in NAMES] + ([names[SCL]] if with_scl else [])
+    if _on_grid(file, grid):
+        numbers = _cut(file, wanted, _file_window(file, window))
+        reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+        classes = numbers[-1]
+    else:
+        reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
+    return reflectance, valid, _classes(classes, valid) if with_scl else None
+
+
+def read_all(file: Any) -> tuple[Floats, Bools, Bytes | None]:
+    """Reflectance (band, y, x), valid and SCL of a dataset on its own pixels."""
+    names = bands_of(file)
+    check_units(file, names)
+    numbers = _cut(file, list(names.values()), Window(0, 0, *file.shape))
+    reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+    return reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None
+
+
+def mosaic(
+    scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[Floats, Bools, Bytes | None]]
+) -> Raster:
+    """Granules of one overpass on a window, the first valid pixel by scene id.
+
+    `read` gives reflectance, valid and, where asked for, SCL of one of them.
+    """
+    reflectance = np.zeros((len(NAMES), *window.shape), np.float32)
+    valid = np.zeros(window.shape, bool)
+    scl = np.zeros(window.shape, np.uint8) if all(scene.has_scl for scene in scenes) else None
+    for scene in sorted(scenes, key=lambda scene: scene.id):
+        piece, usable, classes = read(scene, scl is not None)
+        new = usable & ~valid
+        reflectance[:, new] = piece[:, new]
+        if scl is not None and classes is not None:
+            scl[new] = classes[new]
+        valid |= new
+    return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
+
+
+def _classes(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
+    """SCL as bytes, 0 where there is none; (y, x)."""
+    return np.where(valid & (numbers >= 0) & (numbers <= 11), numbers, 0).astype(np.uint8)
+
+
+def _on_grid(file: Any, grid: Grid) -> bool:
+    """Whether the file's pixels are the grid's own: no resampling is needed."""
+    t = file.transform
+    square = (t.a, t.b, t.d, t.e) == (PIXEL_M, 0, 0, -PIXEL_M)
+    return square and t.c % PIXEL_M == 0 and t.f % PIXEL_M == 0 and file.crs.to_epsg() == grid.epsg
+
+
+def _file_window(file: Any, window: Window) -> Window:
+    """A window of the grid in rows and columns of a file that lies on it."""
+    t = file.transform
+    row, col = round(-t.f / PIXEL_M), round(t.c / PIXEL_M)
+    return Window(window.row - row, window.col - col, window.height, window.width)
+
+
+def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
+    """Stored numbers (band, y, x) of a window in file pixels; NaN outside."""
+    out = np.full((len(wanted), *window.shape), np.nan)
+    part = window.intersection(Window(0, 0, *file.shape))
+    if part is not None:
+        source = FileWindow(part.col, part.row, part.width, part.height)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+            out[(slice(None), *part.within(window))] = file.read(wanted, window=source)
+    return out
+
+
+def _coarse(
+    file: Any, names: dict[str, int], wanted: list[int], window: Window, step: int
+) -> tuple[Floats, Bools, NDArray[np.float64]]:
+    """Reflectance, valid and the last band's numbers of a window in groups of `step` x `step` file pixels.
+
+    Reflectance is the mean of a group and valid only where all of it is; the last band (SCL) is that of the middle.
+    """
+    bands, middle = len(NAMES), step // 2
+    if step == 1:
+        numbers = _cut(file, wanted, window)
+        return *_reflectance(file, names, numbers[:bands]), numbers[-1]
+    reflectance, valid = np.zeros((bands, *window.shape), np.float32), np.zeros(window.shape, bool)
+    last = np.full(window.shape, np.nan)
+    strip = max(1, STRIP_PX // (step * step * window.width))
+    for row in range(0, window.height, strip):
+        height = min(strip, window.height - row)
+        fine = Window((window.row + row) * step, window.col * step, height * step, window.width * step)
+        numbers = _cut(file, wanted, fine)
+        seen, sound = _reflectance(file, names, numbers[:bands])
+        groups = (height, step, window.width, step)
+        here = slice(row, row + height)
+        reflectance[:, here] = seen.reshape(bands, *groups).mean(axis=(2, 4))
+        valid[here] = sound.reshape(groups).all(axis=(1, 3))
+        last[here] = numbers[-1, middle::step, middle::step]
+    reflectance[:, ~valid] = 0
+    return reflectance, valid, last
+
+
+def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
+    """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite, plausible."""
+    wanted = [names[name] for name in NAMES]
+    valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0) & ~_is_nodata(file, wanted, numbers)
+    out = np.zeros(numbers.shape, np.float32)
+    for plane, stored, band in zip(out, numbers, wanted, strict=True):
+        scale, offset = scale_and_offset(file.scales[band - 1], file.offsets[band - 1])
+        with np.errstate(over="ignore"):  # what overflows is not plausible
+            reflectance = np.where(np.isfinite(stored), stored, 0) * scale + offset
+        likely = (reflectance > PLAUSIBLE[0]) & (reflectance < PLAUSIBLE[1])
+        plane[...] = np.where(likely, reflectance, 0)
+        valid &= likely
+    out[:, ~valid] = 0
+    return out, valid
+
+
+def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bools:
+    """Where any band (numbers: band, …) holds the file's nodata value."""
+    values = [file.nodatavals[band - 1] for band in wanted]
+    told = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
+    empty: Bools = np.any(told, axis=0) if told else np.zeros(numbers.shape[1:], bool)
+    return empty
+
+
+def _resampled(
+    file: Any, names: dict[str, int], wanted: list[int], grid: Grid, window: Window
+) -> tuple[Floats, Bools, NDArray[np.float64]]:
+    """The file on the grid: bilinear for reflectance, nearest for SCL, from exact coordinates of each pixel.
+
+    A pixel's neighbours and weights follow from its own place alone, so any cut into windows gives the same.
+    """
+    step = _step(file)
+    rows, cols = _places(file, grid, window, step)
+    known = np.isfinite(rows) & np.isfinite(cols)
+    height, width = file.height // step, file.width // step
+    known &= (rows > -1) & (cols > -1) & (rows < height) & (cols < width)
+    if not known.any():
+        empty = np.zeros(window.shape)
+        return np.zeros((len(NAMES), *window.shape), np.float32), empty.astype(bool), empty
+    rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
+    top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
+    piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
+    reflectance, valid, last = _coarse(file, names, wanted, piece, step)
+    down, right = rows - top, cols - left
+    i, j = top - piece.row, left - piece.col
+    total, sound = np.zeros((len(NAMES), *window.shape)), known.copy()
+    for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (down if di else 1 - down) * (right if dj else 1 - right)
+        total += weight * reflectance[:, i + di, j + dj]
+        sound &= valid[i + di, j + dj] | (weight == 0)
+    total[:, ~sound] = 0
+    nearest = last[i + (down >= 0.5), j + (right >= 0.5)]
+    return total.astype(np.float32), sound, nearest
+
+
+def _step(file: Any) -> int:
+    """How many file pixels are averaged to one before resampling: finer imagery must not fill the memory."""
+    pixel = max(abs(file.transform.a), abs(file.transform.b))
+    metres = pixel * METRES_PER_DEGREE if file.crs.is_geographic else pixel * (file.crs.linear_units_factor[1] or 1.0)
+    return max(1, int(PIXEL_M / metres + 0.01))
+
+
+def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row and column in the file (pixel centres at whole numbers) of each pixel of a window, shape (y, x)."""
+    x = (window.col + np.arange(window.width) + 0.5) * PIXEL_M
+    y = -(window.row + np.arange(window.height) + 0.5) * PIXEL_M
+    xs, ys = np.meshgrid(x, y)
+    if file.crs.to_epsg() != grid.epsg:
+        xs, ys = Transformer.from_crs(grid.crs, file.crs.to_wkt(), always_xy=True).transform(xs, ys)
+    inverse = ~file.transform
+    cols = (inverse.a * xs + inverse.b * ys + inverse.c) / step - 0.5
+    rows = (inverse.d * xs + inverse.e * ys + inverse.f) / step - 0.5
+    return rows, cols
+
+
+def told(cause: BaseException) -> str:
+    """What a library said, short and in one line."""
+    return one_line(cause)[:160] or type(cause).__name__
