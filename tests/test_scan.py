@@ -27,6 +27,7 @@ from pipeline.progress import Progress
 from pipeline.scan import detect
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
+from pipeline.sources.stac import stac_source
 from pipeline.summary import Summary
 from pipeline.worlds.archive import build_archive
 
@@ -140,6 +141,19 @@ def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, 
     for feature in (*one["features"], *two["features"]):
         del feature["properties"]["run_id"]  # names the settings as well
     assert one == two
+
+
+def test_the_same_scenes_listed_by_a_catalogue_give_the_same_sites(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear)
+    assert source.simulated
+    told = detect(AREA, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+    assert told.error is None
+    assert len(told.looks) == len(first.looks)
+    own = {"source": "", "run_id": ""}
+    assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
+    assert (tmp_path / "registry-simulated.json").is_file()
 
 
 def test_two_areas_that_overlap_agree_where_they_do(first: Summary, scenes: Path, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ EXAMPLES = """examples:
       the embedded simulated archive: needs no data and no network, and says everywhere that it is simulated
   leachwatch detect --aoi mong-bawk --source folder --scenes ~/scenes --from 2025-01 --to 2025-06
       your own GeoTIFFs, one per acquisition, with bands B02 B03 B04 B08 B11 B12 and optionally SCL
+  leachwatch detect --aoi mong-bawk --source stac --from 2025-01 --to 2025-03
+      real imagery from Earth Search: needs a network and no account
   leachwatch detect --aoi ~/places/valley.geojson --source folder --scenes ~/scenes --out results/valley
 
 outputs, in out/<aoi>/ unless --out says otherwise:
@@ -44,10 +46,14 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     detect.add_argument(
         "--source",
         default="simulated",
-        choices=["simulated", "folder"],
+        choices=["simulated", "folder", "stac"],
         help="where scenes come from (%(default)s)",
     )
-    detect.add_argument("--scenes", metavar="DIR", help="for folder: the directory with your GeoTIFFs")
+    detect.add_argument(
+        "--scenes", metavar="DIR|NAME|URL",
+        help="for folder: the directory with your GeoTIFFs; for stac: earthsearch (the default), or the path or "
+        "address of a catalogue",
+    )  # fmt: skip
     detect.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
     detect.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
     detect.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: out/<aoi>)")
@@ -96,6 +102,10 @@ def _source(
         from pipeline.sources.folder import FolderSource
 
         return FolderSource(Path(os.path.expanduser(options.scenes)))
+    if options.source == "stac":
+        from pipeline.sources.stac import stac_source
+
+        return stac_source(options.scenes or "earthsearch", settings.clear.scl_unclear)
     if options.scenes:
-        raise InputError("--scenes goes with --source folder; the simulated source makes its own")
+        raise InputError("--scenes goes with --source folder or stac; the simulated source makes its own")
     return simulated(aoi, settings, period, out / "simulated", progress)

@@ -111,12 +111,23 @@ def _samples(file: Any) -> Iterator[Window]:
         yield Window(row, col, min(SAMPLE_PX, height, file.height - row), min(SAMPLE_PX, width, file.width - col))
 
 
-def read_window(file: Any, grid: Grid, window: Window, with_scl: bool) -> tuple[Floats, Bools, Bytes | None]:
-    """Reflectance, valid and SCL of a dataset on a window; the answer for a pixel is the same with any window."""
+def read_window(
+    file: Any, grid: Grid, window: Window, with_scl: bool, unclear: Sequence[int] = ()
+) -> tuple[Floats, Bools, Bytes | None]:
+    """Reflectance, valid and SCL of a dataset on a window; the answer for a pixel is the same with any window.
+
+    `unclear`: classes of SCL; where the window holds no other, SCL alone is read, and the reflectance is 0.
+    """
     names = bands_of(file)
     wanted = [names[name] for name in NAMES] + ([names[SCL]] if with_scl else [])
     if _on_grid(file, grid):
-        numbers = _cut(file, wanted, _file_window(file, window))
+        here = _file_window(file, window)
+        if with_scl and unclear:
+            classes = _cut(file, wanted[-1:], here)[0]
+            if np.isin(np.nan_to_num(classes), unclear).all():
+                measured = np.nan_to_num(classes) > 0
+                return np.zeros((len(NAMES), *window.shape), np.float32), measured, _classes(classes, measured)
+        numbers = _cut(file, wanted, here)
         reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
         classes = numbers[-1]
     else:

@@ -1,0 +1,104 @@
+"""Bands that lie in several files, read as if they lay in one: the grid is that of the first 10 m band."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window as FileWindow
+
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import SceneError
+
+DRIVERS = {".jp2": "JP2OpenJPEG"}
+"""What a file must be, by the end of its name, a GeoTIFF otherwise: a VRT in disguise could read other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one band lies."""
+
+    href: str
+    """Path or address, as GDAL takes it."""
+    band: int
+    """Its number in that file, from 1."""
+    scale: float
+    """Stored numbers times this ..."""
+    offset: float
+    """... plus this are reflectance."""
+
+
+class Stacked:
+    """What `pixels.py` asks of a dataset, over several: bands in the order of `bands.NAMES`, SCL last if there is any.
+
+    Bands of 20 m (or any whole number of the first one's pixels) are repeated. A file is opened when it is first read.
+    Raises `SceneError` where the files do not fit together, rasterio's errors where one cannot be read.
+    """
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        """Open the file of the first band, which all others must fit."""
+        self._stack, self._files = ExitStack(), dict[str, Any]()
+        self._parts = [parts[name] for name in (*NAMES, SCL) if name in parts]
+        self.descriptions = tuple(name for name in (*NAMES, SCL) if name in parts)
+        self.scales = tuple(part.scale for part in self._parts)
+        self.offsets = tuple(part.offset for part in self._parts)
+        self._base = self._file(1)
+        self.crs, self.transform = self._base.crs, self._base.transform
+        self.shape = (self._base.height, self._base.width)
+        self.height, self.width = self.shape
+
+    @property
+    def nodatavals(self) -> tuple[float | None, ...]:
+        """Of each band."""
+        return tuple(self._file(number).nodatavals[part.band - 1] for number, part in enumerate(self._parts, start=1))
+
+    def __enter__(self) -> "Stacked":
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all files."""
+        self._stack.close()
+
+    def read(self, wanted: Sequence[int], window: FileWindow) -> NDArray[np.float64]:
+        """Stored numbers (band, y, x) of bands by number, from 1, on a window inside the first band's pixels."""
+        row, col, height, width = (round(k) for k in (window.row_off, window.col_off, window.height, window.width))
+        out = np.empty((len(wanted), height, width))
+        for plane, number in zip(out, wanted, strict=True):
+            file, part = self._file(number), self._parts[number - 1]
+            step = _step(self._base, file, self.descriptions[number - 1])
+            top, left = row // step, col // step
+            below, right = -(-(row + height) // step), -(-(col + width) // step)
+            coarse = file.read(part.band, window=FileWindow(left, top, right - left, below - top))
+            fine = coarse.repeat(step, 0).repeat(step, 1) if step > 1 else coarse
+            plane[...] = fine[row - top * step :, col - left * step :][:height, :width]
+        return out
+
+    def _file(self, number: int) -> Any:
+        """The file of a band by number, from 1."""
+        href = self._parts[number - 1].href
+        if href not in self._files:
+            self._files[href] = self._stack.enter_context(_opened(href))
+        return self._files[href]
+
+
+def _opened(href: str) -> Any:
+    ending = href.partition("?")[0][-4:].lower()
+    return rasterio.open(href, driver=DRIVERS.get(ending, "GTiff"))
+
+
+def _step(base: Any, file: Any, name: str) -> int:
+    """How many pixels of the first band one of a file is wide. Raises `SceneError` where it is no whole number."""
+    own, first = file.transform, base.transform
+    step = max(1, int(own.a / first.a + 0.5))
+    grown = first.c, first.f, step * first.a, step * first.e
+    fits = np.allclose((own.c, own.f, own.a, own.e), grown, rtol=0, atol=abs(first.a) / 100)
+    if not fits or file.crs != base.crs or (file.height * step, file.width * step) != (base.height, base.width):
+        raise SceneError(f"{name} does not lie on the pixels of {NAMES[0]}")
+    return step

@@ -1,0 +1,136 @@
+"""A server on loopback that gives files by byte range, answers STAC searches, and misbehaves as told."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Server:
+    """What is served, and what was asked."""
+
+    folder: Path
+    """Files."""
+    items: list[dict[str, object]] = field(default_factory=list)
+    """Of the STAC API, if there are any."""
+    page: int = 2
+    """Items per page."""
+    faults: list[Callable[[str], Answer | None]] = field(default_factory=list)
+    """Each is asked once with the path, then gone if it answered."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of each request."""
+    sent: int = 0
+    """Bytes of bodies."""
+    url: str = ""
+    """Where it listens."""
+
+    def answer(self, method: str, path: str, ranges: str | None, body: bytes) -> Answer:
+        """What to say."""
+        self.asked.append((method, path))
+        for fault in self.faults:
+            said = fault(path)
+            if said is not None:
+                self.faults.remove(fault)
+                return said
+        plain = path.partition("?")[0]
+        if plain == "/api":
+            return _json(self.root())
+        if plain == "/api/search":
+            return _json(self.found(json.loads(body or b"{}")))
+        file = self.folder / plain.lstrip("/")
+        if not file.is_file():
+            return 404, {}, b"not here"
+        content = file.read_bytes()
+        whole = {"Accept-Ranges": "bytes"}
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", ranges or "")
+        if not asked:
+            return 200, whole, content
+        first, last = int(asked[1]), min(int(asked[2] or len(content) - 1), len(content) - 1)
+        return 206, {**whole, "Content-Range": f"bytes {first}-{last}/{len(content)}"}, content[first : last + 1]
+
+    def root(self) -> dict[str, object]:
+        """The landing page of an API."""
+        links = [
+            {"rel": rel, "href": f"{self.url}/api{rest}", "type": kind}
+            for rel, rest, kind in (("self", "", "application/json"), ("root", "", "application/json"))
+        ]
+        links.append(
+            {"rel": "search", "href": f"{self.url}/api/search", "type": "application/geo+json", "method": "POST"}
+        )
+        conforms = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"]
+        return {
+            "type": "Catalog",
+            "stac_version": "1.0.0",
+            "id": "fake",
+            "description": "fake",
+            "links": links,
+            "conformsTo": conforms,
+        }
+
+    def found(self, query: dict[str, object]) -> dict[str, object]:
+        """One page of a search."""
+        first = int(str(query.get("token", 0)))
+        some = self.items[first : first + self.page]
+        links = []
+        if first + self.page < len(self.items):
+            more = {**query, "token": first + self.page}
+            links.append(
+                {"rel": "next", "href": f"{self.url}/api/search", "method": "POST", "body": more, "merge": False}
+            )
+        return {"type": "FeatureCollection", "features": some, "links": links}
+
+
+def _json(content: object) -> Answer:
+    return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """A server for a folder, on a free port of loopback."""
+    server = Server(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._reply("GET")
+
+        def do_HEAD(self) -> None:
+            self._reply("HEAD")
+
+        def do_POST(self) -> None:
+            self._reply("POST")
+
+        def _reply(self, method: str) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            code, headers, body = server.answer(method, self.path, self.headers.get("Range"), self.rfile.read(length))
+            self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if method != "HEAD":
+                self.wfile.write(body)
+                server.sent += len(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    server.url = f"http://127.0.0.1:{http.server_address[1]}"
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()

@@ -1,0 +1,53 @@
+"""Stored numbers to reflectance: one case per row of the table."""
+
+import pytest
+
+from pipeline.errors import SceneError
+from pipeline.sources.radiometry import TABLE, is_raised, of_item, scale_and_offset
+
+C1, L2A = "sentinel-2-c1-l2a", "sentinel-2-l2a"
+SAID = (0.0001, -0.1)
+CASES = [
+    ("earthsearch", L2A, "05.11", True, SAID, -0.0),  # the item repeats an offset that is no longer in (issue #9)
+    ("earthsearch", L2A, "05.11", False, None, -0.1),
+    ("earthsearch", L2A, "03.01", False, SAID, 0.0),
+    ("earthsearch", C1, "05.00", None, SAID, -0.1),
+    ("planetary", L2A, "04.00", None, None, -0.1),
+    ("planetary", L2A, "02.14", None, None, 0.0),
+    ("cdse", "sentinel-2-l2a", "05.11", None, SAID, -0.1),
+    ("stac", "", None, None, (0.0001, 0.0), 0.0),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_row_gives_what_is_known_of_its_provider(case) -> None:
+    *asked, expected = case
+    assert of_item(*asked) == (0.0001, expected)
+
+
+def test_there_is_a_case_for_each_row() -> None:
+    assert len(CASES) == len(TABLE)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("cdse", L2A, "05.11", None, None), ("stac", "", None, None, None), ("planetary", L2A, None, None, None),
+     ("earthsearch", C1, "05.00", None, None)],
+)  # fmt: skip
+def test_where_nothing_decides_the_item_is_refused(asked) -> None:
+    with pytest.raises(SceneError, match="does not say how its numbers become reflectance"):
+        of_item(*asked)
+
+
+def test_baselines_are_numbers_and_not_words() -> None:
+    assert is_raised("10.00")
+    assert is_raised("04.00")
+    assert not is_raised("02.14")
+    with pytest.raises(SceneError, match="is none"):
+        is_raised("N0511")
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.0, 0.0), (float("nan"), 0.0), (0.0001, 5.0), (10.0, 0.0)])
+def test_scales_that_can_be_no_ones_are_refused(scale: float, offset: float) -> None:
+    with pytest.raises(SceneError, match="make no reflectance"):
+        scale_and_offset(scale, offset)

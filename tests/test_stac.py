@@ -1,0 +1,253 @@
+"""STAC catalogues: static ones on disk and on loopback, one that can be searched, and what they get wrong."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from loopback import Server, serving
+from rasterio.transform import Affine
+from scenes import GRID, PLACE, aoi
+from shapely.geometry import mapping
+
+from pipeline.bands import NAMES, SCL
+from pipeline.cli import main
+from pipeline.config import load
+from pipeline.errors import InputError, SceneError
+from pipeline.grid import LONLAT, Window, reprojected
+from pipeline.sources import stac
+from pipeline.sources.interface import Period, Search
+from pipeline.sources.stac import StacSource, stac_source
+
+UNCLEAR = load(None).clear.scl_unclear
+ALWAYS = Period(None, None)
+TILE = Window(PLACE.row - 40, PLACE.col - 60, 240, 320)
+KEYS = dict(zip((*NAMES, SCL), ("blue", "green", "red", "nir", "swir16", "swir22", "scl"), strict=True))
+FOREST = dict(zip(NAMES, (0.02, 0.04, 0.02, 0.30, 0.15, 0.07), strict=True))
+
+
+def write_band(path: Path, name: str, offset: float, classes: int = 4) -> None:
+    step = 2 if name in ("B11", "B12", SCL) else 1
+    shape = (TILE.height // step, TILE.width // step)
+    if name == SCL:
+        numbers = np.full(shape, classes)
+    else:
+        noise = np.random.default_rng(len(name)).integers(0, 60, shape)
+        numbers = np.round((FOREST[name] - offset) * 10_000) + noise
+    west, _, _, north = TILE.bounds_m
+    transform = Affine(10 * step, 0, west, 0, -10 * step, north)
+    profile = {"driver": "COG", "count": 1, "dtype": "uint16", "nodata": 0, "crs": GRID.crs, "blocksize": 128}
+    with rasterio.open(path, "w", height=shape[0], width=shape[1], transform=transform, **profile) as file:
+        file.write(numbers.astype(np.uint16), 1)
+
+
+def make_item(
+    folder: Path, day: date, *, href: str = "", offset: float = 0.0, told: bool = True, classes: int = 4, **more
+) -> pystac.Item:
+    """An item as Earth Search lists it, one file per band; `offset` is in its numbers, `told` in its metadata."""
+    name = more.pop("name", f"S2B_47RLH_{day:%Y%m%d}_0_L2A")
+    (folder / name).mkdir(parents=True)
+    outline = reprojected(TILE.polygon_m, GRID.crs, LONLAT)
+    properties = {"platform": "sentinel-2b", "s2:processing_baseline": "05.11", **more}
+    item = pystac.Item(
+        name, mapping(outline), list(outline.bounds), datetime(day.year, day.month, day.day, 4, 1, tzinfo=UTC), properties
+    )  # fmt: skip
+    for band, key in KEYS.items():
+        path = folder / name / f"{key}.tif"
+        write_band(path, band, offset, classes)
+        extra = {} if band == SCL or not told else {"raster:bands": [{"scale": 0.0001, "offset": offset, "nodata": 0}]}
+        item.add_asset(key, pystac.Asset(f"{href or folder}/{name}/{key}.tif", extra_fields=extra))
+    return item
+
+
+def write_catalogue(folder: Path, items: list[pystac.Item], name: str = "local") -> Path:
+    catalogue = pystac.Catalog(name, "made-up")
+    catalogue.add_items(items)
+    catalogue.normalize_hrefs(str(folder / "stac"))
+    catalogue.make_all_asset_hrefs_relative()
+    catalogue.save(pystac.CatalogType.SELF_CONTAINED)
+    return folder / "stac" / "catalog.json"
+
+
+def found(source: StacSource, period: Period = ALWAYS) -> Search:
+    return source.search(aoi(), period)
+
+
+def read(source: StacSource, search: Search):
+    return source.read(search.scenes[:1], GRID, PLACE)
+
+
+def test_a_static_catalogue_gives_the_reflectance_that_is_in_its_files(tmp_path: Path) -> None:
+    items = [make_item(tmp_path, date(2021, 12, 20)), make_item(tmp_path, date(2024, 2, 5), offset=-0.1)]
+    source = stac_source(str(write_catalogue(tmp_path, items)), UNCLEAR)
+    search = found(source)
+    assert [(s.id, s.platform, s.has_scl) for s in search.scenes] == [(i.id, "S2B", True) for i in items]
+    before, after = (source.read([scene], GRID, PLACE) for scene in search.scenes)
+    np.testing.assert_allclose(before.reflectance, after.reflectance, atol=5e-5)  # half a digital number
+    for plane, value in zip(before.reflectance, FOREST.values(), strict=True):
+        assert abs(plane.mean() - value - 0.003) < 0.001
+    assert before.valid.all()
+    assert (before.scl == 4).all()
+
+
+def test_20_m_bands_are_repeated_and_any_window_gives_the_same(tmp_path: Path) -> None:
+    source = stac_source(str(write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])), UNCLEAR)
+    (scene,) = found(source).scenes
+    whole = source.read([scene], GRID, PLACE)
+    part = Window(PLACE.row + 7, PLACE.col + 11, 30, 41)
+    piece = source.read([scene], GRID, part)
+    np.testing.assert_array_equal(piece.reflectance, whole.reflectance[(slice(None), *part.within(PLACE))])
+    swir = whole.reflectance[NAMES.index("B11")]
+    assert (np.diff(swir, axis=0)[::2] == 0).all()  # the tile begins on an even row, and so does the place
+    assert (np.diff(swir, axis=0)[1::2] != 0).any()
+
+
+def test_where_nothing_is_clear_the_bands_are_not_fetched(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        items = [make_item(tmp_path, date(2024, 2, 5), classes=9), make_item(tmp_path, date(2024, 2, 10))]
+        write_catalogue(tmp_path, items)
+        source = stac_source(f"{server.url}/stac/catalog.json", UNCLEAR)
+        clouded, clear = found(source).scenes
+        raster = source.read([clouded], GRID, PLACE)
+        assert (raster.scl == 9).all()
+        assert not [path for _, path in server.asked if "swir" in path or "green" in path]
+        source.read([clear], GRID, PLACE)
+        assert [path for _, path in server.asked if "swir" in path]
+
+
+def test_a_catalogue_that_can_be_searched_is_paged_through(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        days = [date(2024, 2, day) for day in (5, 10, 15, 20, 25)]
+        server.items = [
+            make_item(tmp_path, day, href=server.url, offset=-0.1).to_dict(include_self_link=False) for day in days
+        ]
+        source = stac_source(f"{server.url}/api", UNCLEAR)
+        search = found(source, Period(date(2024, 2, 1), date(2024, 2, 20)))
+        assert [s.time_utc.date() for s in search.scenes] == days[:4]
+        assert [r.reason for r in search.refusals] == ["not needed: 2024-02-25 is outside the period"]
+        assert len([1 for method, path in server.asked if path == "/api/search"]) == 3
+        assert abs(read(source, search).reflectance[2].mean() - 0.023) < 0.001
+
+
+def busy(code: int, **headers: str) -> Callable[[str], tuple[int, dict[str, str], bytes] | None]:
+    return lambda path: (code, {k.replace("_", "-"): v for k, v in headers.items()}, b"busy")
+
+
+@pytest.mark.parametrize("fault", [busy(500), busy(503), busy(429, Retry_After="1"), busy(502)])
+def test_a_server_that_is_busy_is_asked_again(fault, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.items = [make_item(tmp_path, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
+        source = stac_source(f"{server.url}/api", UNCLEAR)
+        server.faults.append(fault)
+        assert len(found(source).scenes) == 1
+        server.faults.append(fault)
+        assert read(source, found(source)).valid.all()
+
+
+def test_a_wait_that_a_server_asks_for_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stac, "LONGEST_WAIT_S", 0.2)
+    with serving(tmp_path) as server:
+        server.items = [make_item(tmp_path, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
+        source = stac_source(f"{server.url}/api", UNCLEAR)
+        server.faults += [busy(429, Retry_After="3600"), busy(503, Retry_After="Fri, 31 Dec 2100 23:59:59 GMT")]
+        begun = time.monotonic()
+        assert len(found(source).scenes) == 1
+        assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b"<html>sign in first</html>"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 3]),
+        lambda path: path.write_bytes(b"<VRTDataset/>"),
+    ],
+)
+def test_a_band_that_cannot_be_read_is_a_reason_and_never_an_empty_hillside(damage, tmp_path: Path) -> None:
+    item = make_item(tmp_path, date(2024, 2, 5))
+    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    search = found(source)
+    damage(tmp_path / item.id / "nir.tif")
+    with pytest.raises(SceneError, match=f"{item.id}: cannot be read"):
+        read(source, search)
+
+
+def test_an_offset_that_was_taken_twice_is_told_from_the_pixels(tmp_path: Path) -> None:
+    item = make_item(tmp_path, date(2024, 2, 5), offset=0.0)
+    for asset in item.assets.values():
+        for band in asset.extra_fields.get("raster:bands", []):
+            band["offset"] = -0.1  # the numbers have it already
+    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    with pytest.raises(SceneError, match="taken twice"):
+        read(source, found(source))
+
+
+def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path) -> None:
+    old = make_item(tmp_path, date(2021, 3, 5), name="S2B_47RLH_20210305_0_L2A", **{"s2:processing_baseline": "02.14"})
+    new = make_item(tmp_path, date(2021, 3, 5), name="S2B_47RLH_20210305_1_L2A", **{"s2:processing_baseline": "05.00"})
+    search = found(stac_source(str(write_catalogue(tmp_path, [new, old])), UNCLEAR))
+    assert [s.id for s in search.scenes] == [new.id]
+    assert [(r.id, r.reason) for r in search.refusals] == [
+        (old.id, f"not needed: the same acquisition as {new.id}, which was processed later")
+    ]
+
+
+def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -> None:
+    silent = make_item(tmp_path, date(2024, 2, 5), told=False)
+    bandless = make_item(tmp_path, date(2024, 2, 6))
+    del bandless.assets["nir"]
+    outside = make_item(tmp_path, date(2024, 2, 7), href="/etc")
+    nowhere = make_item(tmp_path, date(2024, 2, 8))
+    nowhere.geometry = {"type": "Polygon", "coordinates": [[[400, 0], [401, 0], [401, 1], [400, 0]]]}
+    foreign = make_item(tmp_path, date(2024, 2, 9))
+    foreign.assets["red"].href = "s3://bucket/red.tif"
+    path = write_catalogue(tmp_path, [silent, bandless, nowhere, foreign])
+    kept = json.loads((path.parent / foreign.id / f"{foreign.id}.json").read_text())
+    assert kept["assets"]["red"]["href"] == "s3://bucket/red.tif"
+    search = found(stac_source(str(path), UNCLEAR))
+    assert not search.scenes
+    reasons = {r.id: r.reason for r in search.refusals}
+    assert "does not say how its numbers become reflectance" in reasons[silent.id]
+    assert reasons[bandless.id].startswith("band B08 missing")
+    assert "outline" in reasons[nowhere.id]
+    assert "lies where this source does not read: s3://bucket/red.tif" in reasons[foreign.id]
+    outside_only = found(stac_source(str(write_catalogue(tmp_path / "other", [outside])), UNCLEAR))
+    assert [r.reason for r in outside_only.refusals] == ["its file lies outside of the catalogue's folder"]
+
+
+@pytest.mark.parametrize(
+    ("scenes", "says"),
+    [
+        ("nowhere.json", "neither a catalogue of a known name"),
+        ("ftp://host/catalog.json", "begin with https"),
+        ("http://127.0.0.1:9/catalog.json?key=secret", "not a STAC catalogue that can be read"),
+    ],
+)
+def test_what_is_no_catalogue_is_told_in_one_line(scenes: str, says: str, capsys, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stac, "TRIES", 1)
+    code = main(["detect", "--aoi", "mong-bawk", "--source", "stac", "--scenes", scenes, "--out", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert code == InputError.exit_code
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
+    for content in ("", "{", "[]", '{"type": "Feature"}', "null", '{"type": "Catalog", "id": 3}'):
+        (tmp_path / "catalog.json").write_text(content)
+        with pytest.raises(InputError, match="not a STAC catalogue"):
+            stac_source(str(tmp_path / "catalog.json"), UNCLEAR)
+
+
+def test_server_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(bytes(range(100)))
+    server = Server(tmp_path)
+    assert server.answer("GET", "/a.tif", "bytes=10-19", b"")[2] == bytes(range(10, 20))
+    assert server.answer("GET", "/b.tif", None, b"")[0] == 404
