@@ -37,7 +37,7 @@ def refusal(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
         (["detect", "--aoi", "shna"], "did you mean shan"),
         (["detect", "--aoi", "shan", "--sorce", "folder"], "did you mean --source"),
         (["detect", "--aoi", "shan", "--source", "folder"], "--scenes"),
-        (["detect", "--aoi", "shan", "--source", "stac"], "folder"),
+        (["detect", "--aoi", "shan", "--source", "sentinelhub"], "folder"),
         (["detect", "--aoi", "shan", "--scenes", "x"], "--source folder"),
         (["detect", "--aoi", "shan", "--from", "2025"], "YYYY-MM"),
         (["detect", "--aoi", "shan", "--from", "2025-03", "--to", "2025-01"], "after"),

@@ -6,6 +6,7 @@ becomes a `Scene` whose location names the file, band, scale and offset of each 
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +37,7 @@ from pipeline.sources.pixels import FOREIGN, GDAL, mosaic, read_window, told
 from pipeline.sources.radiometry import of_item
 from pipeline.sources.stacked import Part, Stacked
 
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # what failed is told once, at the end, by us
 KNOWN = {
     "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
 }
