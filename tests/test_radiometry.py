@@ -14,6 +14,8 @@ CASES = [
     ("earthsearch", C1, "05.00", None, SAID, -0.1),
     ("planetary", L2A, "04.00", None, None, -0.1),
     ("planetary", L2A, "02.14", None, None, 0.0),
+    ("esa", "", "02.14", None, None, 0.0),
+    ("esa", "", "05.11", None, SAID, -0.1),
     ("cdse", "sentinel-2-l2a", "05.11", None, SAID, -0.1),
     ("stac", "", None, None, (0.0001, 0.0), 0.0),
 ]
@@ -31,7 +33,7 @@ def test_there_is_a_case_for_each_row() -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [("cdse", L2A, "05.11", None, None), ("stac", "", None, None, None), ("planetary", L2A, None, None, None),
+    [("cdse", L2A, "05.11", None, None), ("esa", "", "05.11", None, None), ("stac", "", None, None, None), ("planetary", L2A, None, None, None),
      ("earthsearch", C1, "05.00", None, None)],
 )  # fmt: skip
 def test_where_nothing_decides_the_item_is_refused(asked) -> None:

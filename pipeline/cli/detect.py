@@ -101,7 +101,7 @@ def _source(
             raise InputError("--source folder needs --scenes DIR, the directory with your GeoTIFFs")
         from pipeline.sources.folder import FolderSource
 
-        return FolderSource(Path(os.path.expanduser(options.scenes)))
+        return FolderSource(Path(os.path.expanduser(options.scenes)), decoded=out / "decoded")
     if options.source == "stac":
         from pipeline.sources.stac import stac_source
 

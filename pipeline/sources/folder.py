@@ -3,6 +3,7 @@
 Whatever is wrong with a file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
+import json
 import os
 import re
 import warnings
@@ -20,11 +21,13 @@ from pipeline.bands import SCL
 from pipeline.errors import InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.sources.acquisitions import newest
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
 from pipeline.sources.pixels import (
     FOREIGN,
     GDAL,
     bands_of,
+    check_offset,
     check_units,
     footprint_of,
     mosaic,
@@ -32,6 +35,8 @@ from pipeline.sources.pixels import (
     read_window,
     told,
 )
+from pipeline.sources.safe import decoded, is_product, product_scene
+from pipeline.sources.stacked import Part, Stacked
 
 SUFFIXES = (".tif", ".tiff")
 HIDDEN = {".", "@"}
@@ -52,10 +57,13 @@ class FolderSource:
     """As written into every product."""
     simulated: bool = False
     """True: the files came from the simulator."""
+    decoded: Path = Path("decoded")
+    """Where the bands of SAFE products are kept, decoded; made when there are such."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The usable files over an AOI, and the others with the reason. Raises `InputError`."""
-        scenes: list[Scene] = []
+        files: list[Scene] = []
+        products: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
         first_of: dict[tuple[object, ...], str] = {}
         for path, passed_over in _files(self.folder):
@@ -63,20 +71,27 @@ class FolderSource:
             try:
                 if passed_over:
                     raise SceneError(passed_over)
+                if is_product(path):
+                    version, scene = product_scene(path, name, self.name)
+                    _needed(scene, aoi, period)
+                    products.append((version, scene))
+                    continue
                 scene, shape = _scene(path, name, self)
                 _needed(scene, aoi, period)
                 twin = (scene.time_utc, scene.footprint.bounds, shape)
                 if twin in first_of:
                     raise SceneError(f"duplicate of {first_of[twin]}: same time, same place, same size")
                 first_of[twin] = scene.id
-                scenes.append(scene)
+                files.append(scene)
             except SceneError as cause:
                 refusals.append(Refusal(name, one_line(cause)))
-        return Search(tuple(sorted(scenes, key=lambda s: (s.time_utc, s.id))), tuple(refusals))
+        used, older = newest(products)
+        found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
+        return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; the answer for a pixel does not depend on the window it is asked with."""
-        return mosaic(scenes, window, lambda scene, with_scl: _read(scene, grid, window, with_scl))
+        return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
 
 
 def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
@@ -112,9 +127,11 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         for name in folders:
             if (here / name).is_symlink():
                 found.append((here / name, "a linked directory, which is not entered; give it as SCENES= itself"))
-        for name in names + [name for name in folders if name.lower().endswith(SUFFIXES)]:
+        products = [name for name in folders if is_product(here / name)]
+        folders[:] = [name for name in folders if name not in products]
+        for name in names + products + [name for name in folders if name.lower().endswith(SUFFIXES)]:
             path = here / name
-            if name.lower().endswith(SUFFIXES):
+            if name.lower().endswith(SUFFIXES) or is_product(path):
                 hidden = any(part[0] in HIDDEN for part in path.relative_to(folder).parts)
                 found.append((path, f"{NOT_NEEDED}hidden" if hidden else ""))
     yield from sorted(found)
@@ -212,10 +229,19 @@ def _platform(tag: str | None, name: str) -> str:
     return f"S2{found[1].upper()}" if found else ""
 
 
-def _read(scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Floats, Bools, Bytes | None]:
+def _read(
+    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
+) -> tuple[Floats, Bools, Bytes | None]:
     """Reflectance, valid and SCL of one scene on a window. Raises `SceneError`."""
     try:
-        with rasterio.Env(**GDAL), _opened(Path(scene.location)) as file:
-            return read_window(file, grid, window, with_scl)
+        with rasterio.Env(**GDAL):
+            if not scene.location.startswith("{"):
+                with _opened(Path(scene.location)) as file:
+                    return read_window(file, grid, window, with_scl)
+            parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
+            with Stacked({name: decoded(part, source.decoded) for name, part in parts.items()}) as bands:
+                found = read_window(bands, grid, window, with_scl)
+        check_offset(scene, *found[:2])
+        return found
     except FOREIGN as cause:
         raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause

@@ -33,6 +33,8 @@ PLAUSIBLE = (-0.5, 5.0)
 """Numbers outside of this are no reflectance: such pixels count as no data."""
 DARKEST_MEDIAN = -0.03
 """Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
+DARKER, MOST_DARKER, ENOUGH_PX = -0.02, 0.05, 1000
+"""An offset was taken twice where more than that share of so many pixels is below that reflectance, visible bands."""
 STRIP_PX = 4_000_000
 """File pixels of finer imagery that are held at once while they are averaged."""
 SAMPLE_PX = 64
@@ -133,6 +135,17 @@ def read_window(
     else:
         reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
     return reflectance, valid, _classes(classes, valid) if with_scl else None
+
+
+def check_offset(scene: Scene, reflectance: Floats, valid: Bools) -> None:
+    """Raise `SceneError` where an offset was taken twice: much of the ground is then darker than nothing."""
+    visible = reflectance[:3][:, valid]
+    dark = float((visible < DARKER).mean()) if valid.sum() >= ENOUGH_PX else 0.0
+    if dark > MOST_DARKER:
+        raise SceneError(
+            f"{scene.id}: {dark:.0%} of its visible reflectance is below {DARKER}: "
+            "the offset of its processing baseline was taken twice"
+        )
 
 
 def read_all(file: Any) -> tuple[Floats, Bools, Bytes | None]:

@@ -45,6 +45,8 @@ TABLE = (
     Row("earthsearch", "sentinel-2-c1-l2a", None, None, None, "raster:bands of Collection 1"),
     Row("planetary", "*", True, None, ADDED, "ESA's numbers as they are, without metadata"),
     Row("planetary", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
+    Row("esa", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
+    Row("esa", "*", True, None, None, "BOA_ADD_OFFSET and BOA_QUANTIFICATION_VALUE of the product"),
     Row("cdse", "*", None, None, None, "raster:scale and raster:offset of the item"),
     Row("*", "*", None, None, None, "raster:bands or raster:scale of the item"),
 )

@@ -32,8 +32,9 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.sources.acquisitions import newest
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
-from pipeline.sources.pixels import FOREIGN, GDAL, mosaic, read_window, told
+from pipeline.sources.pixels import FOREIGN, GDAL, check_offset, mosaic, read_window, told
 from pipeline.sources.radiometry import of_item
 from pipeline.sources.stacked import Part, Stacked
 
@@ -77,8 +78,6 @@ HTTP = {
     "VSI_CACHE_SIZE": 5_000_000,
 }
 """Of GDAL's reader: one request for a header, ranges that touch in one, no listing of folders, an end to waiting."""
-DARKER_PX, MOST_DARKER, ENOUGH_PX = -0.02, 0.05, 1000
-"""An offset was taken twice where more than this share of so many visible numbers is below that reflectance."""
 EARTH = box(-180.001, -90.001, 180.001, 90.001)
 UNREADABLE = (
     STACError,
@@ -128,7 +127,7 @@ class StacSource:
                     refusals.append(Refusal(one_line(str(item.id))[:120], _reason(cause)))
         except UNREADABLE as cause:
             raise InputError(f"{_shown(self.address)}: the catalogue cannot be searched ({told(cause)})") from cause
-        used, older = _newest(scenes)
+        used, older = newest(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
@@ -208,7 +207,7 @@ class StacSource:
                 found = read_window(file, grid, window, with_scl, self.unclear)
         except FOREIGN as cause:
             raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
-        _check_offset(scene, *found[:2])
+        check_offset(scene, *found[:2])
         return found
 
 
@@ -335,41 +334,6 @@ def _version(item: pystac.Item) -> str:
     properties = item.properties
     baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
     return f"{baseline:>6} {properties.get('updated') or properties.get('created') or ''}"
-
-
-def _newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
-    """Of several processings of one acquisition the newest; the others, with the reason."""
-    groups: dict[tuple[object, ...], list[tuple[str, Scene]]] = {}
-    for version, scene in scenes:
-        x, y = scene.footprint.centroid.x, scene.footprint.centroid.y
-        near = _rounded(scene.time_utc), scene.platform, round(x, 1), round(y, 1)
-        groups.setdefault(near, []).append((version, scene))
-    used: list[Scene] = []
-    older: list[Refusal] = []
-    for members in groups.values():
-        best = max(members, key=lambda member: (member[0], member[1].id))[1]
-        used.append(best)
-        older += [
-            Refusal(scene.id, f"{NOT_NEEDED}the same acquisition as {best.id}, which was processed later")
-            for _, scene in members
-            if scene is not best
-        ]
-    return tuple(sorted(used, key=lambda scene: (scene.time_utc, scene.id))), older
-
-
-def _rounded(moment: datetime) -> datetime:
-    """To five minutes: catalogues take the time of an acquisition at different ends of it."""
-    return datetime.fromtimestamp(round(moment.timestamp() / 300) * 300, UTC)
-
-
-def _check_offset(scene: Scene, reflectance: Floats, valid: Bools) -> None:
-    """Raise `SceneError` where an offset was taken twice: much of the ground is then darker than nothing."""
-    visible = reflectance[:3][:, valid]
-    if visible.shape[1] >= ENOUGH_PX and float((visible < DARKER_PX).mean()) > MOST_DARKER:
-        raise SceneError(
-            f"{scene.id}: {float((visible < DARKER_PX).mean()):.0%} of its visible numbers are below {DARKER_PX}: "
-            "the offset of its processing baseline was taken twice"
-        )
 
 
 def _reason(cause: BaseException) -> str:

@@ -1,0 +1,175 @@
+"""SAFE products of Sentinel-2 L2A as ESA ships them: a folder, or the zip of one.
+
+Their bands are JPEG 2000, which costs more to decode than to download. So each band is decoded once, into a COG beside
+the looks, and read from there.
+"""
+
+import hashlib
+import json
+import re
+import zipfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+
+import rasterio
+from filelock import FileLock
+from rasterio.shutil import copy
+
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import SceneError
+from pipeline.sources.interface import Scene
+from pipeline.sources.pixels import FOREIGN, GDAL, footprint_of, told
+from pipeline.sources.radiometry import of_item
+from pipeline.sources.stacked import Part, Stacked
+
+METADATA = "MTD_MSIL2A.xml"
+MOST_BYTES = 20_000_000
+"""Of the metadata."""
+ENDINGS = {"B02": "B02_10m", "B03": "B03_10m", "B04": "B04_10m", "B08": "B08_10m", "B11": "B11_20m", "B12": "B12_20m",
+           SCL: "SCL_20m"}  # fmt: skip
+"""How the name of each band's file ends."""
+BAND_IDS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7", "B11": "11", "B12": "12"}
+"""What the metadata call the bands where they list offsets."""
+
+
+def is_product(path: Path) -> bool:
+    """Whether a name is that of a product: `….SAFE`, or `S2…MSIL2A….zip`."""
+    return path.name.upper().endswith(".SAFE") or bool(re.fullmatch(r"S2._MSIL2A_.*\.zip", path.name, re.IGNORECASE))
+
+
+def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
+    """The scene in a product, after what tells a newer processing of it from an older one.
+
+    Raises `SceneError` with the reason why there is none.
+    """
+    try:
+        inside = _Inside.of(path)
+        root = _metadata(inside)
+        baseline = _text(root, "PROCESSING_BASELINE")
+        parts = _parts(inside, root, baseline)
+        with rasterio.Env(**GDAL), Stacked(parts) as file:
+            footprint = footprint_of(file)
+        moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
+        marks = json.dumps([{key: asdict(part) for key, part in parts.items()}, *inside.stamp])
+        scene = Scene(
+            id=name,
+            time_utc=moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC),
+            platform="S2" + _text(root, "SPACECRAFT_NAME")[-1:].upper(),
+            location=json.dumps({key: asdict(part) for key, part in parts.items()}, sort_keys=True),
+            footprint=footprint,
+            fingerprint=hashlib.sha256(marks.encode()).hexdigest()[:24],
+            has_scl=SCL in parts,
+            provider=provider,
+        )
+    except (*FOREIGN, ElementTree.ParseError, KeyError, zipfile.BadZipFile, NotImplementedError) as cause:
+        raise SceneError(f"not a SAFE product that can be read ({told(cause)})") from cause
+    return f"{baseline:>6} {_text(root, 'GENERATION_TIME')}", scene
+
+
+def decoded(part: Part, folder: Path) -> Part:
+    """The same band in a COG, decoded now where no earlier run or other process did. Raises rasterio's errors."""
+    stamp = _stamp(part.href)
+    target = folder / f"{hashlib.sha256(json.dumps([part.href, *stamp]).encode()).hexdigest()[:24]}.tif"
+    if not target.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if not target.is_file():
+                half = target.with_suffix(".part.tif")
+                with rasterio.open(part.href, driver="JP2OpenJPEG") as file:
+                    copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
+                half.replace(target)
+    return Part(str(target), part.band, part.scale, part.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The inside of a product."""
+
+    path: Path
+    """The folder, or the zip."""
+    prefix: str
+    """What stands before the name of each file in the zip; empty for a folder."""
+
+    @classmethod
+    def of(cls, path: Path) -> "_Inside":
+        """Raises `SceneError` where there are no metadata."""
+        if path.is_dir():
+            if not (path / METADATA).is_file():
+                raise SceneError(f"a SAFE product without {METADATA}: unpacked in part, or not L2A")
+            return cls(path, "")
+        with zipfile.ZipFile(path) as file:
+            found = [name for name in file.namelist() if PurePosixPath(name).name == METADATA]
+        if len(found) != 1:
+            raise SceneError(f"a zip with {len(found)} {METADATA}, not one")
+        return cls(path, found[0].removesuffix(METADATA))
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of change of the zip, or of the metadata."""
+        return _stamp(str(self.path / METADATA if self.path.is_dir() else self.path))
+
+    def read(self, name: str) -> bytes:
+        """A file, at most `MOST_BYTES` and one of it."""
+        if self.path.is_dir():
+            with (self.path / name).open("rb") as file:
+                return file.read(MOST_BYTES + 1)
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.prefix + name) as member:
+            return member.read(MOST_BYTES + 1)
+
+    def href(self, name: str) -> str:
+        """A file, as GDAL takes it. Raises `SceneError` for a name that leaves the product."""
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise SceneError(f"its metadata name a file outside of it: {name[:80]}")
+        if self.path.is_dir():
+            if not (self.path / name).resolve().is_relative_to(self.path.resolve()):
+                raise SceneError(f"a link that leaves it: {name[:80]}")
+            return str(self.path / name)
+        return f"/vsizip/{self.path}/{self.prefix}{name}"
+
+
+def _metadata(inside: _Inside) -> ElementTree.Element:
+    content = inside.read(METADATA)
+    if len(content) > MOST_BYTES:
+        raise SceneError(f"{METADATA} of more than {MOST_BYTES // 1_000_000} MB")
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise SceneError(f"{METADATA} defines entities, which ESA's does not")
+    return ElementTree.fromstring(content)  # noqa: S314 bounded, and without entities
+
+
+def _parts(inside: _Inside, root: ElementTree.Element, baseline: str) -> dict[str, Part]:
+    """Where each band lies. Raises `SceneError` where one is missing."""
+    listed = [str(element.text).strip() for element in root.iter("IMAGE_FILE")]
+    quantum = float(_text(root, "BOA_QUANTIFICATION_VALUE"))
+    added = {element.get("band_id"): float(str(element.text)) for element in root.iter("BOA_ADD_OFFSET")}
+    parts: dict[str, Part] = {}
+    for name in (*NAMES, SCL):
+        found = [path for path in listed if path.endswith(ENDINGS[name])]
+        if len(found) != 1:
+            if name == SCL and not found:
+                continue
+            raise SceneError(f"{len(found)} files of band {name} in its metadata, not one")
+        scale, offset = 1.0, 0.0
+        if name != SCL:
+            said = (1 / quantum, added[BAND_IDS[name]] / quantum) if added else None
+            scale, offset = of_item("esa", "", baseline, None, said)
+        parts[name] = Part(inside.href(f"{found[0]}.jp2"), 1, scale, offset)
+    return parts
+
+
+def _text(root: ElementTree.Element, name: str) -> str:
+    """The text of the first element of a name. Raises `SceneError` where there is none."""
+    found = next(root.iter(name), None)
+    if found is None or not (found.text or "").strip():
+        raise SceneError(f"{METADATA} does not tell {name}")
+    return str(found.text).strip()
+
+
+def _stamp(href: str) -> tuple[int, int]:
+    """Size and time of change of a file, or of the zip that it lies in."""
+    path = Path(href.removeprefix("/vsizip/"))
+    while not path.exists() and path.parent != path:
+        path = path.parent
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,197 @@
+"""SAFE products as ESA ships them, whole and damaged, in a folder and zipped."""
+
+import os
+import re
+import shutil
+import warnings
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+from scenes import GRID, PLACE, aoi, forest, write
+
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import SceneError
+from pipeline.grid import Window
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period
+
+ALWAYS = Period(None, None)
+TILE = Window(PLACE.row - 20, PLACE.col - 30, 160, 220)
+NAME = "S2B_MSIL2A_20240205T040101_N0510_R047_T47RLH_20240205T070000.SAFE"
+FOREST = dict(zip(NAMES, (0.02, 0.04, 0.02, 0.30, 0.15, 0.07), strict=True))
+IDS = {"B02": 1, "B03": 2, "B04": 3, "B08": 7, "B11": 11, "B12": 12}
+PLACES = {**dict.fromkeys(("B02", "B03", "B04", "B08"), "10m"), **dict.fromkeys(("B11", "B12", SCL), "20m")}
+
+
+def make_product(
+    folder: Path, name: str = NAME, baseline: str = "05.10", added: int | None = -1000, stored: int = 1000
+) -> Path:
+    """A product with `stored` in its numbers and `added` in its metadata; None = no list of offsets."""
+    root = folder / name
+    granule = "GRANULE/L2A_T47RLH_A036000_20240205T040500/IMG_DATA"
+    west, _, _, north = TILE.bounds_m
+    images = []
+    for band, size in PLACES.items():
+        path = f"{granule}/R{size}/T47RLH_20240205T040101_{band}_{size}"
+        images.append(f"<IMAGE_FILE>{path}</IMAGE_FILE>")
+        step = int(size[:2]) // 10
+        shape = TILE.height // step, TILE.width // step
+        noise = np.random.default_rng(3).integers(0, 40, shape)
+        numbers = np.full(shape, 4) if band == SCL else np.round(FOREST[band] * 10_000).astype(int) + stored + noise
+        file = root / f"{path}.jp2"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        profile = {"driver": "JP2OpenJPEG", "count": 1, "dtype": "uint8" if band == SCL else "uint16", "crs": GRID.crs}
+        with rasterio.open(
+            file, "w", height=shape[0], width=shape[1], transform=Affine(10 * step, 0, west, 0, -10 * step, north),
+            QUALITY=100, REVERSIBLE="YES", **profile,
+        ) as raster:  # fmt: skip
+            raster.write(numbers.astype(profile["dtype"]), 1)
+    offsets = "" if added is None else "<BOA_ADD_OFFSET_VALUES_LIST>" + "".join(
+        f'<BOA_ADD_OFFSET band_id="{number}">{added}</BOA_ADD_OFFSET>' for number in range(13)
+    ) + "</BOA_ADD_OFFSET_VALUES_LIST>"  # fmt: skip
+    (root / "MTD_MSIL2A.xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/">'
+        "<n1:General_Info><Product_Info><PRODUCT_START_TIME>2024-02-05T04:01:01.024Z</PRODUCT_START_TIME>"
+        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><GENERATION_TIME>{name[-20:-5]}</GENERATION_TIME>"
+        "<Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME></Datatake><Product_Organisation><Granule_List><Granule>"
+        f"{''.join(images)}</Granule></Granule_List></Product_Organisation></Product_Info><Product_Image_Characteristics>"
+        "<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE>10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"
+        f"{offsets}</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
+    )
+    return root
+
+
+def zipped(product: Path) -> Path:
+    target = product.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w") as file:
+        for path in sorted(product.rglob("*")):
+            file.write(path, path.relative_to(product.parent))
+    shutil.rmtree(product)
+    return target
+
+
+def source(folder: Path) -> FolderSource:
+    return FolderSource(folder / "in", decoded=folder / "decoded")
+
+
+def read(tmp_path: Path):
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.refusals
+    return source(tmp_path).read(search.scenes, GRID, PLACE)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_product_gives_its_reflectance_folder_or_zip(packed: bool, tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    if packed:
+        zipped(product)
+    (scene,) = source(tmp_path).search(aoi(), ALWAYS).scenes
+    assert (scene.platform, scene.has_scl, scene.provider) == ("S2B", True, "folder")
+    assert scene.time_utc == datetime(2024, 2, 5, 4, 1, 1, 24000, tzinfo=UTC)
+    raster = source(tmp_path).read([scene], GRID, PLACE)
+    assert raster.valid.all()
+    assert (raster.scl == 4).all()
+    for plane, value in zip(raster.reflectance, FOREST.values(), strict=True):
+        assert abs(plane.mean() - value - 0.002) < 0.0005
+    assert len(list((tmp_path / "decoded").glob("*.tif"))) == 7
+
+
+def test_before_and_after_baseline_04_00_the_reflectance_is_the_same(tmp_path: Path) -> None:
+    make_product(tmp_path / "old" / "in", baseline="03.01", added=None, stored=0)
+    make_product(tmp_path / "new" / "in")
+    old, new = read(tmp_path / "old"), read(tmp_path / "new")
+    np.testing.assert_allclose(old.reflectance, new.reflectance, atol=5e-5)
+
+
+def test_a_band_is_decoded_once(tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    before = source(tmp_path).read(search.scenes, GRID, PLACE)
+    for path in product.rglob("*.jp2"):
+        stamp = path.stat()
+        path.write_bytes(bytes(stamp.st_size))  # what is read again would now be nothing
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    after = source(tmp_path).read(search.scenes, GRID, PLACE)
+    np.testing.assert_array_equal(before.reflectance, after.reflectance)
+
+
+def test_an_offset_in_the_metadata_only_is_told_from_the_pixels(tmp_path: Path) -> None:
+    make_product(tmp_path / "in", stored=0)
+    with pytest.raises(SceneError, match="taken twice"):
+        read(tmp_path)
+
+
+def test_of_two_processings_the_newer_is_used(tmp_path: Path) -> None:
+    old = NAME.replace("N0510", "N0400").replace("20240205T070000", "20240205T060000")
+    make_product(tmp_path / "in", old, baseline="04.00")
+    make_product(tmp_path / "in")
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert [scene.id for scene in search.scenes] == [NAME]
+    assert [refusal.id for refusal in search.refusals] == [old]
+
+
+def test_products_and_geotiffs_may_lie_side_by_side(tmp_path: Path) -> None:
+    make_product(tmp_path / "in")
+    write(tmp_path / "in" / "20240305_forest.tif", forest())
+    assert len(source(tmp_path).search(aoi(), ALWAYS).scenes) == 2
+
+
+def _drop(product: Path, what: str) -> None:
+    next(product.rglob(what)).unlink()
+
+
+def _edit(product: Path, old: str, new: str) -> None:
+    file = product / "MTD_MSIL2A.xml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda p: _drop(p, "MTD_MSIL2A.xml"), "without MTD_MSIL2A.xml"),
+        (lambda p: _drop(p, "*B02_10m.jp2"), "not a SAFE product that can be read"),
+        (lambda p: _edit(p, "B11_20m", "B11_60m"), "0 files of band B11"),
+        (lambda p: _edit(p, "GRANULE/L2A", "../../etc/L2A"), "outside of it"),
+        (lambda p: _edit(p, "<n1:General_Info>", ""), "not a SAFE product that can be read"),
+        (lambda p: _edit(p, "<n1:Level", "<!DOCTYPE x [<!ENTITY a 'b'>]><n1:Level"), "defines entities"),
+        (lambda p: _edit(p, ">10000<", ">many<"), "not a SAFE product that can be read"),
+        (lambda p: _edit(p, "BOA_ADD_OFFSET ", "OTHER_OFFSET "), "not a SAFE product|does not say|cannot be read"),
+        (lambda p: (p / "MTD_MSIL2A.xml").write_bytes(b""), "not a SAFE product that can be read"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_product_is_the_reason_of_its_refusal(damage, reason: str, tmp_path: Path) -> None:
+    damage(make_product(tmp_path / "in"))
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.scenes
+    (refusal,) = search.refusals
+    assert refusal.id == NAME
+    assert re.search(reason, refusal.reason), refusal.reason
+
+
+@pytest.mark.parametrize("cut", [0, 30, 2000])
+def test_a_zip_that_is_not_whole_is_refused(cut: int, tmp_path: Path) -> None:
+    path = zipped(make_product(tmp_path / "in"))
+    path.write_bytes(path.read_bytes()[:cut])
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.scenes
+    assert len(search.refusals) == 1
+
+
+def test_a_band_that_is_cut_short_is_a_reason_and_never_an_empty_hillside(tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    victim = next(product.rglob("*B08_10m.jp2"))
+    victim.write_bytes(victim.read_bytes()[:400])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = source(tmp_path).search(aoi(), ALWAYS)
+        if search.scenes:
+            with pytest.raises(SceneError, match="cannot be read"):
+                source(tmp_path).read(search.scenes, GRID, PLACE)
+        else:
+            assert len(search.refusals) == 1
