@@ -22,7 +22,7 @@ TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,s
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR)"
+	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
 	@echo "make simulate AOI=shan OUT=DIR   write a simulated archive with its truth"
 	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=, BACKGROUNDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"

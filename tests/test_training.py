@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec
+from pipeline.network import Network, NetworkSpec, between
 from pipeline.progress import Progress
 from pipeline.segment import LEVELS, Segmentation
 from pipeline.training import fit as fitting
@@ -211,3 +211,26 @@ def test_sums_are_true_when_levelled_after_being_pushed_up() -> None:
         pixels = sum(int(seen.sum()) for seen in inner)
         # Codes are steps of 1/200, so that the sum of many small ones is only known to half a step each.
         assert summed == pytest.approx(expected, rel=0.02, abs=0.5 / LEVELS * pixels)
+
+
+def test_a_training_that_goes_on_from_a_model_ends_half_way_to_it(tmp_path: Path) -> None:
+    fit(tmp_path / "old", TINY, Progress(quiet=True))
+    on = replace(TINY, base=str(tmp_path / "old"), seed=4)
+    card = fit(tmp_path / "new", on, Progress(quiet=True))
+    assert f"--base {tmp_path / 'old'}" in card.training.command
+    assert "went 50% of the way" in card.training.worlds
+    old, new = (load_model(str(tmp_path / name), "cpu", "fp32") for name in ("old", "new"))
+    assert (new.card.mean, new.card.std) == (old.card.mean, old.card.std)
+    moved = [
+        float((a - b).abs().max())
+        for (name, a), b in zip(old.net.state_dict().items(), new.net.state_dict().values(), strict=True)
+        if not name.startswith("head")
+    ]
+    assert 0 < max(moved) < 4 * 6e-4  # four steps at the rate for what has learned already
+
+
+def test_between_two_networks_lies_a_mean_of_their_weights() -> None:
+    one, other = Network(NetworkSpec(widths=(4,))), Network(NetworkSpec(widths=(4,)))
+    middle = between(one, other, 0.25)
+    for a, b, m in zip(one.parameters(), other.parameters(), middle.parameters(), strict=True):
+        assert torch.allclose(m, 0.75 * a + 0.25 * b)

@@ -19,7 +19,7 @@ import torch
 from pipeline import bands
 from pipeline.atomic import write_text
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
+from pipeline.network import Network, NetworkSpec, between, folded, receptive_radius_px
 from pipeline.progress import Progress
 from pipeline.training.backgrounds import read_backgrounds
 from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
@@ -39,6 +39,8 @@ THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
 BASE_RATE = 6e-4
 """Highest learning rate for a network that has learned already."""
+BASE_SHARE = 0.5
+"""So far from the weights of a base to those that were fitted the network is taken that is kept."""
 BLIND = 1e9
 """Spread that a band is said to have which the network is not to see."""
 HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
@@ -308,7 +310,10 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     """Fold, score, and write the model; returns its card."""
     card = _card(out.name, state, settings)
     on = levelling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
-    net = levelled(folded(state.mean.eval()), card, on)
+    net = folded(state.mean.eval())
+    if settings.base:
+        net = between(load_model(settings.base, precision="fp32").net, net, BASE_SHARE)
+    net = levelled(net, card, on)
     looks = validation_looks(settings.validation_worlds, settings.validation_px)
     full = told_of(net, card, looks, "fp32")
     last = VALIDATION_SEED + settings.validation_worlds - 1
@@ -334,7 +339,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
     if settings.bands != bands.NAMES:
         words += f" --bands {','.join(settings.bands)}"
     styles = ", ".join(sorted(set(chips.styles)))
-    begun = f"; began with the weights of {settings.base}" if settings.base else ""
+    begun = f"; began with the weights of {settings.base} and went {BASE_SHARE:.0%} of the way" if settings.base else ""
     ground = (
         f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}"
         if chips.backgrounds

@@ -25,8 +25,8 @@ POND = 0.25
 """From this fraction on a pixel counts as pond, for intersection over union."""
 MARGIN_PX = 48
 """Pixels along the edge of a look that are not scored: in a run every window has this margin."""
-MOST_BF16_CODES = 6
-"""bfloat16 is allowed up to this difference of any code, units of 1/200 (4 until model `second`, which needs 5) ..."""
+MOST_BF16_CODES = 4
+"""bfloat16 is allowed up to this difference of any code, units of 1/200 ..."""
 MOST_BF16_IOU = 0.005
 """... and below this difference of any intersection over union."""
 

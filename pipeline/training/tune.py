@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import InputError
-from pipeline.network import Network
+from pipeline.network import Network, between
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats
 from pipeline.training.chips import Chips, ChipSettings, augmented, joined, stream
@@ -88,7 +88,7 @@ def tune(
     looks = validation_looks(settings.worlds, settings.worlds_px)
     before = scores_of(told_of(old, base.card, looks, "fp32"), looks)
     for share in SHARES:
-        net = _between(old, new, share)
+        net = between(old, new, share)
         told = told_of(net, base.card, looks, "fp32")
         after = scores_of(told, looks)
         drops = (before.pond_iou - after.pond_iou, before.ground_iou - after.ground_iou)
@@ -132,14 +132,6 @@ def _plain(net: Network) -> Network:
     copy = Network(net.spec)
     copy.load_state_dict({key: value.detach().float().cpu() for key, value in net.state_dict().items()})
     return copy
-
-
-def _between(old: Network, new: Network, share: float) -> Network:
-    """The network a share of the way from old to new weights."""
-    there = new.state_dict()
-    net = Network(old.spec)
-    net.load_state_dict({key: torch.lerp(value, there[key], share) for key, value in old.state_dict().items()})
-    return net.eval()
 
 
 def _tuned(
