@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 from shapely.ops import unary_union
@@ -61,6 +61,7 @@ cuts = st.lists(st.integers(0, 19), min_size=1, max_size=6, unique=True).map(sor
 
 @settings(max_examples=60)
 @given(runs=st.lists(cuts, min_size=1, max_size=8))
+@example(runs=[[19], [2, 3, 17], [1, 7, 8, 11, 17, 19], [0, 1, 2, 4, 12, 17], [2, 12, 17]])  # names that tie
 def test_names_are_never_renumbered_or_shared_however_sites_split_and_merge(runs) -> None:
     """Each run sees parts of one row of ground, cut anywhere; 300 m between cuts, so that parts are sites."""
     registry, owners = Registry("SHN"), {}

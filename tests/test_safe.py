@@ -195,3 +195,40 @@ def test_a_band_that_is_cut_short_is_a_reason_and_never_an_empty_hillside(tmp_pa
                 source(tmp_path).read(search.scenes, GRID, PLACE)
         else:
             assert len(search.refusals) == 1
+
+
+def test_a_product_that_a_link_brings_in_from_outside_is_refused(tmp_path: Path) -> None:
+    outside = make_product(tmp_path / "outside")
+    packed = zipped(make_product(tmp_path / "elsewhere"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / NAME).symlink_to(outside)
+    (tmp_path / "in" / packed.name).symlink_to(packed)
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.scenes
+    assert {refusal.id for refusal in search.refusals} == {NAME, packed.name}
+    assert all("link" in refusal.reason for refusal in search.refusals)
+
+
+def test_a_band_that_changed_makes_another_scene(tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    (before,) = source(tmp_path).search(aoi(), ALWAYS).scenes
+    os.utime(next(product.rglob("*B08_10m.jp2")), ns=(1, 1))
+    (after,) = source(tmp_path).search(aoi(), ALWAYS).scenes
+    assert before.fingerprint != after.fingerprint
+
+
+def test_a_zip_whose_inside_is_damaged_is_refused(tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    path = product.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for inner in sorted(product.rglob("*")):
+            file.write(inner, inner.relative_to(product.parent))
+    with zipfile.ZipFile(path) as file:
+        metadata = file.getinfo(f"{NAME}/MTD_MSIL2A.xml")
+    shutil.rmtree(product)
+    whole, begin = path.read_bytes(), metadata.header_offset + 30 + len(metadata.filename)
+    for at in range(begin, begin + metadata.compress_size, 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        search = source(tmp_path).search(aoi(), ALWAYS)
+        assert not search.scenes
+        assert len(search.refusals) == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from scenes import PLACE, aoi
@@ -100,7 +101,16 @@ def test_layers_agree_with_the_geojson(first: Summary) -> None:
     looks = gpd.read_file(package, layer="looks")
     for feature in sites:
         assert (looks["site_id"] == feature["properties"]["site_id"]).sum() == feature["properties"]["clear_looks"]
-    assert set(gpd.read_file(package, layer="events")["site_id"]) <= ids
+    events = gpd.read_file(package, layer="events")
+    assert set(events["site_id"]) <= ids
+    states = {(row.site_id, f"{row.day:%Y%m%d}"): row.state for row in looks.itertuples()}
+    for event in events.itertuples():
+        days = [f"{day:%Y%m%d}" for day in (event.after, event.by) if not pd.isna(day)]
+        assert [overpass[:8] for overpass in event.evidence.split(", ")] == days
+    for feature in sites:
+        told = feature["properties"]
+        last = states[told["site_id"], told["last_seen"].replace("-", "")]
+        assert last in (("ponds", "resumed") if told["ponds_by"] else ("cleared",))
 
 
 def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: Path) -> None:

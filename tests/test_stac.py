@@ -1,9 +1,11 @@
 """STAC catalogues: static ones on disk and on loopback, one that can be searched, and what they get wrong."""
 
 import json
+import os
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import rasterio
 from loopback import Server, serving
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
+from shapely.affinity import translate
 from shapely.geometry import mapping
 
 from pipeline.bands import NAMES, SCL
@@ -21,6 +24,7 @@ from pipeline.config import load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.sources import stac
+from pipeline.sources.acquisitions import newest
 from pipeline.sources.interface import Period, Search
 from pipeline.sources.stac import StacSource, stac_source
 
@@ -197,6 +201,45 @@ def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path)
     assert [(r.id, r.reason) for r in search.refusals] == [
         (old.id, f"not needed: the same acquisition as {new.id}, which was processed later")
     ]
+
+
+def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> None:
+    here = write_catalogue(tmp_path / "here", [make_item(tmp_path / "here", date(2024, 2, 5))])
+    assert stac._Documents(str(here)).read_text_from_href(str(here))
+    with pytest.raises(ValueError, match="names a document on this machine"):
+        stac._Documents("https://host/catalog.json").read_text_from_href(str(here))
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "liar", "description": "lies"}
+    (tmp_path / "served").mkdir()
+    for href in (here.as_uri(), f"file:{here}"):
+        content = {**root, "links": [{"rel": "child", "href": href}]}
+        (tmp_path / "served" / "catalog.json").write_text(json.dumps(content))
+        with serving(tmp_path / "served") as server:
+            source = stac_source(f"{server.url}/catalog.json", UNCLEAR)
+            with pytest.raises(InputError, match="cannot be searched"):
+                found(source)
+
+
+def test_a_file_that_changed_makes_another_scene(tmp_path: Path) -> None:
+    item = make_item(tmp_path, date(2024, 2, 5))
+    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    (before,) = found(source).scenes
+    os.utime(tmp_path / item.id / "nir.tif", ns=(1, 1))
+    (after,) = found(source).scenes
+    assert before.fingerprint != after.fingerprint
+
+
+def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path) -> None:
+    path = write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])
+    (scene,) = found(stac_source(str(path), UNCLEAR)).scenes
+    for seconds in (1, 149, 151, 299):
+        for shift in range(0, 300, 50):
+            early = replace(scene, id="early", time_utc=scene.time_utc + timedelta(seconds=shift))
+            late = replace(scene, id="late", time_utc=early.time_utc + timedelta(seconds=seconds))
+            used, older = newest([("05.11", early), ("05.10", late)])
+            assert [s.id for s in used] == ["early"]
+            assert [r.id for r in older] == ["late"]
+    east = replace(scene, id="east", footprint=translate(scene.footprint, 0.9))
+    assert len(newest([("1", scene), ("2", east)])[0]) == 2
 
 
 def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -> None:

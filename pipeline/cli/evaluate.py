@@ -9,8 +9,8 @@ from pipeline.errors import InputError
 
 EVALUATE = """Score a model by site on ground with known truth.
 
-Worlds are simulated, watched once a month for 15 months, and put through the same code as a run; the figures say how
-the model does on simulated ground, and nothing about real leach ponds."""
+Worlds are simulated, watched twice a month for 15 months at the clearest overpasses, and put through the same code as a
+run; the figures say how the model does on simulated ground, and nothing about real leach ponds."""
 
 
 MOST_ERRORS = 12

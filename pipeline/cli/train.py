@@ -42,9 +42,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         metavar="DIR",
         help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
     )
-    train.add_argument(
-        "--worlds", type=count, default=128, metavar="N", help="worlds to calibrate on; 26.2 km² each (%(default)s)"
-    )
+    train.add_argument("--worlds", type=count, metavar="N", help="worlds to calibrate on; 26.2 km² each (128)")
     train.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds, in turn (a mix of all)")
     train.add_argument("--bands", type=names, metavar="B02,...", help="bands the network is shown (all six)")
     train.add_argument(
@@ -65,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if options.scenes:
         raise InputError("--scenes goes with --labels FILE")
     from pipeline.engine import usable_cores
-    from pipeline.evaluation.calibrate import calibrate
+    from pipeline.evaluation.calibrate import WORLDS, calibrate
     from pipeline.progress import Progress
     from pipeline.training.chips import SHOWN, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
@@ -90,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
             raise InputError("--bands cannot be chosen with --base: the network knows its bands already")
         settings = replace(settings, network=load_model(options.base, precision="fp32").card.network)
     train(options.out, settings, progress)
-    calibrate(options.out, workers, progress, options.worlds, options.styles or STYLES)
+    calibrate(options.out, workers, progress, options.worlds or WORLDS, options.styles or STYLES)
     print(f"{options.out}: trained and calibrated on simulated worlds; its card, model.toml, has the scores")
     return 0
 
@@ -98,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
 def _tune(options: argparse.Namespace) -> int:
     from pipeline.config import load
     from pipeline.engine import usable_cores
-    from pipeline.evaluation.calibrate import calibrate
+    from pipeline.evaluation.calibrate import WORLDS, calibrate
     from pipeline.progress import Progress
     from pipeline.sources.folder import FolderSource
     from pipeline.training.chips import ChipSettings
@@ -123,7 +121,7 @@ def _tune(options: argparse.Namespace) -> int:
         f"--out {options.out} --minutes {minutes:g} --seed {options.seed}"
     )
     card = tune(options.out, base, labelled, how, words, progress)
-    calibrate(options.out, workers, progress, options.worlds)
+    calibrate(options.out, workers, progress, options.worlds or WORLDS)
     for refusal in labelled.refusals[:MOST_LINES]:
         print(f"not used: {refusal.id}: {refusal.reason}")
     if len(labelled.refusals) > MOST_LINES:

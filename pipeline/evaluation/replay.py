@@ -16,7 +16,7 @@ from pipeline.evaluation.rates import rate, words_of
 from pipeline.evaluation.scores import LEAST_PONDS
 from pipeline.evaluation.trials import Trial, Watcher, each_of
 from pipeline.evaluation.truth import TrueSite
-from pipeline.grid import Grid
+from pipeline.grid import PIXEL_M, Grid
 from pipeline.looks import Stack
 from pipeline.progress import Progress
 from pipeline.registry.names import Registry
@@ -71,13 +71,14 @@ class Replay:
             kept = [f.site.polygon_m for f in found if f.confidence >= watcher.settings.sites.min_confidence]
             registry, ids = registry.named(kept, GRID, watcher.settings.sites.link_m)
             told.append(list(zip(ids, kept, strict=True)))
-        first = {name: (k, polygon) for k, sites in reversed(list(enumerate(told))) for name, polygon in sites}
+        first = {name: polygon for sites in reversed(told) for name, polygon in sites}
         known_by = [_ids_of(site, told) for site in truth]
         due = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, whole.days[0])]
+        km2 = float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
         return Replayed(
-            km2_years=float(whole.clear.any(axis=0).sum()) * 1e-4 * (whole.days[-1] - whole.days[0]).days / 365.25,
+            km2_years=km2 * (whole.days[-1] - whole.days[0]).days / 365.25,
             announced=len(first),
-            false=sum(not any(polygon.intersects(t.polygon) for t in truth) for _, polygon in first.values()),
+            false=sum(not any(polygon.intersects(t.polygon) for t in truth) for polygon in first.values()),
             delays=tuple(_delay(site, ids, whole.days) for site, ids in due),
             known=sum(any(ids) for ids in known_by),
             switches=sum(_switches(ids) for ids in known_by),

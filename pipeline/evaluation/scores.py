@@ -82,25 +82,25 @@ class Scores:
 
     def table(self) -> str:
         """One line per score."""
-        rates = {
-            "due sites found (6 or more ponds)": self.found,
-            "  with two clear looks or more": self.found_seen,
-            "  ponds of 15 m and more": self.found_large,
-            "  ponds of 10 to 15 m": self.found_small,
-            "  at 1 false site per 1,000 km²": self.found_strict,
-            "reported sites that are true": self.true,
-            "ground onset inside its interval": self.ground_inside,
-            "  no wider than between two looks": self.ground_narrow,
-            "pond onset inside its interval": self.ponds_inside,
-            "  no wider than between two looks ": self.ponds_narrow,
-            "idle, resumed, ended told in 2 looks": self.turns_called,
-            "pond area told within 20 %": self.area_close,
-            "pond area inside its 80 % interval": self.area_covered,
-            "mine ground, IoU": self.ground_iou,
-            "pond clusters, IoU": self.ponds_iou,
-        }
+        rates = [
+            ("due sites found (6 or more ponds)", self.found),
+            ("  with two clear looks or more", self.found_seen),
+            ("  ponds of 15 m and more", self.found_large),
+            ("  ponds of 10 to 15 m", self.found_small),
+            ("  at 1 false site per 1,000 km²", self.found_strict),
+            ("reported sites that are true", self.true),
+            ("ground onset inside its interval", self.ground_inside),
+            ("  no wider than between two looks", self.ground_narrow),
+            ("pond onset inside its interval", self.ponds_inside),
+            ("  no wider than between two looks", self.ponds_narrow),
+            ("idle, resumed, ended told in 2 looks", self.turns_called),
+            ("pond area told within 20 %", self.area_close),
+            ("pond area inside its 80 % interval", self.area_covered),
+            ("mine ground, IoU", self.ground_iou),
+            ("pond clusters, IoU", self.ponds_iou),
+        ]
         lines = [f"{'cases':36} {self.cases} ({self.km2:,.0f} km²)"]
-        lines += [f"{name:36} {words_of(one)}" for name, one in rates.items()]
+        lines += [f"{name:36} {words_of(one)}" for name, one in rates]
         area, false = self.area_ratio, self.false_per_1000_km2
         if area.of:
             lines.append(f"{'reported by true pond area':36} {area.value:.2f} ({area.low:.2f} to {area.high:.2f})")

@@ -1,14 +1,15 @@
 """One acquisition, once: of several processings of it the newest is used."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import date
+from itertools import chain
 
 from pipeline.sources.interface import NOT_NEEDED, Refusal, Scene
 
 SAME_S = 300
-"""Whoever lists an acquisition takes its time at one end of it or the other."""
-SAME_DEGREES = 1
-"""Decimals of a degree to which outlines of one tile have the same middle."""
+"""Whoever lists an acquisition takes its time at one end of it or the other, seconds."""
+SAME_DEGREES = 0.05
+"""So near lie the middles of outlines of one tile; those of neighbours are a degree apart."""
 
 
 def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
@@ -16,15 +17,14 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
 
     `scenes` come with what tells a newer processing from an older one: the greater text is the newer.
     """
-    groups: dict[tuple[object, ...], list[tuple[str, Scene]]] = {}
-    for version, scene in scenes:
-        middle = scene.footprint.envelope.centroid
-        moment = datetime.fromtimestamp(round(scene.time_utc.timestamp() / SAME_S) * SAME_S, UTC)
-        near = moment, scene.platform, round(middle.x, SAME_DEGREES), round(middle.y, SAME_DEGREES)
-        groups.setdefault(near, []).append((version, scene))
+    by_day: dict[tuple[str, date], list[list[tuple[str, Scene]]]] = {}
+    for version, scene in sorted(scenes, key=lambda member: (member[1].time_utc, member[1].id)):
+        groups = by_day.setdefault((scene.platform, scene.time_utc.date()), [])
+        group = next((group for group in groups if _same(group[0][1], scene)), None)
+        groups.append([(version, scene)]) if group is None else group.append((version, scene))
     used: list[Scene] = []
     older: list[Refusal] = []
-    for members in groups.values():
+    for members in chain.from_iterable(by_day.values()):
         best = max(members, key=lambda member: (member[0], member[1].id))[1]
         used.append(best)
         older += [
@@ -33,3 +33,9 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
             if scene is not best
         ]
     return tuple(sorted(used, key=lambda scene: (scene.time_utc, scene.id))), older
+
+
+def _same(one: Scene, other: Scene) -> bool:
+    """Whether two scenes of one platform and day are of one acquisition of one tile."""
+    near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= SAME_DEGREES
+    return near and abs((one.time_utc - other.time_utc).total_seconds()) <= SAME_S

@@ -57,7 +57,7 @@ class FolderSource:
     """As written into every product."""
     simulated: bool = False
     """True: the files came from the simulator."""
-    decoded: Path = Path("decoded")
+    decoded: Path = Path("out", "decoded")
     """Where the bands of SAFE products are kept, decoded; made when there are such."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
@@ -71,6 +71,7 @@ class FolderSource:
             try:
                 if passed_over:
                     raise SceneError(passed_over)
+                _inside(path, self.folder)
                 if is_product(path):
                     version, scene = product_scene(path, name, self.name)
                     _needed(scene, aoi, period)
@@ -127,7 +128,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         for name in folders:
             if (here / name).is_symlink():
                 found.append((here / name, "a linked directory, which is not entered; give it as SCENES= itself"))
-        products = [name for name in folders if is_product(here / name)]
+        products = [name for name in folders if is_product(here / name) and not (here / name).is_symlink()]
         folders[:] = [name for name in folders if name not in products]
         for name in names + products + [name for name in folders if name.lower().endswith(SUFFIXES)]:
             path = here / name
@@ -137,14 +138,18 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     yield from sorted(found)
 
 
-def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
-    """The scene in a file and its size in pixels. Raises `SceneError` with the reason why there is none."""
+def _inside(path: Path, folder: Path) -> None:
+    """Raise `SceneError` for a link that leaves the directory, or leads nowhere."""
     try:
-        if not path.resolve(strict=True).is_relative_to(source.folder.resolve()):
+        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
             raise SceneError("a link that leaves the directory")
-        size = path.stat()
     except (OSError, RuntimeError) as cause:  # RuntimeError: links in a circle
         raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or told(cause)})") from cause
+
+
+def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
+    """The scene in a file and its size in pixels. Raises `SceneError` with the reason why there is none."""
+    size = path.stat()
     if size.st_size == 0:
         raise SceneError("empty file (0 bytes); download it again")
     try:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -22,8 +23,10 @@ from pipeline.errors import SceneError
 from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import FOREIGN, GDAL, footprint_of, told
 from pipeline.sources.radiometry import of_item
-from pipeline.sources.stacked import Part, Stacked
+from pipeline.sources.stacked import ZIPPED, Part, Stacked, stamp
 
+DAMAGED = (*FOREIGN, ElementTree.ParseError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What a product that is not whole may raise."""
 METADATA = "MTD_MSIL2A.xml"
 MOST_BYTES = 20_000_000
 """Of the metadata."""
@@ -52,26 +55,26 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
         with rasterio.Env(**GDAL), Stacked(parts) as file:
             footprint = footprint_of(file)
         moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
-        marks = json.dumps([{key: asdict(part) for key, part in parts.items()}, *inside.stamp])
+        located = json.dumps({key: asdict(part) for key, part in parts.items()}, sort_keys=True)
+        marks = json.dumps([located, [stamp(part.href) for part in parts.values()]])
         scene = Scene(
             id=name,
             time_utc=moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC),
             platform="S2" + _text(root, "SPACECRAFT_NAME")[-1:].upper(),
-            location=json.dumps({key: asdict(part) for key, part in parts.items()}, sort_keys=True),
+            location=located,
             footprint=footprint,
             fingerprint=hashlib.sha256(marks.encode()).hexdigest()[:24],
             has_scl=SCL in parts,
             provider=provider,
         )
-    except (*FOREIGN, ElementTree.ParseError, KeyError, zipfile.BadZipFile, NotImplementedError) as cause:
+    except DAMAGED as cause:
         raise SceneError(f"not a SAFE product that can be read ({told(cause)})") from cause
     return f"{baseline:>6} {_text(root, 'GENERATION_TIME')}", scene
 
 
 def decoded(part: Part, folder: Path) -> Part:
     """The same band in a COG, decoded now where no earlier run or other process did. Raises rasterio's errors."""
-    stamp = _stamp(part.href)
-    target = folder / f"{hashlib.sha256(json.dumps([part.href, *stamp]).encode()).hexdigest()[:24]}.tif"
+    target = folder / f"{hashlib.sha256(json.dumps([part.href, *stamp(part.href)]).encode()).hexdigest()[:24]}.tif"
     if not target.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
@@ -105,11 +108,6 @@ class _Inside:
             raise SceneError(f"a zip with {len(found)} {METADATA}, not one")
         return cls(path, found[0].removesuffix(METADATA))
 
-    @property
-    def stamp(self) -> tuple[int, int]:
-        """Size and time of change of the zip, or of the metadata."""
-        return _stamp(str(self.path / METADATA if self.path.is_dir() else self.path))
-
     def read(self, name: str) -> bytes:
         """A file, at most `MOST_BYTES` and one of it."""
         if self.path.is_dir():
@@ -126,7 +124,7 @@ class _Inside:
             if not (self.path / name).resolve().is_relative_to(self.path.resolve()):
                 raise SceneError(f"a link that leaves it: {name[:80]}")
             return str(self.path / name)
-        return f"/vsizip/{self.path}/{self.prefix}{name}"
+        return f"{ZIPPED}{self.path}/{self.prefix}{name}"
 
 
 def _metadata(inside: _Inside) -> ElementTree.Element:
@@ -164,12 +162,3 @@ def _text(root: ElementTree.Element, name: str) -> str:
     if found is None or not (found.text or "").strip():
         raise SceneError(f"{METADATA} does not tell {name}")
     return str(found.text).strip()
-
-
-def _stamp(href: str) -> tuple[int, int]:
-    """Size and time of change of a file, or of the zip that it lies in."""
-    path = Path(href.removeprefix("/vsizip/"))
-    while not path.exists() and path.parent != path:
-        path = path.parent
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns

@@ -36,13 +36,14 @@ from pipeline.sources.acquisitions import newest
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
 from pipeline.sources.pixels import FOREIGN, GDAL, check_offset, mosaic, read_window, told
 from pipeline.sources.radiometry import of_item
-from pipeline.sources.stacked import Part, Stacked
+from pipeline.sources.stacked import Part, Stacked, stamp
 
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # what failed is told once, at the end, by us
 KNOWN = {
     "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
 }
-"""Catalogues by name: address, and collections, the better ones first."""
+"""Catalogues by name: address, and collections."""
+REMOTE = "/vsicurl/"
+"""How GDAL takes an address."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue whose scenes are made up: all that comes of it says so."""
 KEYS = {
@@ -73,12 +74,12 @@ HTTP = {
     "GDAL_HTTP_MULTIPLEX": "YES",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff,.TIF,.jp2",
     "VSI_CACHE": "TRUE",
     "VSI_CACHE_SIZE": 5_000_000,
 }
 """Of GDAL's reader: one request for a header, ranges that touch in one, no listing of folders, an end to waiting."""
 EARTH = box(-180.001, -90.001, 180.001, 90.001)
+"""Lon/lat, with room for rounding."""
 UNREADABLE = (
     STACError,
     STACTypeError,
@@ -164,7 +165,8 @@ class StacSource:
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
         located = json.dumps({name: asdict(part) for name, part in parts.items()}, sort_keys=True)
-        marks = [located, *(item.properties.get(k) for k in ("updated", "s2:processing_baseline"))]
+        stamps = [stamp(part.href) for part in parts.values() if not part.href.startswith(REMOTE)]
+        marks = [located, stamps, *(item.properties.get(k) for k in ("updated", "s2:processing_baseline"))]
         return Scene(
             id=one_line(item.id)[:120],
             time_utc=moment.astimezone(UTC),
@@ -213,6 +215,7 @@ class StacSource:
 
 def stac_source(scenes: str, unclear: Sequence[int]) -> StacSource:
     """The source for a name in `KNOWN`, or for the path or address of a catalogue. Raises `InputError`."""
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # what failed is told once, at the end, by us
     address, collections = KNOWN.get(scenes, (scenes, ()))
     if "://" in address and urlsplit(address).scheme not in ("http", "https"):
         raise InputError(f"{_shown(address)}: not an address that a catalogue can have; begin with https://")
@@ -247,11 +250,18 @@ def _retry() -> Retry:
 
 
 class _Documents(DefaultStacIO):
-    """Documents of a static catalogue, bounded in size, time and tries."""
+    """Documents of a static catalogue, bounded in size, time and tries; one from the network names no files here."""
+
+    def __init__(self, root: str) -> None:
+        """`root`: path or address of the catalogue."""
+        super().__init__()
+        self.remote = "://" in root
 
     def read_text_from_href(self, href: str) -> str:
         """The text at a path or an address."""
         if urlsplit(href).scheme not in ("http", "https"):
+            if self.remote:
+                raise ValueError("it names a document on this machine")
             with Path(href).open("rb") as file:
                 content = file.read(MOST_BYTES + 1)
         else:
@@ -268,7 +278,7 @@ class _Documents(DefaultStacIO):
 
 def _opened(address: str) -> pystac.Catalog:
     """The root of a catalogue: a `Client` where it can be searched."""
-    root = pystac.Catalog.from_file(address, stac_io=_Documents())
+    root = pystac.Catalog.from_file(address, stac_io=_Documents(address))
     if "conformsTo" not in root.extra_fields:
         return root
     return Client.open(address, stac_io=StacApiIO(timeout=TIMEOUT_S, max_retries=_retry()))
@@ -282,7 +292,7 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
     for number, band in enumerate(listed):
         own = str(names[number].get("name", "")) if number < len(names) and len(listed) > 1 else key
         name = next((ours for ours, theirs in KEYS.items() if own in theirs), None)
-        told_here = {**{k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}}
+        told_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
         said = None
         if "scale" in told_here or "offset" in told_here:
             said = float(told_here.get("scale", 1.0)), float(told_here.get("offset", 0.0))
@@ -294,10 +304,10 @@ def _place(item: pystac.Item, asset: pystac.Asset, root: str) -> str:
     href = asset.get_absolute_href() or asset.href
     scheme = urlsplit(href).scheme if "://" in href else ""
     if scheme in ("http", "https"):
-        return f"/vsicurl/{href}"
+        return f"{REMOTE}{href}"
     if scheme or "://" in root or href.startswith("/vsi"):
         raise SceneError(f"lies where this source does not read: {_shown(href)}")
-    folder, path = Path(root).parent.parent, Path(href).resolve()
+    folder, path = Path(root).parent.parent, Path(href).resolve()  # scenes often lie beside the catalogue's own folder
     if not path.is_relative_to(folder):
         raise SceneError("its file lies outside of the catalogue's folder")
     return str(path)
@@ -309,10 +319,7 @@ def _footprint(item: pystac.Item) -> Polygon:
         outline = shape(item.geometry).convex_hull
     except (ShapelyError, AttributeError, TypeError, ValueError) as cause:
         raise SceneError(f"its outline is none ({told(cause)})") from cause
-    west, south, east, north = outline.bounds if not outline.is_empty else (0.0, 0.0, 0.0, 0.0)
-    if not isinstance(outline, Polygon) or not (
-        -180.001 <= west <= east <= 180.001 and -90.001 <= south <= north <= 90.001
-    ):
+    if not isinstance(outline, Polygon) or not EARTH.contains(outline):
         raise SceneError("its outline is no place on Earth")
     return outline
 

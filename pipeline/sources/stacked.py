@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,9 @@ from pipeline.errors import SceneError
 
 DRIVERS = {".jp2": "JP2OpenJPEG"}
 """What a file must be, by the end of its name, a GeoTIFF otherwise: a VRT in disguise could read other files."""
+
+ZIPPED = "/vsizip/"
+"""How GDAL takes a file in a zip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,15 @@ class Stacked:
         if href not in self._files:
             self._files[href] = self._stack.enter_context(_opened(href))
         return self._files[href]
+
+
+def stamp(href: str) -> tuple[int, int]:
+    """Size and time of change of a file here, or of the zip that it lies in; these change with its bytes."""
+    path = Path(href.removeprefix(ZIPPED))
+    while not path.exists() and path.parent != path:
+        path = path.parent
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _opened(href: str) -> Any:
