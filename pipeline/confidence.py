@@ -145,12 +145,16 @@ def chain_of(calibration: Mapping[str, float]) -> Chain:
     """The chain in a card; that of `states.UNMEASURED` for a model without calibration."""
     if not calibration:
         return UNMEASURED
-    first = tuple(calibration[f"first_{name}"] for name in STATES)
-    rates = Rates(**{name: calibration[f"per_year_{name}"] for name in RATES}, first=first)
     ground, ponds = (
         Shown(calibration[f"{what}_even_m2"], calibration[f"{what}_steepness"]) for what in ("ground", "ponds")
     )
-    return Chain(rates, ground, ponds)
+    return Chain(rates_of(calibration), ground, ponds)
+
+
+def rates_of(calibration: Mapping[str, float]) -> Rates:
+    """How sites change, by the numbers in a card."""
+    first = tuple(calibration[f"first_{name}"] for name in STATES)
+    return Rates(**{name: calibration[f"per_year_{name}"] for name in RATES}, first=first)
 
 
 def pond_area(told_m2: float, values: tuple[float, ...], calibration: Mapping[str, float]) -> Area:

@@ -113,11 +113,16 @@ def history_of(looks: Sequence[SiteLook], settings: HistorySettings, chain: Chai
 def _course(looks: Sequence[SiteLook], chain: Chain) -> tuple[Course, Doubles, Doubles]:
     """The course of a site, and what each look says of its ground and of its ponds."""
     pond_m2, ground_m2 = (np.array([getattr(look, name) for look in looks]) for name in ("pond_m2", "ground_m2"))
-    ponds = chain.ponds.ratio(pond_m2)
-    # Ponds stand on cleared ground, whatever the network says of the ground, and as surely as they are shown.
-    ground = np.maximum(chain.ground.ratio(ground_m2), np.where(ponds > 0, ponds, -np.inf))
+    ground, ponds = looks_say(ground_m2, pond_m2, chain)
     days = np.array([look.day.toordinal() for look in looks])
     return course(days, ground, ponds, chain.rates), ground, ponds
+
+
+def looks_say(ground_m2: Doubles, pond_m2: Doubles, chain: Chain) -> tuple[Doubles, Doubles]:
+    """Log-likelihood ratios of ground and of ponds, there against not there, by the areas told (look,)."""
+    ponds = chain.ponds.ratio(pond_m2)
+    # Ponds stand on cleared ground, whatever the network says of the ground, and as surely as they are shown.
+    return np.maximum(chain.ground.ratio(ground_m2), np.where(ponds > 0, ponds, -np.inf)), ponds
 
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:

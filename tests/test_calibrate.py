@@ -8,10 +8,10 @@ from shapely.geometry import box
 
 from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence, pond_area
 from pipeline.errors import InputError, PipelineError
-from pipeline.evaluation.calibrate import _areas, _chain, _logistic, _shown
+from pipeline.evaluation.calibrate import _areas, _chain, _logistic, _SeenOnsets, _shown
 from pipeline.evaluation.trials import START, Watched
 from pipeline.evaluation.truth import Case, TrueSite
-from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
+from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED, UNMEASURED
 
 LAST = date(2025, 12, 31)
 
@@ -25,14 +25,37 @@ def site(ground: int, ponds: int | None, ended: int | None = None, idle: tuple[i
     )  # fmt: skip
 
 
+def seen_site(rng: np.random.Generator, begun: int, hidden: bool = False) -> _SeenOnsets:
+    """A site seen every 15 days for 600, told as 8 m2 of ponds before it began and as 1,100 m2 after, roughly."""
+    days = START.toordinal() + np.arange(0, 600, 15)
+    there = (np.arange(0, 600, 15) >= begun) & (not hidden)
+    told = np.exp(np.where(there, rng.normal(7, 0.7, len(days)), rng.normal(2, 0.7, len(days))))
+    k = -(-begun // 15)
+    return _SeenOnsets(days, told * 4, told, ((CLEARED, k), (PONDS, k)))
+
+
 def test_the_even_area_lies_between_what_looks_show_with_and_without() -> None:
     rng = np.random.default_rng(1)
-    without, there = np.exp(rng.normal(2, 0.7, 400)), np.exp(rng.normal(7, 0.7, 90))
-    even, steepness = _shown(np.concatenate([without, there]), np.arange(490) >= 400)
+    sites = [seen_site(rng, int(begun)) for begun in rng.integers(60, 500, 25)]
+    _, (even, steepness) = _shown(sites, UNMEASURED.rates)
     assert np.exp(3) < even < np.exp(6)
     assert steepness > 1
-    with pytest.raises(PipelineError, match="with and without ponds"):
-        _shown(there, np.ones(90, bool))
+
+
+def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
+    rng = np.random.default_rng(4)
+    begun = rng.integers(60, 500, 24)
+    seen = [seen_site(rng, int(one)) for one in begun]
+    hidden = [seen_site(rng, int(one), hidden=True) for one in begun[:12]]
+    _, (even, steepness) = _shown([*seen, *hidden], UNMEASURED.rates)
+    assert np.exp(3) < even < np.exp(6)
+    assert steepness > 1
+
+
+def test_onsets_need_sites_that_began_while_they_were_looked_at() -> None:
+    old = seen_site(np.random.default_rng(1), 0)
+    with pytest.raises(PipelineError, match="began between two looks"):
+        _shown([old], UNMEASURED.rates)
 
 
 def test_a_site_goes_through_its_states() -> None:

@@ -3,24 +3,41 @@
 Everything that a run would consider counts, whatever confidence it will be given.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
-from pipeline.confidence import ENDS, FEATURES, SIZED_BY, Found
+from pipeline.confidence import ENDS, FEATURES, SIZED_BY, Found, rates_of
 from pipeline.config import load
 from pipeline.errors import PipelineError
 from pipeline.evaluation.scores import LEAST_PONDS
 from pipeline.evaluation.trials import START, Trial, Watched, Watcher, watch
 from pipeline.evaluation.truth import TrueSite
+from pipeline.history import looks_say
 from pipeline.progress import Progress
-from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, NONE, PONDS, RESUMED, STATES
+from pipeline.states import (
+    CLEARED,
+    ENDED,
+    IDLE,
+    NONE,
+    PONDS,
+    RESUMED,
+    STATES,
+    UNMEASURED,
+    Chain,
+    Rates,
+    Shown,
+    course,
+)
 from pipeline.training.chips import STYLES
 from pipeline.weights import CARD, read_card, write_card
 
@@ -29,8 +46,8 @@ FIRST_SEED = 950_000_001
 """First world seed of calibration; training, validation and evaluation use others."""
 WORLDS = 128
 """Worlds, half of each style; 3,360 km²."""
-STEEPEST = (0.3, 6.0)
-"""Bounds of what one look may say per e-fold of area."""
+DOUBT = 0.02
+"""Share of sites of which the looks tell nothing: one that was never well seen must not outweigh all others."""
 STRENGTH = 0.3
 """Inverse of the strength of the ridge: some features say much the same. Of 0.03 to 100 it left the least log loss on
 calibration worlds that the fit had not seen."""
@@ -105,8 +122,7 @@ def _areas(features: Sequence[tuple[float, ...]], ratios: Doubles) -> dict[str, 
 def _chain(worlds: Sequence[Watched], found: Sequence[tuple[Found, TrueSite]]) -> dict[str, float]:
     """The chain by which looks are weighed, by the names of `confidence.CHAIN`, from what truly happened.
 
-    Rates: changes of state by years spent in the state before. What a look says: a logistic fit of "there" on the
-    logarithm of the area told.
+    Rates: changes of state by years spent in the state before. What a look says: see `_shown`.
     """
     steps, spent, first = Counter[tuple[int, int]](), Counter[int](), Counter[int]()
     for world in worlds:
@@ -125,22 +141,65 @@ def _chain(worlds: Sequence[Watched], found: Sequence[tuple[Found, TrueSite]]) -
     }
     chain = {f"per_year_{name}": 365.25 * (changed + 0.5) / (days + 183) for name, (changed, days) in changes.items()}
     chain |= {f"first_{name}": (first[k] + 1) / (first.total() + len(STATES)) for k, name in enumerate(STATES)}
-    looks = [(look, match.state_on(look.day)) for item, match in found for look in item.past.looks]
-    for what, has in (("ground", HAS_GROUND), ("ponds", HAS_PONDS)):
-        areas = np.array([look.ground_m2 if what == "ground" else look.pond_m2 for look, _ in looks])
-        even, steepness = _shown(areas, np.array([has[state] for _, state in looks]))
+    shown = _shown([_seen_onsets(item, match) for item, match in found if item.past.looks], rates_of(chain))
+    for what, (even, steepness) in zip(("ground", "ponds"), shown, strict=True):
         chain |= {f"{what}_even_m2": even, f"{what}_steepness": steepness}
     return chain
 
 
-def _shown(areas_m2: Doubles, there: NDArray[np.bool_]) -> tuple[float, float]:
-    """The area that says nothing either way, and the log-likelihood ratio per e-fold; both classes weigh alike."""
-    if there.all() or not there.any():
-        raise PipelineError("calibration needs looks with and without ponds, and with and without ground")
-    logarithm = np.log(areas_m2 + 1.0)
-    fit = LogisticRegression(C=100.0, class_weight="balanced").fit(logarithm[:, None], there)
-    slope = float(np.clip(fit.coef_[0, 0], *STEEPEST))
-    return float(np.exp(-fit.intercept_[0] / fit.coef_[0, 0]) - 1.0), slope
+@dataclass(frozen=True, slots=True)
+class _SeenOnsets:
+    """The looks at a true site, and when it truly began."""
+
+    days: NDArray[np.int64]
+    """Of its clear looks, ordinals."""
+    ground_m2: Doubles
+    """Cleared ground as told at each look (look,)."""
+    pond_m2: Doubles
+    """Pond area as told (look,)."""
+    begun: tuple[tuple[int, int | None], ...]
+    """State and the first look that it was there at, None = at none; ground before ponds."""
+
+
+def _seen_onsets(item: Found, match: TrueSite) -> _SeenOnsets:
+    looks = item.past.looks
+    begun = tuple(
+        (state, next((k for k, look in enumerate(looks) if look.day >= day), None) if day else None)
+        for state, day in ((CLEARED, match.ground_from), (PONDS, match.ponds_from))
+    )
+    return _SeenOnsets(
+        days=np.array([look.day.toordinal() for look in looks]),
+        ground_m2=np.array([look.ground_m2 for look in looks]),
+        pond_m2=np.array([look.pond_m2 for look in looks]),
+        begun=begun,
+    )
+
+
+def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[tuple[float, float], ...]:
+    """Even area and steepness of ground, and of ponds, under which the true onsets are likeliest.
+
+    A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
+    make it flat, and all onsets vague.
+    """
+    if not any(k for site in sites for _, k in site.begun):
+        raise PipelineError("calibration needs sites that began between two looks")
+
+    def unlikely(numbers: Doubles) -> float:
+        ground, ponds = (Shown(*map(float, pair)) for pair in np.exp(numbers).reshape(2, 2))
+        lost = 0.0
+        for site in sites:
+            says = looks_say(site.ground_m2, site.pond_m2, Chain(rates, ground, ponds))
+            past = course(site.days, *says, rates)
+            for state, k in site.begun:
+                begins = past.begins(state)
+                likely = begins[k] if k is not None else 1.0 - begins.sum()
+                lost -= math.log(DOUBT + (1.0 - DOUBT) * float(likely))
+        return lost
+
+    first = [number for shown in (UNMEASURED.ground, UNMEASURED.ponds) for number in astuple(shown)]
+    fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 250})
+    ground, ponds = np.exp(fit.x).reshape(2, 2)
+    return (float(ground[0]), float(ground[1])), (float(ponds[0]), float(ponds[1]))
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
