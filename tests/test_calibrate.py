@@ -11,7 +11,7 @@ from pipeline.errors import InputError, PipelineError
 from pipeline.evaluation.calibrate import _areas, _chain, _logistic, _SeenOnsets, _shown
 from pipeline.evaluation.trials import START, Watched
 from pipeline.evaluation.truth import Case, TrueSite
-from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED, UNMEASURED
+from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED, UNMEASURED, Shown
 
 LAST = date(2025, 12, 31)
 
@@ -50,6 +50,38 @@ def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
     _, (even, steepness) = _shown([*seen, *hidden], UNMEASURED.rates)
     assert np.exp(3) < even < np.exp(6)
     assert steepness > 1
+
+
+def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
+    """Here the likeliest curve would say that any ground at all is sure, and none says nothing."""
+    rng = np.random.default_rng(5)
+    days, begun = START.toordinal() + np.arange(0, 600, 15), rng.integers(5, 30, 30)
+    there = np.arange(40) >= begun[:, None]
+    ground = np.exp(rng.uniform(4.6, 8.5, (30, 40))) * (there & (rng.random((30, 40)) < 0.25))
+    ponds = np.where(np.arange(40) >= begun[:, None] + 4, 900.0, 0.0)
+    sites = [
+        _SeenOnsets(days, one, other, ((CLEARED, int(k)), (PONDS, int(k) + 4)))
+        for one, other, k in zip(ground, ponds, begun, strict=True)
+    ]
+    for even, steepness in _shown(sites, UNMEASURED.rates):
+        much, nothing = Shown(even, steepness).ratio(np.array([1e6, 0.0]))
+        assert much + 2 * nothing <= 0
+
+
+def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
+    """Here the likeliest curve would say that any ground at all is sure, and none says nothing."""
+    rng = np.random.default_rng(5)
+    days, begun = START.toordinal() + np.arange(0, 600, 15), rng.integers(5, 30, 30)
+    there = np.arange(40) >= begun[:, None]
+    ground = np.exp(rng.uniform(4.6, 8.5, (30, 40))) * (there & (rng.random((30, 40)) < 0.25))
+    ponds = np.where(np.arange(40) >= begun[:, None] + 4, 900.0, 0.0)
+    sites = [
+        _SeenOnsets(days, one, other, ((CLEARED, int(k)), (PONDS, int(k) + 4)))
+        for one, other, k in zip(ground, ponds, begun, strict=True)
+    ]
+    for even, steepness in _shown(sites, UNMEASURED.rates):
+        much, nothing = Shown(even, steepness).ratio(np.array([1e6, 0.0]))
+        assert much + 2 * nothing <= 0
 
 
 def test_onsets_need_sites_that_began_while_they_were_looked_at() -> None:

@@ -32,6 +32,7 @@ from pipeline.states import (
     PONDS,
     RESUMED,
     STATES,
+    STRONGEST,
     UNMEASURED,
     Chain,
     Rates,
@@ -53,6 +54,8 @@ STRENGTH = 0.3
 calibration worlds that the fit had not seen."""
 EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
 """Worlds are watched in each so many-th look, in turn: the confidence must hold for places seen once and often."""
+NOTHING = np.zeros(1)
+"""A look that shows no area at all, square metres."""
 QUANTILES = (0.1, 0.5, 0.9)
 """Of true by told pond area, in the order of `confidence.ENDS`: the interval of 80 % and its middle."""
 
@@ -179,13 +182,16 @@ def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[tuple[float, flo
     """Even area and steepness of ground, and of ponds, under which the true onsets are likeliest.
 
     A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
-    make it flat, and all onsets vague.
+    make it flat, and all onsets vague. Bound: two looks that show nothing outweigh one that shows as much as it likes,
+    or a single false one could begin a site.
     """
     if not any(k for site in sites for _, k in site.begun):
         raise PipelineError("calibration needs sites that began between two looks")
 
     def unlikely(numbers: Doubles) -> float:
         ground, ponds = (Shown(*map(float, pair)) for pair in np.exp(numbers).reshape(2, 2))
+        if max(shown.ratio(NOTHING)[0] for shown in (ground, ponds)) > -STRONGEST / 2:
+            return math.inf
         lost = 0.0
         for site in sites:
             says = looks_say(site.ground_m2, site.pond_m2, Chain(rates, ground, ponds))
