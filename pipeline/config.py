@@ -103,6 +103,29 @@ class EngineSettings(Section):
     workers: Annotated[int, Field(ge=0, le=256)]
 
 
+class ReadingSettings(Section):
+    """What is done about numbers that are not what a provider says."""
+
+    offsets: Literal["refuse", "correct"]
+
+
+class NetworkSettings(Section):
+    """How long a provider is asked."""
+
+    tries: Annotated[int, Field(ge=1, le=20)]
+    total_s: Positive
+    longest_wait_s: Positive
+    connect_s: Positive
+    quiet_s: Positive
+
+
+class SpendingSettings(Section):
+    """What all runs that share a ledger may spend in a calendar month; 0 = no limit."""
+
+    monthly_pu: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    monthly_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class SimulatedSettings(Section):
     """The embedded archive."""
 
@@ -126,6 +149,9 @@ class Settings(Section):
     history: HistorySettings
     coverage: CoverageSettings
     engine: EngineSettings
+    reading: ReadingSettings
+    network: NetworkSettings
+    spending: SpendingSettings
     simulated: SimulatedSettings
 
 

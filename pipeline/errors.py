@@ -6,6 +6,8 @@ PipelineError                   2   anything a person can act on; printed in one
 │   └── AoiError                2   an area of interest
 ├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
 ├── NothingObserved             3   no scene, or no clear pixel
+├── CapReached                  4   a limit of spending, or the provider's quota
+├── CredentialsRefused          5   the provider does not know us
 └── UnitsFailed                 6   some units failed; they are listed, and a second run does only those
 
 Everything else that is raised is a bug and shows its traceback.
@@ -40,6 +42,18 @@ class NothingObserved(PipelineError):
     """No scene, or no clear pixel: nothing can be said about the area."""
 
     exit_code = 3
+
+
+class CapReached(PipelineError):
+    """A limit of spending is reached, ours or the provider's; what was done is kept."""
+
+    exit_code = 4
+
+
+class CredentialsRefused(PipelineError):
+    """Credentials are missing, or the provider refused them."""
+
+    exit_code = 5
 
 
 class UnitsFailed(PipelineError):

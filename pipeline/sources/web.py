@@ -1,0 +1,263 @@
+"""Answers from the network, bounded in size, time and tries: one policy, whoever asks and whoever answers.
+
+A server may be slow, busy, wrong or gone. Each request is tried a few times with longer and longer waits, as long as it
+asks for but within bounds; what comes is judged by what it holds and not by its status; and each byte is written into
+the ledger.
+"""
+
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from pipeline.errors import CapReached, CredentialsRefused, SceneError, one_line
+from pipeline.spending import Purse, Spent
+
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+"""Statuses after which the same request may well be answered."""
+REFUSED = (401, 403)
+"""Statuses of a token that has run out, of wrong credentials, and of a quota that is used up."""
+CHUNK = 65_536
+QUOTA = re.compile(r"quota|limit|insufficient|exceeded|out of .*units", re.IGNORECASE)
+"""How a refusal speaks that is about an allowance and not about who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on asking."""
+
+    tries: int
+    """Of each request, the first included."""
+    total_s: float
+    """From the first try to the end of the last, waits included, seconds."""
+    longest_wait_s: float
+    """Between two tries, however long the server asks to be left alone, seconds."""
+    connect_s: float
+    """To connect, seconds."""
+    quiet_s: float
+    """Between two packets, seconds."""
+    first_wait_s: float = 0.5
+    """Before the second try; twice as long before each next one, give or take a half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said, with a status of 2xx."""
+
+    status: int
+    """As sent."""
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+    """All of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a provider wants to see; never in an error, a log or a file."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with the request."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Added to the address."""
+    auth: AuthBase | None = None
+    """Signs the request."""
+
+
+NO_TOKEN = Token()
+Access = Callable[[str, bool], Token]
+"""Gives the token for an address; True: a new one, because the last was refused."""
+
+
+class Damaged(Exception):
+    """An answer that is not what it should be; the request is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """How one provider is asked. Small to send: connections belong to the process that uses them."""
+
+    provider: str
+    """As written into the ledger."""
+    patience: Patience
+    """How long to go on."""
+    purse: Purse
+    """What may be spent, and where it is written down."""
+    retry_after_ms: bool = False
+    """True: the provider means milliseconds in `Retry-After`, as Sentinel Hub does."""
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        most_bytes: int,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        access: "Access | None" = None,
+        check: Callable[[Answer], None] | None = None,
+        cost: Callable[[Answer], float] | None = None,
+    ) -> Answer:
+        """The answer to a request.
+
+        `check` raises `Damaged` for an answer that is not what it should be. `access` gives the token; where the server
+        says 401 or 403 it is asked once for a new one. `cost` tells the processing units of an answer.
+
+        Raises `CapReached`, `CredentialsRefused`, and `SceneError` with the reason for all else.
+        """
+        end = time.monotonic() + self.patience.total_s
+        token = access(url, False) if access else NO_TOKEN
+        reason, tried, renewed = "", 0, access is None
+        while tried < self.patience.tries:
+            self.purse.check()
+            tried += 1
+            asked_s = None
+            try:
+                answer = self._once(method, url, {**(headers or {}), **token.headers}, json, token, most_bytes, end)
+                self.purse.spend(self.provider, _spent(answer, cost))
+                if _fine(answer):
+                    if check is not None:
+                        check(answer)
+                    return answer
+                reason = f"status {answer.status}{_said(answer)}"
+                if access is not None and answer.status in REFUSED and not renewed:
+                    renewed, tried, token = True, tried - 1, access(url, True)
+                    continue
+                self._final(answer, url)
+                asked_s = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC), self.retry_after_ms)
+            except Damaged as cause:
+                reason = str(cause)
+            except (requests.RequestException, HTTPError, OSError) as cause:
+                reason = _failure(cause)
+            if tried == self.patience.tries:
+                break
+            wait_s = self._wait(tried, asked_s)
+            if time.monotonic() + wait_s >= end:
+                reason += f"; no time to wait {wait_s:.0f} s more"
+                break
+            time.sleep(wait_s)
+        raise SceneError(f"{host(url)}: no answer in {tried} tries, last {reason}")
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        json: Mapping[str, Any] | None,
+        token: "Token",
+        most_bytes: int,
+        end: float,
+    ) -> Answer:
+        """One try."""
+        timeout = self.patience.connect_s, self.patience.quiet_s
+        with _session().request(
+            method,
+            url,
+            headers=dict(headers),
+            params=dict(token.params),
+            json=json,
+            auth=token.auth,
+            timeout=timeout,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if len(body) > most_bytes:
+                    raise Damaged(f"more than {most_bytes / 1e6:g} MB")
+                if time.monotonic() > end:
+                    raise Damaged(f"too slow: {len(body)} bytes in {self.patience.total_s:.0f} s")
+            return Answer(response.status_code, response.headers, bytes(body))
+
+    def _final(self, answer: Answer, url: str) -> None:
+        """Raise what an answer means that no further try will change."""
+        if answer.status in REFUSED and not QUOTA.search(_said(answer)):
+            raise CredentialsRefused(f"{host(url)} refuses the credentials (status {answer.status}{_said(answer)})")
+        if answer.status in (402, *REFUSED):
+            raise CapReached(f"{host(url)}: the provider's quota is used up (status {answer.status}{_said(answer)})")
+        if answer.status not in BUSY:
+            raise SceneError(f"{host(url)}: status {answer.status}{_said(answer)}")
+
+    def _wait(self, tried: int, asked_s: float | None) -> float:
+        """Seconds before the next try: longer each time, at least what the server asks for, within bounds."""
+        growing: float = self.patience.first_wait_s * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 no secret
+        return min(max(growing, asked_s or 0.0), self.patience.longest_wait_s)
+
+
+def retry_after(text: str | None, now: datetime, milliseconds: bool = False) -> float | None:
+    """Seconds that a server asks to be left alone: from a number or an HTTP date; None where it says nothing clear."""
+    if text is None:
+        return None
+    with suppress(ValueError):
+        number = float(text) / (1000 if milliseconds else 1)
+        return max(0.0, number) if math.isfinite(number) else None
+    with suppress(ValueError, TypeError):
+        date = parsedate_to_datetime(text)
+        return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+    return None
+
+
+def host(url: str) -> str:
+    """The name of a server, without anything in an address that may be secret."""
+    return one_line(urlsplit(url).hostname or "no address")[:100]
+
+
+@lru_cache(maxsize=1)
+def _session() -> requests.Session:
+    """Connections of this process. Nothing but what is given goes out: no `.netrc`, no cookie."""
+    session = requests.Session()
+    session.trust_env = True  # proxies, and certificates of an office
+    session.auth = _Nobody()
+    session.headers["User-Agent"] = "leachwatch"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=4, max_retries=0))
+    return session
+
+
+class _Nobody(AuthBase):
+    """Keeps `requests` from looking into a `.netrc`."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def _spent(answer: Answer, cost: Callable[[Answer], float] | None) -> Spent:
+    return Spent(1, len(answer.body), cost(answer) if cost is not None and _fine(answer) else 0.0)
+
+
+def _fine(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _said(answer: Answer) -> str:
+    """What the body of an error says, short."""
+    text = answer.body[:2000].decode("utf-8", "replace")
+    found = re.search(r'"(?:message|description|error_description|detail)"\s*:\s*"([^"]{1,200})"', text)
+    return f": {one_line(found[1])[:120]}" if found else ""
+
+
+def _failure(cause: BaseException) -> str:
+    """What went wrong on the way, without the address: it may hold a token."""
+    kinds = {
+        requests.exceptions.ConnectTimeout: "no connection in time",
+        requests.exceptions.ReadTimeout: "silence for too long",
+        requests.exceptions.SSLError: "its certificate cannot be trusted",
+        requests.exceptions.ProxyError: "the proxy cannot be reached",
+        requests.exceptions.ChunkedEncodingError: "the answer broke off",
+        requests.exceptions.ContentDecodingError: "the answer cannot be unpacked",
+        requests.exceptions.TooManyRedirects: "it only points elsewhere",
+        requests.exceptions.ConnectionError: "no connection",
+    }
+    return next((words for kind, words in kinds.items() if isinstance(cause, kind)), type(cause).__name__)
