@@ -1,8 +1,8 @@
 """Short trainings of equal length, compared on held-out worlds: the other region, three seeds, fewer bands.
 
-    python benchmarks/comparisons.py OUT [MINUTES [WORLDS]]
+    python benchmarks/comparisons.py OUT [MINUTES [WORLDS [NAME ...]]]
 
-WORLDS is how many each is calibrated on, and how many, others, it is scored on.
+WORLDS is how many each is calibrated on, and how many, others, it is scored on; NAME: only these trainings.
 
 Each step is a command that a user could type. What it printed is kept in OUT, and a step that is done is not done
 again, so the whole can be cut off and gone on with. Leave the machine alone meanwhile: training counts steps, not the
@@ -32,9 +32,11 @@ SETS = {
 def main() -> None:
     """Do what is not done yet."""
     out = Path(sys.argv[1])
-    minutes, worlds = (sys.argv[2:] + ["8", "40"][len(sys.argv) - 2 :])[:2]
+    minutes, worlds = (sys.argv[2:4] + ["8", "40"][len(sys.argv[2:4]) :])
+    names = sys.argv[4:] or list(TRAININGS)
     out.mkdir(parents=True, exist_ok=True)
-    for name, words in TRAININGS.items():
+    for name in names:
+        words = TRAININGS[name]
         model = out / "models" / name
         step(
             out / f"{name}.train.txt", ["train", "--out", str(model), "--minutes", minutes, "--worlds", worlds, *words]

@@ -68,22 +68,6 @@ def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
         assert much + 2 * nothing <= 0
 
 
-def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
-    """Here the likeliest curve would say that any ground at all is sure, and none says nothing."""
-    rng = np.random.default_rng(5)
-    days, begun = START.toordinal() + np.arange(0, 600, 15), rng.integers(5, 30, 30)
-    there = np.arange(40) >= begun[:, None]
-    ground = np.exp(rng.uniform(4.6, 8.5, (30, 40))) * (there & (rng.random((30, 40)) < 0.25))
-    ponds = np.where(np.arange(40) >= begun[:, None] + 4, 900.0, 0.0)
-    sites = [
-        _SeenOnsets(days, one, other, ((CLEARED, int(k)), (PONDS, int(k) + 4)))
-        for one, other, k in zip(ground, ponds, begun, strict=True)
-    ]
-    for even, steepness in _shown(sites, UNMEASURED.rates):
-        much, nothing = Shown(even, steepness).ratio(np.array([1e6, 0.0]))
-        assert much + 2 * nothing <= 0
-
-
 def test_onsets_need_sites_that_began_while_they_were_looked_at() -> None:
     old = seen_site(np.random.default_rng(1), 0)
     with pytest.raises(PipelineError, match="began between two looks"):

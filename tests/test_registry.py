@@ -5,15 +5,17 @@ import multiprocessing
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter, label
 from shapely.geometry import box
 from shapely.ops import unary_union
 
 from pipeline.cli import main
 from pipeline.errors import InputError
-from pipeline.grid import Grid
+from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.registry.file import locked, read_registry, write_registry
 from pipeline.registry.names import MERGED, WITHDRAWN, Registry, Saying
 
@@ -83,6 +85,26 @@ def test_names_are_never_renumbered_or_shared_however_sites_split_and_merge(runs
         assert again == registry
         owners.update(dict.fromkeys(ids))
     assert set(owners) == {e.site_id for e in registry.entries}
+
+
+@pytest.mark.parametrize("seed", [17, 26, 54, 83])
+def test_sites_of_ragged_pixels_are_named_month_after_month(seed: int) -> None:
+    """Pixels that touch at corners, projected and back: on the digits that leaves, cutting ground up once failed."""
+    rng = np.random.default_rng(seed)
+    ground, registry = gaussian_filter(rng.random((25, 25)), 1.2), Registry("TST")
+    for _ in range(12):
+        level = np.quantile(ground, 0.6 + 0.02 * rng.integers(-4, 5))
+        parts, count = label(ground + rng.normal(0, 0.02, ground.shape) > level, np.ones((3, 3)))
+        pixels = [np.argwhere(parts == k) for k in range(1, count + 1)]
+        sites = [
+            unary_union([box(513000 + 10 * x, 2430390 - 10 * y, 513010 + 10 * x, 2430400 - 10 * y) for y, x in one])
+            for one in pixels
+            if len(one) >= 6
+        ]
+        registry, ids = registry.named(sites, GRID, 150.0)
+        assert len(set(ids)) == len(sites)
+        territories = [reprojected(entry.territory, LONLAT, GRID.crs) for entry in registry.entries]
+        assert all(territory.is_valid for territory in territories)
 
 
 def test_when_a_site_splits_the_larger_part_keeps_the_name_and_the_rest_names_its_parent() -> None:

@@ -25,6 +25,8 @@ GROWN = 0.02
 """Share of new ground above which a territory is redrawn: a re-run leaves the file byte for byte as it was."""
 SLIVER_M = 1.0
 """What is narrower than twice this is no ground; pixels are 10 m."""
+SNAP_M, SNAP_DEGREES = 0.01, 1e-8
+"""Ground is cut up with its corners on whole steps of this: a projection and back shifts them by less."""
 WITHDRAWN, MERGED = "withdrawn", "merged into "
 """Status in a saying: the evidence no longer supports the site; its ground is part of the site that follows."""
 
@@ -88,7 +90,8 @@ class Registry:
         A site takes the name on whose territory most of it lies, or else that of the nearest within `link_m` that no
         other site takes; each name goes to one site, the rest get new names in the order given.
         """
-        own = [reprojected(entry.territory, LONLAT, grid.crs) for entry in self.entries]
+        polygons_m = [_snapped(polygon, SNAP_M) for polygon in polygons_m]
+        own = [_snapped(reprojected(entry.territory, LONLAT, grid.crs), SNAP_M) for entry in self.entries]
         ids = self._taken(polygons_m, own, link_m)
         entries = list(self.entries)
         for i, polygon in enumerate(polygons_m):
@@ -133,10 +136,11 @@ class Registry:
                 found[theirs.site_id] = _both(ours, theirs)
         entries: list[Entry] = []
         for name in sorted(found):
-            before = [entries[k].territory for k in _meeting([e.territory for e in entries], found[name].territory)]
             own = found[name].territory
+            before = [entries[k].territory for k in _meeting([e.territory for e in entries], own)]
             if before:
-                own = polygonal(own.difference(unary_union(before)))
+                cut = unary_union([_snapped(place, SNAP_DEGREES) for place in before])
+                own = polygonal(_snapped(own, SNAP_DEGREES).difference(cut))
             if own.is_empty:  # both copies found one place and named it apart: the older name stands
                 holder = _holder(found[name].territory, [entry.territory for entry in entries], entries)
                 entries.append(replace(found[name], merged_into=holder))
@@ -144,9 +148,7 @@ class Registry:
                 entries.append(replace(found[name], territory=own))
         return replace(self, entries=tuple(entries))
 
-    def _taken(
-        self, polygons_m: Sequence[Polygon | MultiPolygon], own: list[BaseGeometry], link_m: float
-    ) -> dict[int, str]:
+    def _taken(self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float) -> dict[int, str]:
         """Ids of the sites that lie on a known territory, or near one, by place in the list of sites."""
         if not own or not polygons_m:
             return {}
@@ -207,6 +209,12 @@ def _settle(entries: list[Entry], own: list[BaseGeometry], found: Mapping[str, B
             entries[k] = replace(entry, merged_into=into)
 
 
+def _snapped(ground: BaseGeometry, step: float) -> BaseGeometry:
+    """Ground with corners on whole steps, sound: on digits that a projection left, cutting it up may fail."""
+    snapped: BaseGeometry = shapely.set_precision(shapely.make_valid(ground), step)
+    return polygonal(snapped)
+
+
 def _without(ground: BaseGeometry, cut: BaseGeometry) -> BaseGeometry:
     """Ground less another, metres, without the slivers that edges leave which bend in another projection."""
     left = ground.difference(cut).buffer(-SLIVER_M, join_style="mitre").buffer(SLIVER_M, join_style="mitre")
@@ -241,7 +249,9 @@ def _both(ours: Entry, theirs: Entry) -> Entry:
     sayings = sorted({*ours.sayings, *theirs.sayings}, key=lambda saying: (saying.on, saying.run_id))
     return replace(
         ours,
-        territory=ours.territory if ours.territory.covers(theirs.territory) else ours.territory.union(theirs.territory),
+        territory=ours.territory
+        if ours.territory.covers(theirs.territory)
+        else _snapped(ours.territory, SNAP_DEGREES).union(_snapped(theirs.territory, SNAP_DEGREES)),
         parent=ours.parent or theirs.parent,
         merged_into=ours.merged_into if ours.merged_into == theirs.merged_into else None,
         sayings=tuple(sayings),
