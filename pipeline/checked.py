@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import atomic
 from pipeline.looks import Look, LookMaker, LookTask
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; one of another format is as good as none."""
 
 
@@ -21,7 +21,7 @@ class Checked:
     path: Path
     """The file that lists them."""
     known: dict[str, list[object]] = field(default_factory=dict)
-    """Key, size in bytes, time of change in nanoseconds and clear share, by path of the look."""
+    """Key, size in bytes, time of change in nanoseconds, clear share and notes, by path of the look."""
     changed: bool = False
     """Whether the list is other than its file."""
 
@@ -42,8 +42,8 @@ class Checked:
         entry = self.known.get(self._name(path))
         stamp = _stamp(path)
         if entry is not None and stamp is not None and entry[:3] == [key, *stamp]:
-            share = float(str(entry[3]))
-            return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, computed=False)
+            share, notes = float(str(entry[3])), tuple(map(str, entry[4:]))
+            return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, False, notes)
         found = maker.kept(task)
         if found is not None:
             self.note(found)
@@ -53,7 +53,7 @@ class Checked:
         """Add a look that was read whole just now."""
         stamp = _stamp(look.path)
         if stamp is not None:
-            self.known[self._name(look.path)] = [look.key, *stamp, look.clear_share]
+            self.known[self._name(look.path)] = [look.key, *stamp, look.clear_share, *look.notes]
             self.changed = True
 
     def write(self) -> None:

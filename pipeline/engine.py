@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UnitsFailed
 
 Unit = TypeVar("Unit")
 Value = TypeVar("Value")
@@ -28,6 +28,8 @@ class Outcome(Generic[Unit, Value]):
     """What came back; None when it failed."""
     reason: str | None
     """Why it failed, in one line; None when it did not."""
+    code: int = 0
+    """The exit code that goes with the reason, see `errors`."""
 
 
 class SerialExecutor(Executor):
@@ -81,10 +83,10 @@ def run(
                 pending[executor.submit(work, unit)] = unit
             except BrokenProcessPool:
                 broken = True
-                yield Outcome(unit, None, KILLED)
+                yield Outcome(unit, None, KILLED, UnitsFailed.exit_code)
         if not pending:
             if broken:
-                yield from (Outcome(unit, None, KILLED) for unit in queue)
+                yield from (Outcome(unit, None, KILLED, UnitsFailed.exit_code) for unit in queue)
             return
         done, _ = wait(pending, return_when=FIRST_COMPLETED)
         for future in done:
@@ -92,10 +94,10 @@ def run(
             try:
                 yield Outcome(unit, future.result(), None)
             except PipelineError as cause:
-                yield Outcome(unit, None, str(cause))
+                yield Outcome(unit, None, str(cause), cause.exit_code)
             except BrokenProcessPool:
                 broken = True
-                yield Outcome(unit, None, KILLED)
+                yield Outcome(unit, None, KILLED, UnitsFailed.exit_code)
 
 
 KILLED = "a worker process was killed (out of memory?); run again, with fewer --workers if it repeats"

@@ -60,12 +60,14 @@ class Recipe:
     """Settings of the clear test."""
     code: str
     """Hash of the code, see `code_version`."""
+    offsets: str = "refuse"
+    """What is done where an offset was taken twice or never, see `ReadingSettings`."""
 
     @property
     def digest(self) -> str:
         """Hash of the recipe."""
         clear_settings = self.clear.model_dump_json()
-        return _digest([self.model_sha256, self.precision, clear_settings, self.code])
+        return _digest([self.model_sha256, self.precision, clear_settings, self.code, self.offsets])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Look:
     """Hash of all that made it, see `LookTask.key`."""
     computed: bool
     """True when this run made it, False when an earlier one did."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than usual to read it, each in one line."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -170,16 +174,20 @@ class LookMaker:
         if found is not None:
             return found
         path, key = self.path_of(task), task.key(self.recipe)
-        bands = look_at(task, self.source, _model(self.recipe, self.device), self.recipe.clear, self.batch)
-        atomic.write_bytes(path, _encode(bands, task, key))
+        bands, notes = look_at(task, self.source, _model(self.recipe, self.device), self.recipe.clear, self.batch)
+        atomic.write_bytes(path, _encode(bands, task, key, notes))
         made = open_look(path, key, task)
         if made is None:
             raise SceneError(f"{task.name}: the look just written does not read back; is the disk sound?")
         return replace(made, computed=True)
 
 
-def look_at(task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int) -> Bytes:
-    """The three bands of a look, shape (3, y, x) on `task.extent`; `batch` windows are read and seen at once.
+def look_at(
+    task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int
+) -> tuple[Bytes, list[str]]:
+    """The three bands of a look, shape (3, y, x) on `task.extent`, and the notes of what was read for it.
+
+    `batch` windows are read and seen at once.
 
     The network sees each window with a margin of at least its receptive radius, and windows without a clear
     pixel not at all; so the answer does not depend on how the block was cut.
@@ -189,9 +197,11 @@ def look_at(task: LookTask, source: Source, model: Model, settings: ClearSetting
     bands[2] = NO_DATA
     reach = max(model.card.receptive_radius_px, RADIUS_PX)
     margin = -(-reach // ALIGN_PX) * ALIGN_PX
+    notes: set[str] = set()
     for begin in range(0, len(task.windows), batch):
         windows = task.windows[begin : begin + batch]
         rasters = [source.read(task.overpass.scenes, task.grid, window.grown(margin)) for window in windows]
+        notes.update(note for raster in rasters for note in raster.notes)
         inner = [window.within(raster.window) for window, raster in zip(windows, rasters, strict=True)]
         seen = [clear(raster, settings)[cut] for raster, cut in zip(rasters, inner, strict=True)]
         answers = _segmented(model, rasters, [bool(where.any()) for where in seen])
@@ -202,7 +212,7 @@ def look_at(task: LookTask, source: Source, model: Model, settings: ClearSetting
                 piece[0] = np.where(where, answer.pond_fraction[cut], UNKNOWN)
                 piece[1] = np.where(where, answer.ground_probability[cut], UNKNOWN)
             bands[(slice(None), *window.within(extent))] = piece
-    return bands
+    return bands, sorted(notes)
 
 
 def _segmented(model: Model, rasters: list[Raster], wanted: list[bool]) -> list[Segmentation | None]:
@@ -234,7 +244,8 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
         return None
     looked = int((bands[2] != NO_DATA).sum())
     share = float((bands[2] == CLEAR).sum()) / looked if looked else 0.0
-    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, computed=False)
+    notes = tuple(map(str, json.loads(tags.get("notes", "[]"))))
+    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, computed=False, notes=notes)
 
 
 def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]) -> Iterator[LookTask]:
@@ -296,7 +307,8 @@ def recipe_of(settings: Settings, model: Model) -> Recipe:
     """
     card = model.card
     decides = [card.sha256, card.network.model_dump(), card.mean, card.std]
-    return Recipe(settings.model, _digest(decides), model.precision, settings.clear, code_version())
+    digest = _digest(decides)
+    return Recipe(settings.model, digest, model.precision, settings.clear, code_version(), settings.reading.offsets)
 
 
 def code_version() -> str:
@@ -329,7 +341,7 @@ def _by_block(windows: Iterable[Window], block_px: int) -> Iterator[tuple[Window
     yield from sorted(members.items())
 
 
-def _encode(bands: Bytes, task: LookTask, key: str) -> bytes:
+def _encode(bands: Bytes, task: LookTask, key: str, notes: list[str]) -> bytes:
     """The bytes of a look file."""
     profile = {
         "driver": "COG",
@@ -358,6 +370,7 @@ def _encode(bands: Bytes, task: LookTask, key: str) -> bytes:
                 checksum=_checksum(bands),
                 overpass=task.overpass.name,
                 scenes=json.dumps([scene.id for scene in task.overpass.scenes]),
+                notes=json.dumps(notes),
             )
         return bytes(memory.getbuffer())
 

@@ -25,6 +25,8 @@ class Raster:
     """Shape (y, x). True: every band was measured. False: no data."""
     scl: Bytes | None
     """ESA's scene classification, shape (y, x), 0 = no data; None where the source has none."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than usual to get it, each in one line."""
 
     def __post_init__(self) -> None:
         shape = self.window.shape

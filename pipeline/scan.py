@@ -39,6 +39,7 @@ from pipeline.registry.file import locked, read_registry, write_registry
 from pipeline.registry.names import Registry
 from pipeline.sites import PondPixels, find_sites, pond_pixels
 from pipeline.sources.interface import Period, Refusal, Search, Source, overpasses
+from pipeline.spending import Purse
 from pipeline.summary import SIMULATED, Summary
 from pipeline.weights import load_model
 
@@ -52,8 +53,11 @@ def detect(
     device: str,
     progress: Progress,
     today: date | None = None,
+    purse: Purse | None = None,
 ) -> Summary:
     """Find and date the sites of an AOI and write the files of the contract to `out`; `today` (UTC) by the clock.
+
+    `purse`: what the source may spend; where that is limited, the clearest overpasses come first.
 
     Looks that an earlier run made are not made again. Raises `InputError` for what the user can mend; scenes
     and looks that fail are in the summary and in `manifest.json`.
@@ -70,7 +74,7 @@ def detect(
             source, recipe_of(settings, model), device, settings.segment.batch, out / "looks" / source.name
         )
         found = source.search(aoi, period)
-        looks, failures = make_looks(aoi, found, maker, settings, progress)
+        looks, failures = make_looks(aoi, found, maker, settings, progress, purse is not None and purse.limited)
         archive = Archive(aoi.grid, settings, looks)
         cells = CellKeeper(maker.folder / maker.recipe.digest[:12] / "cells", settings.evidence, aoi.digest)
         seen, sites = derive(aoi, archive, cells, settings, model.card.calibration, progress)
@@ -96,13 +100,14 @@ def detect(
             sites=tuple(with_lineage(r, registry.entry(r.site_id)) for r in rows),
             seen_share=_seen_share(aoi, seen),
             months=_months(found, period),
+            spent=purse.spent() if purse is not None else {},
         )
         export(summary, kept, seen, registry, progress)
     return summary
 
 
 def make_looks(
-    aoi: Aoi, found: Search, maker: LookMaker, settings: Settings, progress: Progress
+    aoi: Aoi, found: Search, maker: LookMaker, settings: Settings, progress: Progress, clearest_first: bool = False
 ) -> tuple[list[Look], tuple[Refusal, ...]]:
     """Every look of the AOI, and the units that failed with the reason."""
     windows = aoi.windows(settings.segment.window_px)
@@ -116,6 +121,8 @@ def make_looks(
             kept = checked.look(task, maker)
             looks.append(kept) if kept is not None else missing.append(task)
             step(1)
+    if clearest_first:
+        missing.sort(key=lambda task: task.overpass.cloud_share)
     executor, width = executor_for(settings.engine.workers, len(missing))
     with executor, progress.stage("Looking", len(missing), unit="looks") as step:
         for outcome in run(missing, maker, executor, width):
@@ -123,7 +130,7 @@ def make_looks(
                 looks.append(outcome.value)
                 checked.note(outcome.value)
             else:
-                failures.append(Refusal(outcome.unit.name, outcome.reason or "failed"))
+                failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
             step(1)
     checked.write()
     looks.sort(key=lambda look: (look.day, look.overpass, look.extent))

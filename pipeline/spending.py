@@ -86,6 +86,11 @@ class Purse:
     of_month: Limits = Limits()
     """For all runs of a calendar month (UTC) that use this ledger."""
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.of_run != Limits() or self.of_month != Limits()
+
     def spend(self, provider: str, spent: Spent) -> None:
         """Add a line. Raises `UnitsFailed` on a full disk: what is not written down must not be spent."""
         if spent == Spent():
@@ -110,7 +115,7 @@ class Purse:
 
     def check(self) -> None:
         """Raise `CapReached` when nothing more may be spent."""
-        if self.of_run == self.of_month == Limits():
+        if not self.limited:
             return
         totals = _tail(self.ledger)
         for limits, key, what in (

@@ -1,20 +1,24 @@
 """What a run did: for people, for the exit code, and for `manifest.json`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import __version__
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
+from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.records import SiteRecord
 from pipeline.looks import Look, Recipe
 from pipeline.sources.interface import NOT_NEEDED, Refusal, Scene, Search
+from pipeline.spending import Spent
 
 SIMULATED = (
     "SIMULATED: every scene, date and site here was made by leachwatch's own simulator. Nothing in it says "
     "anything about any real place. For real imagery: make detect AOI=… SOURCE=folder SCENES=<folder of GeoTIFFs>"
 )
+DECISIVE = (CapReached.exit_code, CredentialsRefused.exit_code)
+"""Codes of failures that all later looks share, and that running again does not mend."""
 MOST_LINES = 10
 """Refusals and failures told on the terminal; all are in the manifest."""
 
@@ -51,6 +55,8 @@ class Summary:
     """Share of the AOI seen at least once, 0 to 1."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """What this run asked of whom."""
 
     @property
     def refused(self) -> list[Refusal]:
@@ -61,7 +67,10 @@ class Summary:
     def error(self) -> str | None:
         """Why the exit code is not 0, in one line."""
         if self.failures:
-            first = self.failures[0]
+            first = max(self.failures, key=lambda failure: failure.code in DECISIVE)
+            if first.code in DECISIVE:
+                whole = len(self.failures) + len(self.looks)
+                return f"{first.reason} ({len(self.looks)} of {whole} looks are there)"
             return (
                 f"{len(self.failures)} of {len(self.failures) + len(self.looks)} looks failed, first "
                 f"{first.id}: {first.reason}; run again to do only those"
@@ -76,8 +85,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, 3 or 6, as in the contract."""
-        return 6 if self.failures else 0 if self.error is None else 3
+        """0, 3, 4, 5 or 6, as in the contract."""
+        decisive = [failure.code for failure in self.failures if failure.code in DECISIVE]
+        if decisive:
+            return decisive[0]
+        return UnitsFailed.exit_code if self.failures else 0 if self.error is None else NothingObserved.exit_code
 
     def text(self) -> str:
         """The summary a person reads at the end."""
@@ -89,6 +101,8 @@ class Summary:
             f"  seen     {_percent(self.seen_share)} of {self.aoi.area_km2:,.0f} km² at least once, {span}; "
             f"per cell and month in coverage.geojson",
             f"  looks    {len(self.looks)} ({made} new, {len(self.looks) - made} kept from before)",
+            *(f"  fetched  {spent.text()} from {provider}" for provider, spent in self.spent.items()),
+            *_noted([note for look in self.looks for note in look.notes]),
             *_listed("refused", self.refused),
             *_listed("failed", self.failures),
             f"  files    {self.out}/  open sites.geojson or sites.gpkg in QGIS",
@@ -115,6 +129,7 @@ class Summary:
                     "file": look.path.relative_to(self.out).as_posix(),
                     "overpass": look.overpass,
                     "clear_share": round(look.clear_share, 4),
+                    **({"notes": list(look.notes)} if look.notes else {}),
                 }
                 for look in self.looks
             ],
@@ -128,6 +143,11 @@ def _listed(kind: str, items: "tuple[Refusal, ...] | list[Refusal]") -> Iterator
     yield from (f"  {kind:8} {item.id}: {item.reason}" for item in items[:MOST_LINES])
     if len(items) > MOST_LINES:
         yield f"  {kind:8} … {len(items) - MOST_LINES} more, all in manifest.json"
+
+
+def _noted(notes: list[str]) -> Iterator[str]:
+    if notes:
+        yield f"  noted    {notes[0]}" + (f" (… {len(notes) - 1} more, in manifest.json)" if notes[1:] else "")
 
 
 def _used(scene: Scene) -> dict[str, object]:

@@ -1,15 +1,25 @@
 """A server on loopback that gives files by byte range, answers STAC searches, and misbehaves as told."""
 
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from pipeline.sources.web import Patience, Web
+from pipeline.spending import Purse
+
 Answer = tuple[int, dict[str, str], bytes]
+QUICK = Patience(tries=3, total_s=5.0, longest_wait_s=0.3, connect_s=2.0, quiet_s=1.0, first_wait_s=0.01)
+
+
+def quick_web(provider: str = "test", milliseconds: bool = False, ledger: Path = Path(os.devnull), **limits) -> Web:
+    """A transport that gives up soon; what it spends is written to `ledger`."""
+    return Web(provider, QUICK, Purse(ledger, "run", **limits), milliseconds)
 
 
 @dataclass
@@ -23,7 +33,8 @@ class Server:
     page: int = 2
     """Items per page."""
     faults: list[Callable[[str], Answer | None]] = field(default_factory=list)
-    """Each is asked once with the path, then gone if it answered."""
+    """Each is asked once with the path, then gone if it answered. Status 0 drops the connection; a `Content-Length`
+    among the headers is sent as it is."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request."""
     sent: int = 0
@@ -111,13 +122,21 @@ def serving(folder: Path) -> Iterator[Server]:
         def _reply(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             code, headers, body = server.answer(method, self.path, self.headers.get("Range"), self.rfile.read(length))
+            if code == 0:
+                self.close_connection = True
+                self.connection.close()
+                return
             self.send_response(code)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if "Content-Length" not in headers:
+                self.send_header("Content-Length", str(len(body)))
+            else:
+                self.close_connection = True
             self.end_headers()
             if method != "HEAD":
-                self.wfile.write(body)
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    self.wfile.write(body)
                 server.sent += len(body)
 
         def log_message(self, *_: object) -> None:

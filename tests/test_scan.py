@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from loopback import quick_web
 from scenes import PLACE, aoi
 from shapely.geometry import box, mapping
 
@@ -156,7 +157,7 @@ def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, 
 def test_the_same_scenes_listed_by_a_catalogue_give_the_same_sites(
     first: Summary, scenes: Path, tmp_path: Path
 ) -> None:
-    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear)
+    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear, quick_web)
     assert source.simulated
     told = detect(AREA, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
     assert told.error is None

@@ -12,7 +12,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from loopback import Server, serving
+from loopback import Server, quick_web, serving
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
 from shapely.affinity import translate
@@ -78,6 +78,10 @@ def write_catalogue(folder: Path, items: list[pystac.Item], name: str = "local")
     return folder / "stac" / "catalog.json"
 
 
+def opened(scenes: object) -> StacSource:
+    return stac_source(str(scenes), UNCLEAR, quick_web)
+
+
 def found(source: StacSource, period: Period = ALWAYS) -> Search:
     return source.search(aoi(), period)
 
@@ -88,7 +92,7 @@ def read(source: StacSource, search: Search):
 
 def test_a_static_catalogue_gives_the_reflectance_that_is_in_its_files(tmp_path: Path) -> None:
     items = [make_item(tmp_path, date(2021, 12, 20)), make_item(tmp_path, date(2024, 2, 5), offset=-0.1)]
-    source = stac_source(str(write_catalogue(tmp_path, items)), UNCLEAR)
+    source = opened(str(write_catalogue(tmp_path, items)))
     search = found(source)
     assert [(s.id, s.platform, s.has_scl) for s in search.scenes] == [(i.id, "S2B", True) for i in items]
     before, after = (source.read([scene], GRID, PLACE) for scene in search.scenes)
@@ -100,7 +104,7 @@ def test_a_static_catalogue_gives_the_reflectance_that_is_in_its_files(tmp_path:
 
 
 def test_20_m_bands_are_repeated_and_any_window_gives_the_same(tmp_path: Path) -> None:
-    source = stac_source(str(write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])), UNCLEAR)
+    source = opened(write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))]))
     (scene,) = found(source).scenes
     whole = source.read([scene], GRID, PLACE)
     part = Window(PLACE.row + 7, PLACE.col + 11, 30, 41)
@@ -115,7 +119,7 @@ def test_where_nothing_is_clear_the_bands_are_not_fetched(tmp_path: Path) -> Non
     with serving(tmp_path) as server:
         items = [make_item(tmp_path, date(2024, 2, 5), classes=9), make_item(tmp_path, date(2024, 2, 10))]
         write_catalogue(tmp_path, items)
-        source = stac_source(f"{server.url}/stac/catalog.json", UNCLEAR)
+        source = opened(f"{server.url}/stac/catalog.json")
         clouded, clear = found(source).scenes
         raster = source.read([clouded], GRID, PLACE)
         assert (raster.scl == 9).all()
@@ -130,7 +134,7 @@ def test_a_catalogue_that_can_be_searched_is_paged_through(tmp_path: Path) -> No
         server.items = [
             make_item(tmp_path, day, href=server.url, offset=-0.1).to_dict(include_self_link=False) for day in days
         ]
-        source = stac_source(f"{server.url}/api", UNCLEAR)
+        source = opened(f"{server.url}/api")
         search = found(source, Period(date(2024, 2, 1), date(2024, 2, 20)))
         assert [s.time_utc.date() for s in search.scenes] == days[:4]
         assert [r.reason for r in search.refusals] == ["not needed: 2024-02-25 is outside the period"]
@@ -146,18 +150,17 @@ def busy(code: int, **headers: str) -> Callable[[str], tuple[int, dict[str, str]
 def test_a_server_that_is_busy_is_asked_again(fault, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.items = [make_item(tmp_path, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
-        source = stac_source(f"{server.url}/api", UNCLEAR)
+        source = opened(f"{server.url}/api")
         server.faults.append(fault)
         assert len(found(source).scenes) == 1
         server.faults.append(fault)
         assert read(source, found(source)).valid.all()
 
 
-def test_a_wait_that_a_server_asks_for_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(stac, "LONGEST_WAIT_S", 0.2)
+def test_a_wait_that_a_server_asks_for_is_bounded(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.items = [make_item(tmp_path, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
-        source = stac_source(f"{server.url}/api", UNCLEAR)
+        source = opened(f"{server.url}/api")
         server.faults += [busy(429, Retry_After="3600"), busy(503, Retry_After="Fri, 31 Dec 2100 23:59:59 GMT")]
         begun = time.monotonic()
         assert len(found(source).scenes) == 1
@@ -176,7 +179,7 @@ def test_a_wait_that_a_server_asks_for_is_bounded(monkeypatch: pytest.MonkeyPatc
 )
 def test_a_band_that_cannot_be_read_is_a_reason_and_never_an_empty_hillside(damage, tmp_path: Path) -> None:
     item = make_item(tmp_path, date(2024, 2, 5))
-    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    source = opened(write_catalogue(tmp_path, [item]))
     search = found(source)
     damage(tmp_path / item.id / "nir.tif")
     with pytest.raises(SceneError, match=f"{item.id}: cannot be read"):
@@ -188,7 +191,7 @@ def test_an_offset_that_was_taken_twice_is_told_from_the_pixels(tmp_path: Path) 
     for asset in item.assets.values():
         for band in asset.extra_fields.get("raster:bands", []):
             band["offset"] = -0.1  # the numbers have it already
-    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    source = opened(write_catalogue(tmp_path, [item]))
     with pytest.raises(SceneError, match="taken twice"):
         read(source, found(source))
 
@@ -196,7 +199,7 @@ def test_an_offset_that_was_taken_twice_is_told_from_the_pixels(tmp_path: Path) 
 def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path) -> None:
     old = make_item(tmp_path, date(2021, 3, 5), name="S2B_47RLH_20210305_0_L2A", **{"s2:processing_baseline": "02.14"})
     new = make_item(tmp_path, date(2021, 3, 5), name="S2B_47RLH_20210305_1_L2A", **{"s2:processing_baseline": "05.00"})
-    search = found(stac_source(str(write_catalogue(tmp_path, [new, old])), UNCLEAR))
+    search = found(opened(write_catalogue(tmp_path, [new, old])))
     assert [s.id for s in search.scenes] == [new.id]
     assert [(r.id, r.reason) for r in search.refusals] == [
         (old.id, f"not needed: the same acquisition as {new.id}, which was processed later")
@@ -205,23 +208,23 @@ def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path)
 
 def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> None:
     here = write_catalogue(tmp_path / "here", [make_item(tmp_path / "here", date(2024, 2, 5))])
-    assert stac._Documents(str(here)).read_text_from_href(str(here))
+    assert stac._Documents(str(here), quick_web()).read_text_from_href(str(here))
     with pytest.raises(ValueError, match="names a document on this machine"):
-        stac._Documents("https://host/catalog.json").read_text_from_href(str(here))
+        stac._Documents("https://host/catalog.json", quick_web()).read_text_from_href(str(here))
     root = {"type": "Catalog", "stac_version": "1.0.0", "id": "liar", "description": "lies"}
     (tmp_path / "served").mkdir()
     for href in (here.as_uri(), f"file:{here}"):
         content = {**root, "links": [{"rel": "child", "href": href}]}
         (tmp_path / "served" / "catalog.json").write_text(json.dumps(content))
         with serving(tmp_path / "served") as server:
-            source = stac_source(f"{server.url}/catalog.json", UNCLEAR)
+            source = opened(f"{server.url}/catalog.json")
             with pytest.raises(InputError, match="cannot be searched"):
                 found(source)
 
 
 def test_a_file_that_changed_makes_another_scene(tmp_path: Path) -> None:
     item = make_item(tmp_path, date(2024, 2, 5))
-    source = stac_source(str(write_catalogue(tmp_path, [item])), UNCLEAR)
+    source = opened(write_catalogue(tmp_path, [item]))
     (before,) = found(source).scenes
     os.utime(tmp_path / item.id / "nir.tif", ns=(1, 1))
     (after,) = found(source).scenes
@@ -230,7 +233,7 @@ def test_a_file_that_changed_makes_another_scene(tmp_path: Path) -> None:
 
 def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path) -> None:
     path = write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])
-    (scene,) = found(stac_source(str(path), UNCLEAR)).scenes
+    (scene,) = found(opened(str(path))).scenes
     for seconds in (1, 149, 151, 299):
         for shift in range(0, 300, 50):
             early = replace(scene, id="early", time_utc=scene.time_utc + timedelta(seconds=shift))
@@ -254,14 +257,14 @@ def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -
     path = write_catalogue(tmp_path, [silent, bandless, nowhere, foreign])
     kept = json.loads((path.parent / foreign.id / f"{foreign.id}.json").read_text())
     assert kept["assets"]["red"]["href"] == "s3://bucket/red.tif"
-    search = found(stac_source(str(path), UNCLEAR))
+    search = found(opened(str(path)))
     assert not search.scenes
     reasons = {r.id: r.reason for r in search.refusals}
     assert "does not say how its numbers become reflectance" in reasons[silent.id]
     assert reasons[bandless.id].startswith("band B08 missing")
     assert "outline" in reasons[nowhere.id]
     assert "lies where this source does not read: s3://bucket/red.tif" in reasons[foreign.id]
-    outside_only = found(stac_source(str(write_catalogue(tmp_path / "other", [outside])), UNCLEAR))
+    outside_only = found(opened(write_catalogue(tmp_path / "other", [outside])))
     assert [r.reason for r in outside_only.refusals] == ["its file lies outside of the catalogue's folder"]
 
 
@@ -273,9 +276,10 @@ def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -
         ("http://127.0.0.1:9/catalog.json?key=secret", "not a STAC catalogue that can be read"),
     ],
 )
-def test_what_is_no_catalogue_is_told_in_one_line(scenes: str, says: str, capsys, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(stac, "TRIES", 1)
-    code = main(["detect", "--aoi", "mong-bawk", "--source", "stac", "--scenes", scenes, "--out", str(tmp_path)])
+def test_what_is_no_catalogue_is_told_in_one_line(scenes: str, says: str, capsys, tmp_path: Path) -> None:
+    (tmp_path / "quick.toml").write_text("[network]\ntries = 1\n")
+    words = ["--scenes", scenes, "--out", str(tmp_path / "out"), "--config", str(tmp_path / "quick.toml")]
+    code = main(["detect", "--aoi", "mong-bawk", "--source", "stac", *words])
     said = capsys.readouterr().err
     assert code == InputError.exit_code
     assert says in said
@@ -286,7 +290,7 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
     for content in ("", "{", "[]", '{"type": "Feature"}', "null", '{"type": "Catalog", "id": 3}'):
         (tmp_path / "catalog.json").write_text(content)
         with pytest.raises(InputError, match="not a STAC catalogue"):
-            stac_source(str(tmp_path / "catalog.json"), UNCLEAR)
+            opened(str(tmp_path / "catalog.json"))
 
 
 def test_server_counts(tmp_path: Path) -> None:

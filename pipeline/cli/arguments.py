@@ -27,6 +27,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def amount(text: str) -> float:
+    """A number above 0."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount above 0")
+    return float(text)
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(","))

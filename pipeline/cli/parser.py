@@ -10,6 +10,8 @@ EXITS = """exit codes:
   0  done; everything asked for was looked at, or its absence is recorded
   2  usage, settings or input are wrong: one line says what and where
   3  nothing could be observed (no scene, or no clear pixel)
+  4  a limit of spending, or the provider's quota, is reached; what was done is kept
+  5  the provider refused the credentials
   6  some looks failed: they are listed in manifest.json, and a second run does only those"""
 
 

@@ -26,13 +26,14 @@ from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Searc
 from pipeline.sources.pixels import (
     FOREIGN,
     GDAL,
+    Piece,
     bands_of,
-    check_offset,
     check_units,
     footprint_of,
     mosaic,
     read_all,
     read_window,
+    settled,
     told,
 )
 from pipeline.sources.safe import decoded, is_product, product_scene
@@ -59,6 +60,8 @@ class FolderSource:
     """True: the files came from the simulator."""
     decoded: Path = Path("out", "decoded")
     """Where the bands of SAFE products are kept, decoded; made when there are such."""
+    correct: bool = False
+    """True: an offset that was taken twice or never is mended; False: such a scene is refused."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The usable files over an AOI, and the others with the reason. Raises `InputError`."""
@@ -234,19 +237,21 @@ def _platform(tag: str | None, name: str) -> str:
     return f"S2{found[1].upper()}" if found else ""
 
 
-def _read(
-    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
-) -> tuple[Floats, Bools, Bytes | None]:
-    """Reflectance, valid and SCL of one scene on a window. Raises `SceneError`."""
+def _read(source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Piece, str | None]:
+    """What was read of one scene on a window, and perhaps a note. Raises `SceneError`."""
     try:
-        with rasterio.Env(**GDAL):
-            if not scene.location.startswith("{"):
-                with _opened(Path(scene.location)) as file:
-                    return read_window(file, grid, window, with_scl)
-            parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
-            with Stacked({name: decoded(part, source.decoded) for name, part in parts.items()}) as bands:
-                found = read_window(bands, grid, window, with_scl)
-        check_offset(scene, *found[:2])
-        return found
+        with rasterio.Env(**GDAL), _bands(source, scene) as bands:
+            found = read_window(bands, grid, window, with_scl)
     except FOREIGN as cause:
         raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
+    if scene.location.startswith("{"):
+        return settled(scene, found, source.correct)
+    return found, None  # a GeoTIFF says itself how its numbers become reflectance, and `check_units` looked at them
+
+
+def _bands(source: FolderSource, scene: Scene) -> Any:
+    """The dataset of a scene: a GeoTIFF, or the bands of a product, decoded."""
+    if not scene.location.startswith("{"):
+        return _opened(Path(scene.location))
+    parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
+    return Stacked({name: decoded(part, source.decoded) for name, part in parts.items()})

@@ -38,6 +38,8 @@ class Scene:
     """True: it brings ESA's scene classification."""
     provider: str
     """Name of the source."""
+    cloud_share: float | None = None
+    """Share of it under cloud as its provider tells, 0 to 1; None = not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Refusal:
     """Scene, file or unit."""
     reason: str
     """In one line."""
+    code: int = 0
+    """The exit code that goes with it, see `errors`; 0 = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,19 @@ class Overpass:
     def name(self) -> str:
         """`YYYYMMDD-S2A`, or `YYYYMMDD` when the platform is not told."""
         return f"{self.day:%Y%m%d}-{self.platform}" if self.platform else f"{self.day:%Y%m%d}"
+
+    @property
+    def cloud_share(self) -> float:
+        """Mean share under cloud of the granules that tell it, 0 to 1; 1 where none does."""
+        told = [scene.cloud_share for scene in self.scenes if scene.cloud_share is not None]
+        return sum(told) / len(told) if told else 1.0
+
+
+def cloud_share_of(percent: object) -> float | None:
+    """Share, 0 to 1, from what a catalogue tells in percent; None where it is no such number."""
+    if isinstance(percent, (int, float)) and not isinstance(percent, bool) and 0 <= percent <= 100:
+        return float(percent) / 100
+    return None
 
 
 class Source(Protocol):

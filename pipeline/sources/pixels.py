@@ -35,6 +35,11 @@ DARKEST_MEDIAN = -0.03
 """Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
 DARKER, MOST_DARKER, ENOUGH_PX = -0.02, 0.05, 1000
 """An offset was taken twice where more than that share of so many pixels is below that reflectance, visible bands."""
+VEGETATION, BRIGHT, BRIGHT_PERCENT = 4, 0.09, 5
+"""It was never taken where so many pixels in a hundred of SCL's vegetation, and no fewer, are darker than that in red:
+leaves reflect 0.02 to 0.06 there."""
+OFFSET = 0.1
+"""What ESA's processing adds since baseline 04.00, as reflectance."""
 STRIP_PX = 4_000_000
 """File pixels of finer imagery that are held at once while they are averaged."""
 SAMPLE_PX = 64
@@ -137,15 +142,40 @@ def read_window(
     return reflectance, valid, _classes(classes, valid) if with_scl else None
 
 
-def check_offset(scene: Scene, reflectance: Floats, valid: Bools) -> None:
-    """Raise `SceneError` where an offset was taken twice: much of the ground is then darker than nothing."""
+Piece = tuple[Floats, Bools, Bytes | None]
+"""Reflectance (band, y, x), valid (y, x), and SCL (y, x) where it is asked for."""
+
+
+def settled(scene: Scene, piece: Piece, correct: bool) -> tuple[Piece, str | None]:
+    """What was read of a scene with the offset of its baseline taken once, whatever its provider did; and a note.
+
+    That it was taken twice, or never, is told from the pixels. Raises `SceneError` where it is not to be corrected.
+    """
+    reflectance, valid, classes = piece
+    found = _offset_left(reflectance, valid, classes)
+    if found is None:
+        return piece, None
+    what, added = found
+    if not correct:
+        raise SceneError(f'{scene.id}: {what} (reading.offsets = "correct" would mend it)')
+    mended = np.where(valid, reflectance + np.float32(added), 0).astype(np.float32)
+    return (mended, valid, classes), f"{scene.id}: {what}; {added:+g} was added"
+
+
+def _offset_left(reflectance: Floats, valid: Bools, classes: Bytes | None) -> tuple[str, float] | None:
+    """What is wrong with the offset, and what mends it; None where nothing is seen to be."""
     visible = reflectance[:3][:, valid]
     dark = float((visible < DARKER).mean()) if valid.sum() >= ENOUGH_PX else 0.0
     if dark > MOST_DARKER:
-        raise SceneError(
-            f"{scene.id}: {dark:.0%} of its visible reflectance is below {DARKER}: "
-            "the offset of its processing baseline was taken twice"
+        said = f"{dark:.0%} of its visible reflectance is below {DARKER}: the offset of its baseline was taken twice"
+        return said, OFFSET
+    leaves = reflectance[NAMES.index("B04")][valid & (classes == VEGETATION)] if classes is not None else visible[:0]
+    if leaves.size >= ENOUGH_PX and float(np.percentile(leaves, BRIGHT_PERCENT)) > BRIGHT:
+        return (
+            f"its vegetation is nowhere darker than {BRIGHT} in red: the offset of its baseline was not taken",
+            -OFFSET,
         )
+    return None
 
 
 def read_all(file: Any) -> tuple[Floats, Bools, Bytes | None]:
@@ -157,24 +187,24 @@ def read_all(file: Any) -> tuple[Floats, Bools, Bytes | None]:
     return reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None
 
 
-def mosaic(
-    scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[Floats, Bools, Bytes | None]]
-) -> Raster:
+def mosaic(scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[Piece, str | None]]) -> Raster:
     """Granules of one overpass on a window, the first valid pixel by scene id.
 
-    `read` gives reflectance, valid and, where asked for, SCL of one of them.
+    `read` gives what was read of one of them, with SCL where asked for, and perhaps a note.
     """
     reflectance = np.zeros((len(NAMES), *window.shape), np.float32)
     valid = np.zeros(window.shape, bool)
     scl = np.zeros(window.shape, np.uint8) if all(scene.has_scl for scene in scenes) else None
+    notes: list[str] = []
     for scene in sorted(scenes, key=lambda scene: scene.id):
-        piece, usable, classes = read(scene, scl is not None)
+        (piece, usable, classes), note = read(scene, scl is not None)
         new = usable & ~valid
         reflectance[:, new] = piece[:, new]
         if scl is not None and classes is not None:
             scl[new] = classes[new]
         valid |= new
-    return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
+        notes += [note] if note else []
+    return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl, notes=tuple(notes))
 
 
 def _classes(numbers: NDArray[np.float64], valid: Bools) -> Bytes:

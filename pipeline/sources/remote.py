@@ -1,11 +1,17 @@
-"""Files of the network, read by parts, as GDAL takes them: what it reads of a raster is asked for range by range."""
+"""Files of the network, read by parts, as GDAL takes them: what it reads of a raster is asked for range by range.
+
+GDAL has a reader of its own for this, which tells neither how much it fetched nor what a server said, and takes a page
+of HTML for pixels. So GDAL reads through rasterio's openers, and `web.py` asks, counts and checks.
+"""
 
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from io import SEEK_CUR, SEEK_END, SEEK_SET
 
-from pipeline.errors import SceneError
+from rasterio.abc import FileContainer
+
+from pipeline.errors import PipelineError, SceneError
 from pipeline.sources.web import Access, Answer, Damaged, Web
 
 LEAST_BYTES = 16_384
@@ -16,95 +22,53 @@ MOST_BYTES = 64_000_000
 """Of one request."""
 KEPT = 8
 """Parts of one file that are kept."""
-BEGINS = {
-    "GTiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "JP2OpenJPEG": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ"),
-}
-"""How a file begins, by GDAL's name of its format."""
+BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
+"""How TIFF and JPEG 2000 begin."""
 
 
-@dataclass(slots=True)
-class RangeReader:
-    """A file on a server, from which parts are read; enough of a binary file for GDAL."""
+@dataclass(slots=True, eq=False)
+class RemoteFile:
+    """A file on a server."""
 
     web: Web
     """How it is asked for."""
     url: str
     """Where it is."""
-    driver: str
-    """GDAL's name of the format that it must be in."""
     access: Access | None = None
     """What the provider wants to see first."""
     size: int = 0
-    """Bytes of the whole file."""
+    """Bytes of the whole file, once its beginning was read."""
     _version: str = ""
-    _at: int = 0
     _parts: "OrderedDict[int, bytes]" = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        """Ask for the beginning. Raises as `Web.ask`; `SceneError` for what is not such a file."""
+        """Ask for the beginning. Raises as `Web.ask`; `SceneError` for what is no raster."""
         begin = self._fetch(0, FIRST_BYTES)
-        if not begin.startswith(BEGINS[self.driver]):
-            raise SceneError(f"not a {self.driver.removesuffix('OpenJPEG')} file: it begins with {begin[:12]!r}")
+        if not begin.startswith(BEGINS):
+            raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {begin[:12]!r}")
 
-    def __enter__(self) -> "RangeReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forget what was read."""
-        self._parts.clear()
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go there."""
-        self._at = {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self.size}[whence] + offset
-        return self._at
-
-    def read(self, n: int = -1) -> bytes:
-        """The next `n` bytes, fewer at the end; -1: all that is left."""
-        left = max(0, self.size - self._at)
-        n = left if n < 0 else min(n, left)
+    def part(self, first: int, n: int) -> bytes:
+        """Bytes from `first` on, `n` or as many as there are."""
+        left = max(0, self.size - first)
+        n = min(n, left)
         if n == 0:
             return b""
-        for first, part in self._parts.items():
-            if first <= self._at and self._at + n <= first + len(part):
-                self._parts.move_to_end(first)
-                break
-        else:
-            first = self._at
-            part = self._fetch(first, min(max(n, LEAST_BYTES), left))
-        begin = self._at - first
-        self._at += n
-        return part[begin : begin + n]
+        for begin, kept in self._parts.items():
+            if begin <= first and first + n <= begin + len(kept):
+                self._parts.move_to_end(begin)
+                return kept[first - begin : first - begin + n]
+        return self._fetch(first, min(max(n, LEAST_BYTES), left))[:n]
 
     def _fetch(self, first: int, n: int) -> bytes:
         if n > MOST_BYTES:
             raise SceneError(f"a part of {n / 1e6:.0f} MB is asked for at once")
-
-        def checked(answer: Answer) -> None:
-            self._check(answer, first, n)
-
         answer = self.web.ask(
             "GET",
             self.url,
             n,
             headers={"Range": f"bytes={first}-{first + n - 1}", "Accept-Encoding": "identity"},
             access=self.access,
-            check=checked,
+            check=lambda answer: self._check(answer, first, n),
         )
         self._parts[first] = answer.body
         while len(self._parts) > KEPT:
@@ -113,15 +77,110 @@ class RangeReader:
 
     def _check(self, answer: Answer, first: int, n: int) -> None:
         """Raise `Damaged` unless it is the part asked for, and of the same file as those before."""
+        if "html" in answer.headers.get("Content-Type", "").lower():
+            raise Damaged("a page of HTML in the place of the file")
         told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
         if answer.status != 206 or not told:
             raise Damaged("it does not give a part of the file")
         begin, end, size = (int(number) for number in told.groups())
-        if "html" in answer.headers.get("Content-Type", "").lower():
-            raise Damaged("a page of HTML in the place of the file")
         if begin != first or end != min(first + n, size) - 1 or len(answer.body) != end - begin + 1:
-            raise Damaged(f"{len(answer.body)} bytes of {n} asked for")
+            raise Damaged(f"{len(answer.body)} bytes in the place of the {n} asked for")
         version = answer.headers.get("ETag", "")
         if self.size and (self.size, self._version) != (size, version):
             raise SceneError("it was replaced while it was read; run again")
         self.size, self._version = size, version
+
+
+@dataclass(slots=True, eq=False)
+class _Cursor:
+    """A place in a file, for GDAL."""
+
+    files: "RemoteFiles"
+    file: RemoteFile
+    at: int = 0
+
+    def __enter__(self) -> "_Cursor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        self.at = {SEEK_SET: 0, SEEK_CUR: self.at, SEEK_END: self.file.size}[whence] + offset
+        return self.at
+
+    def read(self, n: int = -1) -> bytes:
+        found = self.files.kept(self.file, self.at, self.file.size if n < 0 else n)
+        self.at += len(found)
+        return found
+
+
+class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
+    """Files of one provider while they are read: what rasterio takes as `opener`.
+
+    An error does not find its way through GDAL. So it is kept, GDAL is told that the file ends, and `check` raises it.
+    """
+
+    def __init__(self, web: Web, access: Access | None = None) -> None:
+        """`access`: what the provider wants to see before it gives a file."""
+        self._web, self._access = web, access
+        self._files: dict[str, RemoteFile] = {}
+        self._failure: PipelineError | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong on the way, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def kept(self, file: RemoteFile, first: int, n: int) -> bytes:
+        """A part of a file, nothing after an error."""
+        try:
+            return b"" if self._failure else file.part(first, n)
+        except PipelineError as cause:
+            self._failure = cause
+            return b""
+
+    def open(self, path: str, mode: str = "r", **_: object) -> _Cursor:
+        """For GDAL."""
+        return _Cursor(self, self._file(path))
+
+    def size(self, path: str) -> int:
+        """For GDAL."""
+        return self._file(path).size
+
+    def isfile(self, path: str) -> bool:
+        """For GDAL."""
+        return True
+
+    def isdir(self, path: str) -> bool:
+        """For GDAL."""
+        return False
+
+    def ls(self, path: str) -> list[str]:
+        """For GDAL."""
+        return []
+
+    def mtime(self, path: str) -> int:
+        """For GDAL."""
+        return 0
+
+    def rm(self, path: str) -> None:
+        """For GDAL, which never asks for it."""
+        raise OSError("files of a provider are not ours to remove")
+
+    def _file(self, url: str) -> RemoteFile:
+        if "://" not in url:  # rasterio tries an opener out with a name of its own
+            raise FileNotFoundError(url)
+        if url not in self._files:
+            try:
+                self._files[url] = RemoteFile(self._web, url, self._access)
+            except PipelineError as cause:
+                self._failure = cause
+                raise OSError("see RemoteFiles.check") from None
+        return self._files[url]

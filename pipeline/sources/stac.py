@@ -6,12 +6,12 @@ becomes a `Scene` whose location names the file, band, scale and offset of each 
 
 import hashlib
 import json
-import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pystac
@@ -20,30 +20,30 @@ import requests
 from pystac.errors import STACError, STACTypeError
 from pystac.stac_io import DefaultStacIO
 from pystac_client import Client
-from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, box, shape
-from urllib3 import Retry
-from urllib3.response import BaseHTTPResponse
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
-from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.raster import Raster
+from pipeline.sources.access import access_of, cdse_address
 from pipeline.sources.acquisitions import newest
-from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
-from pipeline.sources.pixels import FOREIGN, GDAL, check_offset, mosaic, read_window, told
+from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.pixels import FOREIGN, GDAL, Piece, mosaic, read_window, settled, told
 from pipeline.sources.radiometry import of_item
+from pipeline.sources.remote import RemoteFiles
 from pipeline.sources.stacked import Part, Stacked, stamp
+from pipeline.sources.web import Answer, Damaged, Web
 
 KNOWN = {
     "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
+    "planetary": ("https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",)),
+    "cdse": ("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",)),
 }
 """Catalogues by name: address, and collections."""
-REMOTE = "/vsicurl/"
-"""How GDAL takes an address."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue whose scenes are made up: all that comes of it says so."""
 KEYS = {
@@ -56,35 +56,16 @@ KEYS = {
     SCL: (SCL, "scl", "SCL_20m"),
 }
 """What catalogues call the bands."""
-TIMEOUT_S = (10, 60)
-"""To connect, and between two answers, seconds."""
-TRIES = 5
-"""Of each request."""
-LONGEST_WAIT_S = 60.0
-"""However long a server asks to be left alone."""
 MOST_BYTES = 50_000_000
 """Of one document of a catalogue."""
 MOST_ITEMS = 20_000
 """Of one search."""
-HTTP = {
-    "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_TIMEOUT": 60,
-    "GDAL_HTTP_MAX_RETRY": 4,
-    "GDAL_HTTP_RETRY_DELAY": 1,
-    "GDAL_HTTP_MULTIPLEX": "YES",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,
-    "VSI_CACHE": "TRUE",
-    "VSI_CACHE_SIZE": 5_000_000,
-}
-"""Of GDAL's reader: one request for a header, ranges that touch in one, no listing of folders, an end to waiting."""
 EARTH = box(-180.001, -90.001, 180.001, 90.001)
 """Lon/lat, with room for rounding."""
 UNREADABLE = (
     STACError,
     STACTypeError,
-    APIError,
-    requests.RequestException,
+    SceneError,
     OSError,
     ValueError,
     KeyError,
@@ -108,6 +89,10 @@ class StacSource:
     """Classes of the scene classification under which nothing is looked at: pixels there are not fetched."""
     simulated: bool
     """True: its scenes are made up."""
+    web: Web
+    """How it is asked."""
+    correct: bool = False
+    """True: an offset that was taken twice or never is mended; False: such a scene is refused."""
 
     @property
     def name(self) -> str:
@@ -136,7 +121,7 @@ class StacSource:
         return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))
 
     def _items(self, aoi: Aoi, period: Period) -> Iterator[pystac.Item]:
-        root = _opened(self.address)
+        root = _opened(self.address, self.web)
         west, south, east, north = aoi.polygon.bounds
         if isinstance(root, Client):
             first = period.first.isoformat() if period.first else "2015-06-01"
@@ -165,7 +150,7 @@ class StacSource:
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
         located = json.dumps({name: asdict(part) for name, part in parts.items()}, sort_keys=True)
-        stamps = [stamp(part.href) for part in parts.values() if not part.href.startswith(REMOTE)]
+        stamps = [stamp(part.href) for part in parts.values() if "://" not in part.href]
         marks = [located, stamps, *(item.properties.get(k) for k in ("updated", "s2:processing_baseline"))]
         return Scene(
             id=one_line(item.id)[:120],
@@ -176,6 +161,7 @@ class StacSource:
             fingerprint=hashlib.sha256(json.dumps(marks, default=str).encode()).hexdigest()[:24],
             has_scl=SCL in parts,
             provider=self.name,
+            cloud_share=cloud_share_of(item.properties.get("eo:cloud_cover")),
         )
 
     def _parts(self, item: pystac.Item) -> dict[str, Part]:
@@ -186,7 +172,7 @@ class StacSource:
                 if name is None or name in parts:
                     continue
                 scale, offset = (1.0, 0.0) if name == SCL else self._radiometry(item, said)
-                parts[name] = Part(_place(item, asset, self.address), number, scale, offset)
+                parts[name] = Part(_place(item, asset, self), number, scale, offset)
         return parts
 
     def _radiometry(self, item: pystac.Item, said: tuple[float, float] | None) -> tuple[float, float]:
@@ -201,21 +187,28 @@ class StacSource:
             said,
         )
 
-    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Floats, Bools, Bytes | None]:
+    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Piece, str | None]:
         parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
         wanted = {name: part for name, part in parts.items() if with_scl or name != SCL}
+        remote = RemoteFiles(self.web, access_of(self.provider, self.web))
         try:
-            with rasterio.Env(**GDAL, **HTTP), Stacked(wanted) as file:
+            with rasterio.Env(**GDAL), Stacked(wanted, remote) as file:
                 found = read_window(file, grid, window, with_scl, self.unclear)
+        except SceneError as cause:
+            raise SceneError(f"{scene.id}: {cause}") from cause
         except FOREIGN as cause:
             raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
-        check_offset(scene, *found[:2])
-        return found
+        return settled(scene, found, self.correct)
 
 
-def stac_source(scenes: str, unclear: Sequence[int]) -> StacSource:
-    """The source for a name in `KNOWN`, or for the path or address of a catalogue. Raises `InputError`."""
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # what failed is told once, at the end, by us
+def stac_source(
+    scenes: str, unclear: Sequence[int], web_of: Callable[[str, bool], Web], correct: bool = False
+) -> StacSource:
+    """The source for a name in `KNOWN`, or for the path or address of a catalogue.
+
+    `web_of`: the transport for a provider's name; the second argument is for those that mean milliseconds in
+    `Retry-After`. Raises `InputError`.
+    """
     address, collections = KNOWN.get(scenes, (scenes, ()))
     if "://" in address and urlsplit(address).scheme not in ("http", "https"):
         raise InputError(f"{_shown(address)}: not an address that a catalogue can have; begin with https://")
@@ -226,62 +219,78 @@ def stac_source(scenes: str, unclear: Sequence[int]) -> StacSource:
                 f"{address}: neither a catalogue of a known name ({', '.join(KNOWN)}), nor a file, nor an address"
             )
         address = str(path.resolve())
+    provider = scenes if scenes in KNOWN else "stac"
+    web = web_of(provider, False)
     try:
-        simulated = _opened(address).id == SIMULATED
+        simulated = scenes not in KNOWN and _opened(address, web).id == SIMULATED
     except UNREADABLE as cause:
         raise InputError(f"{_shown(address)}: not a STAC catalogue that can be read ({told(cause)})") from cause
-    return StacSource(address, scenes if scenes in KNOWN else "stac", collections, tuple(unclear), simulated)
-
-
-class _Patient(Retry):
-    """Tries again a few times, and waits as long as the server asks, within bounds."""
-
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Seconds, from a number or an HTTP date."""
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, LONGEST_WAIT_S)
-
-
-def _retry() -> Retry:
-    return _Patient(
-        total=TRIES - 1, backoff_factor=0.5, backoff_max=LONGEST_WAIT_S, backoff_jitter=0.5,
-        status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, respect_retry_after_header=True,
-    )  # fmt: skip
+    return StacSource(address, provider, collections, tuple(unclear), simulated, web, correct)
 
 
 class _Documents(DefaultStacIO):
-    """Documents of a static catalogue, bounded in size, time and tries; one from the network names no files here."""
+    """Documents of a static catalogue; one from the network names no files here."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, web: Web) -> None:
         """`root`: path or address of the catalogue."""
         super().__init__()
-        self.remote = "://" in root
+        self.remote, self.web = "://" in root, web
 
     def read_text_from_href(self, href: str) -> str:
         """The text at a path or an address."""
-        if urlsplit(href).scheme not in ("http", "https"):
-            if self.remote:
-                raise ValueError("it names a document on this machine")
-            with Path(href).open("rb") as file:
-                content = file.read(MOST_BYTES + 1)
-        else:
-            with requests.Session() as session:
-                session.mount("https://", requests.adapters.HTTPAdapter(max_retries=_retry()))
-                session.mount("http://", requests.adapters.HTTPAdapter(max_retries=_retry()))
-                with session.get(href, timeout=TIMEOUT_S, stream=True) as answer:
-                    answer.raise_for_status()
-                    content = answer.raw.read(MOST_BYTES + 1, decode_content=True)
+        if urlsplit(href).scheme in ("http", "https"):
+            return _document(self.web, "GET", href)
+        if self.remote:
+            raise ValueError("it names a document on this machine")
+        with Path(href).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ValueError(f"a document of more than {MOST_BYTES // 1_000_000} MB")
         return content.decode("utf-8")
 
 
-def _opened(address: str) -> pystac.Catalog:
+class _Api(StacApiIO):
+    """Documents of a catalogue that can be searched."""
+
+    def __init__(self, web: Web) -> None:
+        """`web`: how it is asked."""
+        super().__init__(max_retries=None)
+        self.web = web
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """The text at an address."""
+        if urlsplit(href).scheme not in ("http", "https"):
+            raise ValueError("it names a document on this machine")
+        if method == "POST":
+            return _document(self.web, method, href, parameters)
+        full = requests.Request("GET", href, params=parameters).prepare().url or href
+        return _document(self.web, "GET", full)
+
+
+def _document(web: Web, method: str, url: str, content: Mapping[str, Any] | None = None) -> str:
+    """The text of a document, of which it is only known that it is JSON."""
+
+    def check(answer: Answer) -> None:
+        try:
+            json.loads(answer.body)
+        except (ValueError, RecursionError) as cause:
+            raise Damaged(f"not JSON: it begins with {answer.body[:20]!r}") from cause
+
+    return web.ask(method, url, MOST_BYTES, json=content, check=check).body.decode("utf-8")
+
+
+def _opened(address: str, web: Web) -> pystac.Catalog:
     """The root of a catalogue: a `Client` where it can be searched."""
-    root = pystac.Catalog.from_file(address, stac_io=_Documents(address))
+    root = pystac.Catalog.from_file(address, stac_io=_Documents(address, web))
     if "conformsTo" not in root.extra_fields:
         return root
-    return Client.open(address, stac_io=StacApiIO(timeout=TIMEOUT_S, max_retries=_retry()))
+    return Client.open(address, stac_io=_Api(web))
 
 
 def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple[float, float] | None]]:
@@ -299,15 +308,17 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
         yield name, said
 
 
-def _place(item: pystac.Item, asset: pystac.Asset, root: str) -> str:
-    """Path or address of an asset, as GDAL takes it. Raises `SceneError` for one that a catalogue may not name."""
+def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
+    """Path or address of an asset. Raises `SceneError` for one that a catalogue may not name."""
     href = asset.get_absolute_href() or asset.href
     scheme = urlsplit(href).scheme if "://" in href else ""
     if scheme in ("http", "https"):
-        return f"{REMOTE}{href}"
-    if scheme or "://" in root or href.startswith("/vsi"):
+        return href
+    if scheme == "s3" and source.provider == "cdse":
+        return cdse_address(href)
+    if scheme or "://" in source.address or href.startswith("/vsi"):
         raise SceneError(f"lies where this source does not read: {_shown(href)}")
-    folder, path = Path(root).parent.parent, Path(href).resolve()  # scenes often lie beside the catalogue's own folder
+    folder, path = Path(source.address).parent.parent, Path(href).resolve()  # scenes often lie beside its own folder
     if not path.is_relative_to(folder):
         raise SceneError("its file lies outside of the catalogue's folder")
     return str(path)

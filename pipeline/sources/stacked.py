@@ -1,8 +1,9 @@
 """Bands that lie in several files, read as if they lay in one: the grid is that of the first 10 m band."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from rasterio.windows import Window as FileWindow
 
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import SceneError
+from pipeline.sources.remote import RemoteFiles
 
 DRIVERS = {".jp2": "JP2OpenJPEG"}
 """What a file must be, by the end of its name, a GeoTIFF otherwise: a VRT in disguise could read other files."""
@@ -43,8 +45,9 @@ class Stacked:
     Raises `SceneError` where the files do not fit together, rasterio's errors where one cannot be read.
     """
 
-    def __init__(self, parts: Mapping[str, Part]) -> None:
-        """Open the file of the first band, which all others must fit."""
+    def __init__(self, parts: Mapping[str, Part], remote: RemoteFiles | None = None) -> None:
+        """Open the file of the first band, which all others must fit; `remote`: for parts with an address."""
+        self._remote = remote
         self._stack, self._files = ExitStack(), dict[str, Any]()
         self._parts = [parts[name] for name in (*NAMES, SCL) if name in parts]
         self.descriptions = tuple(name for name in (*NAMES, SCL) if name in parts)
@@ -79,7 +82,7 @@ class Stacked:
             step = _step(self._base, file, self.descriptions[number - 1])
             top, left = row // step, col // step
             below, right = -(-(row + height) // step), -(-(col + width) // step)
-            coarse = file.read(part.band, window=FileWindow(left, top, right - left, below - top))
+            coarse = self._heard(partial(file.read, part.band, window=FileWindow(left, top, right - left, below - top)))
             fine = coarse.repeat(step, 0).repeat(step, 1) if step > 1 else coarse
             plane[...] = fine[row - top * step :, col - left * step :][:height, :width]
         return out
@@ -88,8 +91,17 @@ class Stacked:
         """The file of a band by number, from 1."""
         href = self._parts[number - 1].href
         if href not in self._files:
-            self._files[href] = self._stack.enter_context(_opened(href))
+            opened = self._heard(partial(_opened, href, self._remote))
+            self._files[href] = self._stack.enter_context(opened)
         return self._files[href]
+
+    def _heard(self, act: Callable[[], Any]) -> Any:
+        """What something gives that asks GDAL. Raises what really went wrong where that lies on a server."""
+        try:
+            return act()
+        finally:
+            if self._remote is not None:
+                self._remote.check()
 
 
 def stamp(href: str) -> tuple[int, int]:
@@ -101,9 +113,9 @@ def stamp(href: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _opened(href: str) -> Any:
-    ending = href.partition("?")[0][-4:].lower()
-    return rasterio.open(href, driver=DRIVERS.get(ending, "GTiff"))
+def _opened(href: str, remote: RemoteFiles | None) -> Any:
+    driver = DRIVERS.get(href.partition("?")[0][-4:].lower(), "GTiff")
+    return rasterio.open(href, driver=driver, opener=remote if "://" in href else None)
 
 
 def _step(base: Any, file: Any, name: str) -> int:
