@@ -6,7 +6,8 @@ PipelineError                   2   anything a person can act on; printed in one
 │   └── AoiError                2   an area of interest
 ├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
 ├── NothingObserved             3   no scene, or no clear pixel
-├── CapReached                  4   a limit of spending, or the provider's quota
+├── CapReached                  4   a limit of spending
+│   └── QuotaUsed               4   the provider's own
 ├── CredentialsRefused          5   the provider does not know us
 └── UnitsFailed                 6   some units failed; they are listed, and a second run does only those
 
@@ -45,9 +46,13 @@ class NothingObserved(PipelineError):
 
 
 class CapReached(PipelineError):
-    """A limit of spending is reached, ours or the provider's; what was done is kept."""
+    """A limit of spending is reached; what was done is kept."""
 
     exit_code = 4
+
+
+class QuotaUsed(CapReached):
+    """The provider's quota is used up; another provider may still give the same."""
 
 
 class CredentialsRefused(PipelineError):

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ class Server:
     among the headers is sent as it is."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request."""
+    drip_s: float = 0.0
+    """Above 0: a body comes byte by byte, with so many seconds between."""
     sent: int = 0
     """Bytes of bodies."""
     url: str = ""
@@ -136,13 +140,20 @@ def serving(folder: Path) -> Iterator[Server]:
             self.end_headers()
             if method != "HEAD":
                 with suppress(BrokenPipeError, ConnectionResetError):
-                    self.wfile.write(body)
+                    for piece in [bytes([byte]) for byte in body] if server.drip_s else [body]:
+                        self.wfile.write(piece)
+                        time.sleep(server.drip_s)
                 server.sent += len(body)
 
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *whom: object) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was cut off is what is tested
+                super().handle_error(*whom)
+
+    http = Quiet(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
     server.url = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, daemon=True)

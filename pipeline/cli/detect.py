@@ -54,7 +54,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     detect.add_argument(
         "--scenes", metavar="DIR|NAME|URL",
         help="for folder: the directory with your imagery; for stac: earthsearch (the default), planetary, cdse, or "
-        "the path or address of a catalogue; for sentinelhub: cdse (the default) or sentinelhub",
+        "several of these with commas between them (where one fails, the next), or the path or address of a "
+        "catalogue; for sentinelhub: cdse (the default) or sentinelhub",
     )  # fmt: skip
     detect.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
     detect.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
@@ -135,9 +136,9 @@ def source_of(
             return Web(provider, patience, purse, milliseconds)
 
         if options.source == "stac":
-            from pipeline.sources.stac import stac_source
+            from pipeline.sources.stac import stac_sources
 
-            return stac_source(options.scenes or "earthsearch", settings.clear.scl_unclear, web_of, correct)
+            return stac_sources(options.scenes or "earthsearch", settings.clear.scl_unclear, web_of, correct)
         from pipeline.sources.sentinel_hub import sentinel_hub_source
 
         return sentinel_hub_source(options.scenes or "cdse", settings.clear.scl_unclear, web_of)

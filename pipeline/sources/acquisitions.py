@@ -20,7 +20,7 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
     by_day: dict[tuple[str, date], list[list[tuple[str, Scene]]]] = {}
     for version, scene in sorted(scenes, key=lambda member: (member[1].time_utc, member[1].id)):
         groups = by_day.setdefault((scene.platform, scene.time_utc.date()), [])
-        group = next((group for group in groups if _same(group[0][1], scene)), None)
+        group = next((group for group in groups if same_acquisition(group[0][1], scene)), None)
         groups.append([(version, scene)]) if group is None else group.append((version, scene))
     used: list[Scene] = []
     older: list[Refusal] = []
@@ -35,7 +35,9 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
     return tuple(sorted(used, key=lambda scene: (scene.time_utc, scene.id))), older
 
 
-def _same(one: Scene, other: Scene) -> bool:
-    """Whether two scenes of one platform and day are of one acquisition of one tile."""
+def same_acquisition(one: Scene, other: Scene) -> bool:
+    """Whether two scenes are of one acquisition of one tile."""
+    if one.platform != other.platform or one.time_utc.date() != other.time_utc.date():
+        return False
     near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= SAME_DEGREES
     return near and abs((one.time_utc - other.time_utc).total_seconds()) <= SAME_S

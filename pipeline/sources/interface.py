@@ -40,6 +40,8 @@ class Scene:
     """Name of the source."""
     cloud_share: float | None = None
     """Share of it under cloud as its provider tells, 0 to 1; None = not told."""
+    others: tuple["Scene", ...] = ()
+    """The same acquisition as other providers list it, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.access import access_of, cdse_address
 from pipeline.sources.acquisitions import newest
+from pipeline.sources.failover import FailoverSource
 from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search, cloud_share_of
 from pipeline.sources.pixels import FOREIGN, GDAL, Piece, mosaic, read_window, settled, told
 from pipeline.sources.radiometry import of_item
@@ -226,6 +227,18 @@ def stac_source(
     except UNREADABLE as cause:
         raise InputError(f"{_shown(address)}: not a STAC catalogue that can be read ({told(cause)})") from cause
     return StacSource(address, provider, collections, tuple(unclear), simulated, web, correct)
+
+
+def stac_sources(
+    scenes: str, unclear: Sequence[int], web_of: Callable[[str, bool], Web], correct: bool = False
+) -> StacSource | FailoverSource:
+    """As `stac_source`; several names of `KNOWN` with commas between them: where one fails, the next. `InputError`."""
+    names = [name.strip() for name in scenes.split(",")]
+    if len(names) == 1 or not set(names) <= set(KNOWN):
+        return stac_source(scenes, unclear, web_of, correct)
+    if len(set(names)) < len(names):
+        raise InputError(f"{scenes}: a catalogue is named twice")
+    return FailoverSource(tuple(stac_source(name, unclear, web_of, correct) for name in names))
 
 
 class _Documents(DefaultStacIO):

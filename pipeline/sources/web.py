@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
-from pipeline.errors import CapReached, CredentialsRefused, SceneError, one_line
+from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line
 from pipeline.spending import Purse, Spent
 
 BUSY = (408, 425, 429, 500, 502, 503, 504)
@@ -115,7 +115,8 @@ class Web:
         `check` raises `Damaged` for an answer that is not what it should be. `access` gives the token; where the server
         says 401 or 403 it is asked once for a new one. `cost` tells the processing units of an answer.
 
-        Raises `CapReached`, `CredentialsRefused`, and `SceneError` with the reason for all else.
+        Raises `CapReached` (`QuotaUsed` where the provider says so), `CredentialsRefused`, and `SceneError` with the
+        reason for all else.
         """
         end = time.monotonic() + self.patience.total_s
         token = access(url, False) if access else NO_TOKEN
@@ -132,7 +133,7 @@ class Web:
                         check(answer)
                     return answer
                 reason = f"status {answer.status}{_said(answer)}"
-                if access is not None and answer.status in REFUSED and not renewed:
+                if access is not None and answer.status in REFUSED and not renewed and not QUOTA.search(_said(answer)):
                     renewed, tried, token = True, tried - 1, access(url, True)
                     continue
                 self._final(answer, url)
@@ -173,7 +174,7 @@ class Web:
             stream=True,
         ) as response:
             body = bytearray()
-            for chunk in response.iter_content(CHUNK):
+            while chunk := response.raw.read1(CHUNK, decode_content=True):  # what has come, however little
                 body += chunk
                 if len(body) > most_bytes:
                     raise Damaged(f"more than {most_bytes / 1e6:g} MB")
@@ -186,7 +187,7 @@ class Web:
         if answer.status in REFUSED and not QUOTA.search(_said(answer)):
             raise CredentialsRefused(f"{host(url)} refuses the credentials (status {answer.status}{_said(answer)})")
         if answer.status in (402, *REFUSED):
-            raise CapReached(f"{host(url)}: the provider's quota is used up (status {answer.status}{_said(answer)})")
+            raise QuotaUsed(f"{host(url)}: the provider's quota is used up (status {answer.status}{_said(answer)})")
         if answer.status not in BUSY:
             raise SceneError(f"{host(url)}: status {answer.status}{_said(answer)}")
 
@@ -259,5 +260,8 @@ def _failure(cause: BaseException) -> str:
         requests.exceptions.ContentDecodingError: "the answer cannot be unpacked",
         requests.exceptions.TooManyRedirects: "it only points elsewhere",
         requests.exceptions.ConnectionError: "no connection",
+        ReadTimeoutError: "silence for too long",
+        DecodeError: "the answer cannot be unpacked",
+        HTTPError: "the answer broke off",
     }
     return next((words for kind, words in kinds.items() if isinstance(cause, kind)), type(cause).__name__)

@@ -1,0 +1,94 @@
+"""Several providers of the same scenes: the first that has one gives it, and where it fails the next one does.
+
+Each time that another one stepped in is noted in the look, and so in `manifest.json`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import chain
+
+from pipeline.aoi import Aoi
+from pipeline.errors import CredentialsRefused, InputError, QuotaUsed, SceneError
+from pipeline.grid import Grid, Window
+from pipeline.raster import Raster
+from pipeline.sources.acquisitions import same_acquisition
+from pipeline.sources.interface import Period, Refusal, Scene, Search, Source
+from pipeline.sources.pixels import Piece, mosaic
+
+PASSING = (SceneError, CredentialsRefused, QuotaUsed)
+"""What one provider may say without it holding for the next; a limit of our own holds for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverSource:
+    """Providers in order of preference."""
+
+    sources: tuple[Source, ...]
+    """At least two, of different names."""
+
+    @property
+    def name(self) -> str:
+        """As written into every product."""
+        return "+".join(source.name for source in self.sources)
+
+    @property
+    def simulated(self) -> bool:
+        """True where any of them is."""
+        return any(source.simulated for source in self.sources)
+
+    def search(self, aoi: Aoi, period: Period) -> Search:
+        """The scenes of all, each acquisition once. Raises what the first said where none can be searched."""
+        by_day: dict[tuple[str, date], list[Scene]] = {}
+        refusals: list[Refusal] = []
+        failures: list[InputError | CredentialsRefused | QuotaUsed] = []
+        for source in self.sources:
+            try:
+                found = source.search(aoi, period)
+            except (InputError, CredentialsRefused, QuotaUsed) as cause:
+                failures.append(cause)
+                refusals.append(Refusal(source.name, str(cause)))
+                continue
+            refusals += [replace(refusal, id=f"{source.name}: {refusal.id}") for refusal in found.refusals]
+            for scene in found.scenes:
+                known = by_day.setdefault((scene.platform, scene.time_utc.date()), [])
+                twin = next((k for k, other in enumerate(known) if same_acquisition(other, scene)), None)
+                if twin is None:
+                    known.append(scene)
+                else:
+                    known[twin] = replace(known[twin], others=(*known[twin].others, scene))
+        if len(failures) == len(self.sources):
+            raise failures[0]
+        return Search(
+            tuple(sorted(chain.from_iterable(by_day.values()), key=lambda scene: (scene.time_utc, scene.id))),
+            tuple(sorted(refusals, key=lambda refusal: refusal.id)),
+        )
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """As `Source.read`; each granule from the first provider that gives it."""
+        notes: list[str] = []
+
+        def read(scene: Scene, with_scl: bool) -> tuple[Piece, str | None]:
+            raster = self._first(scene, grid, window, notes)
+            return (raster.reflectance, raster.valid, raster.scl if with_scl else None), None
+
+        raster = mosaic(scenes, window, read)
+        return replace(raster, notes=(*raster.notes, *notes))
+
+    def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
+        """The raster of the first provider that gives one. Raises `SceneError` with what each said."""
+        by_name = {source.name: source for source in self.sources}
+        said: list[str] = []
+        for candidate in (scene, *scene.others):
+            try:
+                raster = by_name[candidate.provider].read([candidate], grid, window)
+            except PASSING as cause:
+                if not scene.others:
+                    raise
+                said.append(f"{candidate.provider}: {cause}")
+                continue
+            notes += raster.notes
+            if said:
+                notes.append(f"{scene.id}: read from {candidate.provider}, because {'; '.join(said)}")
+            return raster
+        raise SceneError("; ".join(said))

@@ -1,0 +1,206 @@
+"""Providers that misbehave: each fault ends in the whole answer or in a recorded reason, within the bound."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loopback import QUICK, Answer, Server, quick_web, serving
+from scenes import GRID, PLACE, aoi
+from test_stac import UNCLEAR, make_item
+
+from pipeline.errors import CapReached, CredentialsRefused, InputError, QuotaUsed, SceneError
+from pipeline.sources.interface import Period
+from pipeline.sources.remote import RemoteFile
+from pipeline.sources.stac import StacSource, stac_source
+from pipeline.sources.web import NO_TOKEN, Patience, Token, Web, retry_after
+from pipeline.spending import Limits, Purse, read_ledger
+
+ALWAYS = Period(None, None)
+SOON = {"Retry-After": "0.05"}
+DATE = {"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)}
+Fault = Callable[[str], Answer | None]
+
+
+def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"no") -> Fault:
+    return lambda path: (code, headers or {}, body)
+
+
+def slow(path: str) -> Answer:
+    time.sleep(QUICK.quiet_s + 0.3)
+    return 500, {}, b""
+
+
+HTML = b"<!DOCTYPE html><html>sign in</html>"
+PART = {"Content-Range": "bytes 0-32767/900000"}
+PASSING = {
+    "408": status(408),
+    "425": status(425),
+    "429": status(429),
+    "429 in seconds": status(429, SOON),
+    "429 in a date": status(429, DATE),
+    "429 in a negative number": status(429, {"Retry-After": "-5"}),
+    "429 in words": status(429, {"Retry-After": "soon"}),
+    "429 in nan": status(429, {"Retry-After": "nan"}),
+    "429 in a far date": status(429, {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}),
+    "429 in an hour": status(429, {"Retry-After": "3600"}),
+    "500": status(500),
+    "502": status(502),
+    "503": status(503, SOON),
+    "504": status(504, body=HTML),
+    "dropped": status(0),
+    "silent": slow,
+    "HTML in the place of a file": status(200, {"Content-Type": "text/html"}, HTML),
+    "HTML as a part": status(206, {"Content-Type": "text/html", **PART}, HTML),
+    "an empty answer": status(206, PART, b""),
+    "the whole in the place of a part": status(200, {}, b"II*\0" + bytes(1000)),
+    "another part": status(206, {"Content-Range": "bytes 5-32772/900000"}, bytes(32768)),
+    "a part that breaks off": status(206, {"Content-Length": "32768", **PART}, b"II*\0" + bytes(100)),
+    "too much": status(206, PART, bytes(200_000)),
+    "a part without saying which": status(206, {}, bytes(32768)),
+    "gzip that is none": status(206, {"Content-Encoding": "gzip", **PART}, bytes(32768)),
+}
+LASTING = {
+    "400": (status(400), SceneError, "status 400"),
+    "404": (status(404), SceneError, "status 404"),
+    "410": (status(410), SceneError, "status 410"),
+    "402": (status(402), QuotaUsed, "quota is used up"),
+    "401": (status(401), CredentialsRefused, "refuses the credentials"),
+    "403": (status(403), CredentialsRefused, "refuses the credentials"),
+    "403 of a quota": (status(403, body=b'{"message": "quota exceeded"}'), QuotaUsed, "quota exceeded"),
+    "to itself for ever": (lambda path: (302, {"Location": path}, b""), SceneError, "points elsewhere"),
+    "zeros in the place of a TIFF": (status(206, {"Content-Range": "bytes 0-99/100"}, bytes(100)), SceneError, "TIFF"),
+}
+
+
+def served(server: Server, folder: Path) -> StacSource:
+    server.items = [make_item(folder, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
+    return stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_fault_that_passes_changes_nothing(name: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        source = served(server, tmp_path)
+        scenes = source.search(aoi(), ALWAYS).scenes
+        whole = source.read(scenes, GRID, PLACE)
+        server.faults.append(lambda path: PASSING[name](path) if path.endswith("nir.tif") else None)
+        begun = time.monotonic()
+        again = source.read(scenes, GRID, PLACE)
+        assert time.monotonic() - begun < QUICK.total_s
+        assert not server.faults
+        np.testing.assert_array_equal(again.reflectance, whole.reflectance)
+        np.testing.assert_array_equal(again.valid, whole.valid)
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_fault_that_stays_is_a_reason_and_never_an_empty_hillside(name: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        source = served(server, tmp_path)
+        scenes = source.search(aoi(), ALWAYS).scenes
+        server.faults += [lambda path: PASSING[name](path) if path.endswith("nir.tif") else None] * 10
+        begun = time.monotonic()
+        with pytest.raises(SceneError, match=r"S2B_47RLH_20240205_0_L2A: 127\.0\.0\.1: no answer in 3 tries"):
+            source.read(scenes, GRID, PLACE)
+        assert time.monotonic() - begun < QUICK.total_s + QUICK.quiet_s + 1
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_no_second_try_mends_is_told_at_once(name: str, tmp_path: Path) -> None:
+    fault, kind, says = LASTING[name]
+    with serving(tmp_path) as server:
+        source = served(server, tmp_path)
+        scenes = source.search(aoi(), ALWAYS).scenes
+        server.faults += [lambda path: fault(path) if path.endswith("nir.tif") else None] * 200
+        with pytest.raises(kind, match=says) as caught:
+            source.read(scenes, GRID, PLACE)
+        assert "S2B" in str(caught.value) or kind is not SceneError
+
+
+@pytest.mark.parametrize("name", ["500", "dropped", "silent", "HTML in the place of a file"])
+def test_a_catalogue_has_the_same_patience(name: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        source = served(server, tmp_path)
+        server.faults.append(lambda path: PASSING[name](path) if path == "/api/search" else None)
+        assert len(source.search(aoi(), ALWAYS).scenes) == 1
+        server.faults += [lambda path: PASSING[name](path) if path == "/api/search" else None] * 10
+        with pytest.raises(InputError, match="cannot be searched"):
+            source.search(aoi(), ALWAYS)
+
+
+def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:
+    web = Web("test", Patience(5, 1.0, 0.3, 1.0, 1.0, 0.01), Purse(tmp_path / "ledger.jsonl", "run"))
+    with serving(tmp_path) as server:
+        (tmp_path / "a").write_bytes(bytes(100))
+        server.drip_s = 0.2
+        begun = time.monotonic()
+        with pytest.raises(SceneError, match=r"too slow|no time"):
+            web.ask("GET", f"{server.url}/a", 1000)
+        assert time.monotonic() - begun < 3
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        path = tmp_path / "a.tif"
+        path.write_bytes(b"II*\0" + bytes(200_000))
+        file = RemoteFile(quick_web(), f"{server.url}/a.tif")
+        path.write_bytes(b"II*\0" + bytes(300_000))
+        with pytest.raises(SceneError, match="replaced"):
+            file.part(100_000, 1000)
+
+
+def test_a_token_that_ran_out_is_renewed_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    asked: list[bool] = []
+
+    def access(url: str, again: bool) -> Token:
+        asked.append(again)
+        return NO_TOKEN
+
+    with serving(tmp_path) as server:
+        server.faults.append(status(401))
+        assert quick_web().ask("GET", f"{server.url}/a", 10, access=access).body == b"x"
+        assert asked == [False, True]
+        server.faults += [status(401)] * 5
+        with pytest.raises(CredentialsRefused):
+            quick_web().ask("GET", f"{server.url}/a", 10, access=access)
+        assert asked == [False, True, False, True]
+        assert len(server.faults) == 3
+
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds", "seconds"),
+    [
+        ("2", False, 2.0),
+        ("1500", True, 1.5),
+        ("1.5", False, 1.5),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), False, 90.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), False, 0.0),
+        ("-1", False, 0.0),
+        ("inf", False, None),
+        ("soon", False, None),
+        ("", False, None),
+        (None, False, None),
+    ],
+)
+def test_retry_after_in_every_form(text: str | None, milliseconds: bool, seconds: float | None) -> None:
+    assert retry_after(text, NOW, milliseconds) == seconds
+
+
+def test_a_limit_stops_before_anything_more_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(600))
+    ledger = tmp_path / "ledger.jsonl"
+    web = quick_web(ledger=ledger, of_run=Limits(n_bytes=1000))
+    with serving(tmp_path) as server:
+        for _ in range(2):
+            web.ask("GET", f"{server.url}/a", 1000)
+        with pytest.raises(CapReached, match=r"limit of 1e-06 GB for this run"):
+            web.ask("GET", f"{server.url}/a", 1000)
+        assert len(server.asked) == 2
+    assert sum(entry.spent.n_bytes for entry in read_ledger(ledger)) == 1200
