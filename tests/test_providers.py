@@ -1,0 +1,226 @@
+"""One simulated archive through every kind of provider: the same sites, what it costs, limits, and secrets."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_hub import Hub, hub
+from loopback import Server, quick_web, serving
+from scenes import GRID, PLACE, aoi
+from shapely.geometry import mapping
+from test_scan import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
+from test_stac import make_item
+
+from pipeline.bands import NAMES, SCL
+from pipeline.cli import main
+from pipeline.export.records import SiteRecord
+from pipeline.grid import Grid, Window
+from pipeline.scan import detect
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.sentinel_hub import sentinel_hub_source
+from pipeline.sources.stac import stac_source
+from pipeline.spending import read_ledger, totals
+from pipeline.summary import Summary
+from pipeline.worlds.archive import build_archive
+
+UNCLEAR = SERIAL.clear.scl_unclear
+SECRETS = {"LEACHWATCH_SH_CLIENT_ID": "the-client-7f3a", "LEACHWATCH_SH_CLIENT_SECRET": "the-secret-91bc"}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    found = detect(AREA, FolderSource(scenes), SERIAL, ALWAYS, tmp_path_factory.mktemp("out"), "cpu", QUIET)
+    assert found.sites
+    return found
+
+
+@contextmanager
+def api(scenes: Path) -> Iterator[Server]:
+    """The archive behind a STAC API, two items a page."""
+    with serving(scenes) as server:
+        for path in sorted((scenes / "stac").rglob("*.json")):
+            item = json.loads(path.read_text())
+            if item["type"] == "Feature":
+                for asset in item["assets"].values():
+                    asset["href"] = f"{server.url}/{(path.parent / asset['href']).resolve().relative_to(scenes)}"
+                server.items.append({**item, "links": []})
+        yield server
+
+
+@contextmanager
+def sentinel_hub(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The archive behind a Sentinel Hub."""
+    source = FolderSource(scenes)
+    listed = source.search(AREA, ALWAYS).scenes
+
+    def pixels(epsg, bbox, width, height, bands, begin, end) -> np.ndarray:
+        window = Window(round(-bbox[3] / 10), round(bbox[0] / 10), height, width)
+        first, last = (datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (begin, end))
+        shown = [s for s in listed if first <= s.time_utc.replace(tzinfo=first.tzinfo) <= last + timedelta(seconds=1)]
+        raster = source.read(shown, Grid(epsg), window)
+        planes = dict(zip(NAMES, np.round(raster.reflectance.clip(0) * 10_000), strict=True))
+        planes |= {SCL: raster.scl, "dataMask": raster.valid}
+        return np.stack([planes[name] for name in bands]).astype(np.uint16)
+
+    items = [
+        {
+            "id": scene.id,
+            "collection": "sentinel-2-l2a",
+            "geometry": mapping(scene.footprint),
+            "properties": {"datetime": scene.time_utc.isoformat(), "platform": scene.platform, "eo:cloud_cover": 10},
+        }
+        for scene in listed
+    ]
+    with hub(pixels, items) as server:
+        server.secrets = {SECRETS["LEACHWATCH_SH_CLIENT_ID"]: SECRETS["LEACHWATCH_SH_CLIENT_SECRET"]}
+        monkeypatch.setenv("LEACHWATCH_SH_BASE_URL", server.url)
+        monkeypatch.setenv("LEACHWATCH_SH_TOKEN_URL", f"{server.url}/auth/token")
+        for name, value in SECRETS.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def alike(records: tuple[SiteRecord, ...]) -> list[dict[str, object]]:
+    """What two providers must agree on to the letter."""
+    numbers = {"pond_area_m2", "pond_area_low_m2", "pond_area_high_m2", "ground_area_m2", "confidence"}
+    own = {"source", "run_id", "simulated", "polygon", "ponds", "looks"} | numbers
+    return [{k: v for k, v in vars_of(record).items() if k not in own} for record in records]
+
+
+def test_a_searchable_catalogue_over_http_gives_the_same_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    with api(scenes) as server:
+        source = stac_source(f"{server.url}/api", UNCLEAR, lambda name, ms: quick_web(name, ms, ledger))
+        told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
+        assert told.error is None
+        own = {"source": "", "run_id": ""}
+        assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
+        assert totals(read_ledger(ledger))["stac"].n_bytes == server.sent  # every byte stands in the ledger
+
+
+def test_sentinel_hub_gives_the_same_sites(
+    first: Summary, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    with sentinel_hub(scenes, monkeypatch) as server:
+        source = sentinel_hub_source("cdse", UNCLEAR, lambda name, ms: quick_web(name, ms, ledger))
+        told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
+        assert told.error is None
+        assert alike(told.sites) == alike(first.sites)
+        for one, other in zip(told.sites, first.sites, strict=True):
+            assert one.pond_area_m2 == pytest.approx(other.pond_area_m2, rel=0.01)
+            assert one.ground_area_m2 == pytest.approx(other.ground_area_m2, rel=0.01)
+        assert totals(read_ledger(ledger))["cdse-sentinelhub"].pu == pytest.approx(1.5 * len(server.processed))
+
+
+def command(scenes: Path, out: Path, source: str, which: str, *words: str) -> list[str]:
+    (scenes / "aoi.geojson").write_text(
+        json.dumps({"type": "Feature", "properties": {}, "geometry": mapping(AREA.polygon)})
+    )
+    config = scenes / "quick.toml"
+    config.write_text("[network]\ntries = 2\ntotal_s = 5\nlongest_wait_s = 0.3\nconnect_s = 2\nquiet_s = 2\n")
+    begin = ["detect", "--aoi", str(scenes / "aoi.geojson"), "--source", source, "--scenes", which, "--workers", "1"]
+    return [*begin, "--out", str(out), "--config", str(config), *words]
+
+
+def left_behind(out: Path) -> str:
+    """Everything a run wrote, names included."""
+    return "".join(f"{path} {path.read_bytes()!r}" for path in sorted(out.rglob("*")) if path.is_file())
+
+
+def test_a_run_leaves_no_secret_behind(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with sentinel_hub(scenes, monkeypatch) as server:
+        assert main(command(scenes, tmp_path / "fine", "sentinelhub", "cdse", "--to", "2024-11")) in (0, 3)
+        server.secrets = {}
+        server.valid.clear()
+        monkeypatch.setenv("LEACHWATCH_SH_CLIENT_SECRET", "another-secret-55aa")
+        assert main(command(scenes, tmp_path / "refused", "sentinelhub", "cdse")) == 5
+        tokens = {one.bearer for one in server.asked if one.bearer}
+    said = "".join(capfd.readouterr())
+    assert "refuses the client id and secret; set LEACHWATCH_SH_CLIENT_ID" in said
+    assert tokens
+    for secret in (*SECRETS.values(), "another-secret-55aa", *tokens):
+        assert secret not in said
+        assert secret not in left_behind(tmp_path)
+
+
+def test_missing_credentials_end_with_5_and_say_where_to_get_them(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("LEACHWATCH_SH_CLIENT_ID", "LEACHWATCH_SH_CLIENT_SECRET", "SH_CLIENT_ID", "SH_CLIENT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(command(scenes, tmp_path / "out", "sentinelhub", "cdse")) == 5
+    said = capsys.readouterr().err
+    assert "https://shapps.dataspace.copernicus.eu/dashboard/" in said
+    assert said.count("\n") == 1
+
+
+def test_a_limit_ends_with_4_and_the_next_run_goes_on(
+    first: Summary, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sentinel_hub(scenes, monkeypatch):
+        out = tmp_path / "out"
+        assert main(command(scenes, out, "sentinelhub", "cdse", "--max-pu", "4")) == 4
+        assert "the limit of 4 processing units for this run (--max-pu, --max-gb) is reached" in capsys.readouterr().err
+        manifest = json.loads((out / "manifest.json").read_text())
+        done = len(manifest["looks"])
+        assert 0 < done < len(first.looks)
+        assert done + len(manifest["failed_units"]) == len(first.looks)
+        spent = totals(read_ledger(out / "ledger.jsonl"))["cdse-sentinelhub"].pu
+        assert 4 <= spent < 4 + 2 * 1.5
+        assert main(command(scenes, out, "sentinelhub", "cdse")) == 0
+        assert len(json.loads((out / "manifest.json").read_text())["looks"]) == len(first.looks)
+
+
+def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    from pipeline.sources.failover import FailoverSource
+
+    with api(scenes) as broken, api(scenes) as sound:
+        sources = [stac_source(f"{server.url}/api", UNCLEAR, quick_web) for server in (broken, sound)]
+        both = FailoverSource((replace(sources[0], provider="first"), replace(sources[1], provider="second")))
+        broken.faults += [lambda path: (404, {}, b"gone") if path.endswith(".tif") else None] * 1000
+        told = detect(AREA, both, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+        assert told.error is None
+        own = {"source": "", "run_id": ""}
+        assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
+        notes = [
+            note for look in json.loads((tmp_path / "manifest.json").read_text())["looks"] for note in look["notes"]
+        ]
+        assert len(notes) == len(first.looks)
+        assert all("read from second, because first: " in note and "status 404" in note for note in notes)
+        broken.faults[:] = [lambda path: (500, {}, b"") if path == "/api/search" else None] * 10
+        searched = both.search(AREA, ALWAYS)
+        assert len(searched.scenes) == len(told.search.scenes)
+        assert [r.id for r in searched.refusals] == ["first"]
+
+
+def test_clouded_windows_cost_next_to_nothing(tmp_path: Path) -> None:
+    """Three of five overpasses under cloud: of what all five cost when all is read, the two clear ones and a little."""
+    days = [date(2024, 2, day) for day in (5, 10, 15, 20, 25)]
+    spent = {}
+    with serving(tmp_path) as server:
+        items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
+        server.items = [item.to_dict(include_self_link=False) for item in items]
+        for unclear in (UNCLEAR, ()):
+            source = stac_source(f"{server.url}/api", unclear, quick_web)
+            listed, before = source.search(aoi(), ALWAYS).scenes, server.sent
+            for scene in listed:
+                source.read([scene], GRID, PLACE)
+            spent[unclear] = server.sent - before
+    assert 0.4 < spent[UNCLEAR] / spent[()] < 0.5
