@@ -13,16 +13,17 @@ QUIET := -q --disable-pip-version-check
 option = $(if $(strip $($(2))),--$(1) "$($(2))")
 OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call option,from,FROM) $(call option,to,TO) \
   $(call option,out,OUT) $(call option,device,DEVICE) $(call option,workers,WORKERS) $(call option,config,CONFIG) \
-  $(call option,model,MODEL)
+  $(call option,model,MODEL) $(call option,max-pu,MAX_PU) $(call option,max-gb,MAX_GB) $(call option,ledger,LEDGER)
 TRAINING = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,workers,WORKERS) \
   $(call option,backgrounds,BACKGROUNDS) $(call option,styles,STYLES) $(call option,bands,BANDS) \
   $(call option,labels,LABELS) $(call option,scenes,SCENES) $(call option,base,BASE)
 
-.PHONY: help env detect simulate train evaluate test check bench clean FORCE
+.PHONY: help env detect estimate simulate train evaluate test check bench clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make detect AOI=shan         find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
+	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
 	@echo "make simulate AOI=shan OUT=DIR   write a simulated archive with its truth"
 	@echo "make train OUT=models/mine   train and calibrate a model on simulated worlds (MINUTES=, SEED=, BACKGROUNDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
@@ -58,6 +59,9 @@ $(VENV)/.dev: $(VENV)/.ok
 
 detect: $(VENV)/.ok
 	@$(LEACHWATCH) detect --aoi "$(AOI)" $(OPTIONS)
+
+estimate: $(VENV)/.ok
+	@$(LEACHWATCH) estimate --aoi "$(AOI)" $(OPTIONS)
 
 simulate: $(VENV)/.ok
 	@$(LEACHWATCH) simulate --aoi "$(AOI)" $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)

@@ -1,6 +1,7 @@
 """One simulated archive through every kind of provider: the same sites, what it costs, limits, and secrets."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,12 +75,22 @@ def sentinel_hub(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]
         planes |= {SCL: raster.scl, "dataMask": raster.valid}
         return np.stack([planes[name] for name in bands]).astype(np.uint16)
 
+    documents = [json.loads(path.read_text()) for path in (scenes / "stac").rglob("*.json")]
+    cloud = {
+        item["properties"]["datetime"][:10]: item["properties"]["eo:cloud_cover"]
+        for item in documents
+        if item["type"] == "Feature"
+    }
     items = [
         {
             "id": scene.id,
             "collection": "sentinel-2-l2a",
             "geometry": mapping(scene.footprint),
-            "properties": {"datetime": scene.time_utc.isoformat(), "platform": scene.platform, "eo:cloud_cover": 10},
+            "properties": {
+                "datetime": scene.time_utc.isoformat(),
+                "platform": scene.platform,
+                "eo:cloud_cover": cloud[f"{scene.time_utc:%Y-%m-%d}"],
+            },
         }
         for scene in listed
     ]
@@ -224,3 +235,49 @@ def test_clouded_windows_cost_next_to_nothing(tmp_path: Path) -> None:
                 source.read([scene], GRID, PLACE)
             spent[unclear] = server.sent - before
     assert 0.4 < spent[UNCLEAR] / spent[()] < 0.5
+
+
+def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
+    days = [date(2024, 2, day) for day in (5, 10, 15, 20, 25)]
+    with serving(tmp_path) as server:
+        items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
+        server.items = [item.to_dict(include_self_link=False) for item in items]
+        source = stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+        listed, windows = source.search(aoi(), ALWAYS).scenes, [PLACE, PLACE.grown(16)]
+        prices = [source.price([scene], GRID, windows) for scene in listed]
+        before = server.sent
+        for scene in listed:
+            for window in windows:
+                source.read([scene], GRID, window)
+        spent = server.sent - before
+    assert sum(price.spent.n_bytes for price in prices) == pytest.approx(spent, rel=0.1)
+    assert [price.read for price in prices] == [0, 0, 0, 2, 2]
+    assert [price.clear_share for price in prices] == [0, 0, 0, 1, 1]
+
+
+def test_an_estimate_is_what_the_run_then_spends(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sentinel_hub(scenes, monkeypatch) as server:
+        server.pu = None  # by the vendor's rule
+        words = command(scenes, tmp_path / "out", "sentinelhub", "cdse")
+        assert main(["estimate", *words[1:]]) == 0
+        told = capsys.readouterr().out
+        assert not server.processed
+        assert main(words) == 0
+        units = float(re.search(r"cost .* ([0-9.]+) processing units", told)[1])
+        spent = totals(read_ledger(tmp_path / "out" / "ledger.jsonl"))["cdse-sentinelhub"].pu
+        assert units == pytest.approx(spent, rel=0.1)
+        capsys.readouterr()
+        assert main(["estimate", *words[1:], "--max-pu", "4"]) == 0
+        assert "0 overpasses to look at" in capsys.readouterr().out
+
+
+def test_an_estimate_of_own_imagery_costs_nothing(
+    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = command(scenes, tmp_path / "out", "folder", str(scenes))
+    assert main(["estimate", *words[1:]]) == 0
+    told = capsys.readouterr().out
+    assert "cost     0.0 MB in 0 requests" in told
+    assert "7 scenes" in told

@@ -42,6 +42,12 @@ outputs, in out/<aoi>/ unless --out says otherwise:
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `detect`."""
     detect = command(commands, "detect", DETECT, f"{EXAMPLES}\n\n{EXITS}")
+    add_options(detect)
+    detect.set_defaults(do=run)
+
+
+def add_options(detect: Parser) -> None:
+    """Add what says where, from whom, when and how."""
     detect.add_argument(
         "--aoi", required=True, metavar="NAME|FILE", help="a name (leachwatch aoi list) or a GeoJSON file"
     )
@@ -74,7 +80,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     detect.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core (the default)")
     detect.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
     detect.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
-    detect.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:

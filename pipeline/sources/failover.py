@@ -13,8 +13,9 @@ from pipeline.errors import CredentialsRefused, InputError, QuotaUsed, SceneErro
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import same_acquisition
-from pipeline.sources.interface import Period, Refusal, Scene, Search, Source
+from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
 from pipeline.sources.pixels import Piece, mosaic
+from pipeline.spending import Spent
 
 PASSING = (SceneError, CredentialsRefused, QuotaUsed)
 """What one provider may say without it holding for the next; a limit of our own holds for all."""
@@ -74,6 +75,17 @@ class FailoverSource:
 
         raster = mosaic(scenes, window, read)
         return replace(raster, notes=(*raster.notes, *notes))
+
+    def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
+        """As `Priced.price`, of the provider that each granule is asked from first."""
+        prices: list[Price] = []
+        for source in self.sources:
+            own = [scene for scene in scenes if scene.provider == source.name]
+            if own and isinstance(source, Priced):
+                prices.append(source.price(own, grid, windows))
+        shares = [price.clear_share for price in prices if price.clear_share is not None]
+        spent = sum((price.spent for price in prices), Spent())
+        return Price(spent, max((price.read for price in prices), default=0.0), max(shares, default=None))
 
     def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
         """The raster of the first provider that gives one. Raises `SceneError` with what each said."""

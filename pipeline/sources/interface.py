@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shapely.geometry import Polygon
 
@@ -13,6 +13,7 @@ from pipeline.aoi import Aoi
 from pipeline.errors import InputError
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
+from pipeline.spending import Spent
 
 NOT_NEEDED = "not needed: "
 """How the reason of a scene begins that is sound but was not asked for."""
@@ -111,6 +112,18 @@ def cloud_share_of(percent: object) -> float | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What reading some windows of an overpass costs."""
+
+    spent: Spent
+    """Requests, bytes and processing units."""
+    read: float
+    """How many of the windows hold something clear, as far as is known."""
+    clear_share: float | None
+    """Share of the ground that is clear, 0 to 1; None = not known before it is read."""
+
+
 class Source(Protocol):
     """One kind of provider. Must be picklable: it goes to worker processes."""
 
@@ -131,6 +144,14 @@ class Source(Protocol):
         Raises `SceneError`, naming the scene, when any of them cannot be read: a failed read is never an
         empty hillside.
         """
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A source that knows beforehand what it will cost."""
+
+    def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
+        """For granules of one overpass and windows as they will be read. Raises `SceneError`."""
 
 
 def overpasses(scenes: Sequence[Scene]) -> list[Overpass]:

@@ -81,6 +81,17 @@ def footprint_of(file: Any) -> Polygon:
     return lonlat
 
 
+def window_in_file(file: Any, grid: Grid, window: Window) -> Window | None:
+    """The pixels of a file that a window of the grid needs, in rows and columns of the file; None: none of them."""
+    if _on_grid(file, grid):
+        return _file_window(file, window).intersection(Window(0, 0, *file.shape))
+    rows, cols = _places(file, grid, window, 1)
+    if not (np.isfinite(rows).any() and np.isfinite(cols).any()):
+        return None
+    (top, bottom), (left, right) = ((int(np.nanmin(k)), int(np.nanmax(k)) + 2) for k in (rows, cols))
+    return Window(top, left, bottom - top, right - left).intersection(Window(0, 0, *file.shape))
+
+
 def check_units(file: Any, names: dict[str, int]) -> None:
     """Raise `SceneError` for numbers that cannot be reflectance, or do not say how they become it."""
     wanted = [names[name] for name in NAMES]

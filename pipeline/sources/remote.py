@@ -6,6 +6,7 @@ of HTML for pixels. So GDAL reads through rasterio's openers, and `web.py` asks,
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import SEEK_CUR, SEEK_END, SEEK_SET
 
@@ -13,6 +14,7 @@ from rasterio.abc import FileContainer
 
 from pipeline.errors import PipelineError, SceneError
 from pipeline.sources.web import Access, Answer, Damaged, Web
+from pipeline.spending import Spent
 
 LEAST_BYTES = 16_384
 """Of one request: a header is read in many small pieces."""
@@ -89,6 +91,17 @@ class RemoteFile:
         if self.size and (self.size, self._version) != (size, version):
             raise SceneError("it was replaced while it was read; run again")
         self.size, self._version = size, version
+
+
+def fetched(size: int, blocks: Sequence[tuple[int, int]]) -> Spent:
+    """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks of it, by first byte and length, read."""
+    parts, spent = [(0, FIRST_BYTES)], Spent(1, min(FIRST_BYTES, size))
+    for first, length in blocks:
+        if not any(begin <= first and first + length <= end for begin, end in parts[-KEPT:]):
+            asked = min(max(length, LEAST_BYTES), size - first)
+            parts.append((first, first + asked))
+            spent += Spent(1, asked)
+    return spent
 
 
 @dataclass(slots=True, eq=False)

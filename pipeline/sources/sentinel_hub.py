@@ -42,9 +42,10 @@ from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import newest
-from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.interface import NOT_NEEDED, Period, Price, Refusal, Scene, Search, cloud_share_of
 from pipeline.sources.pixels import FOREIGN, GDAL, PLAUSIBLE, told
 from pipeline.sources.web import Answer, Damaged, Token, Web, host
+from pipeline.spending import Spent
 
 ENDPOINTS = {
     "cdse": (
@@ -98,6 +99,10 @@ MARGIN = timedelta(seconds=60)
 """Before the first granule of an overpass and after the last: the catalogue's times and the server's may differ."""
 SCALE = 10_000.0
 """Digital numbers of reflectance 1, once the server has taken off the offset of the processing baseline."""
+CELLS = 4
+"""Independent pieces of cloud in a window, assumed."""
+PACKED = 0.6
+"""Bytes of an answer by those of its numbers, assumed."""
 DATA_MASK = "dataMask"
 """The band that is 1 where there is data; free of cost."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -174,6 +179,22 @@ class SentinelHubSource:
             return self._read(scenes, grid, window)
         except SceneError as cause:
             raise SceneError(f"{first}: {cause}") from cause
+
+    def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
+        """As `Priced.price`, by the vendor's rule and the cloud that the catalogue tells; asks for nothing.
+
+        A window of a few kilometres is taken to be wholly under cloud as seldom as `CELLS` independent pieces are.
+        """
+        told = [scene.cloud_share for scene in scenes if scene.cloud_share is not None]
+        cloud = sum(told) / len(told) if told else 0.0
+        with_clear = 1 - cloud**CELLS
+        spent = Spent()
+        for window in windows:
+            sizes = window.width, window.height
+            pu = processing_units(*sizes, 1) + with_clear * processing_units(*sizes, len(NAMES))
+            packed = int(window.width * window.height * 2 * PACKED * (1 + with_clear * len(NAMES)))
+            spent += Spent(2 if with_clear > 0.5 else 1, packed, pu)
+        return Price(spent, len(windows) * with_clear, 1 - cloud if told else None)
 
     def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         numbers, mask = self._pixels(scenes, grid, window, (SCL,))

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,12 +33,14 @@ from pipeline.raster import Raster
 from pipeline.sources.access import access_of, cdse_address
 from pipeline.sources.acquisitions import newest
 from pipeline.sources.failover import FailoverSource
-from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.interface import NOT_NEEDED, Period, Price, Refusal, Scene, Search, cloud_share_of
 from pipeline.sources.pixels import FOREIGN, GDAL, Piece, mosaic, read_window, settled, told
+from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import of_item
 from pipeline.sources.remote import RemoteFiles
 from pipeline.sources.stacked import Part, Stacked, stamp
 from pipeline.sources.web import Answer, Damaged, Web
+from pipeline.spending import Spent
 
 KNOWN = {
     "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
@@ -121,6 +124,34 @@ class StacSource:
         """As `Source.read`; where SCL says that nothing is clear, the bands are not fetched."""
         return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))
 
+    def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
+        """As `Priced.price`: looks at headers, and at the classification."""
+        prices = []
+        for scene in scenes:
+            with self._opened(scene, SCL in json.loads(scene.location)) as file:
+                remote = any("://" in part["href"] for part in json.loads(scene.location).values())
+                prices.append(priced(file, remote, grid, windows, self.unclear))
+        shares = [price.clear_share for price in prices if price.clear_share is not None]
+        return Price(
+            sum((price.spent for price in prices), Spent()),
+            min(len(windows), sum(price.read for price in prices)),
+            max(shares, default=None),
+        )
+
+    @contextmanager
+    def _opened(self, scene: Scene, with_scl: bool) -> Iterator[Stacked]:
+        """The bands of a scene. What goes wrong meanwhile is a `SceneError` that names it."""
+        parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
+        wanted = {name: part for name, part in parts.items() if with_scl or name != SCL}
+        remote = RemoteFiles(self.web, access_of(self.provider, self.web))
+        try:
+            with rasterio.Env(**GDAL), Stacked(wanted, remote) as file:
+                yield file
+        except SceneError as cause:
+            raise SceneError(f"{scene.id}: {cause}") from cause
+        except FOREIGN as cause:
+            raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
+
     def _items(self, aoi: Aoi, period: Period) -> Iterator[pystac.Item]:
         root = _opened(self.address, self.web)
         west, south, east, north = aoi.polygon.bounds
@@ -189,16 +220,8 @@ class StacSource:
         )
 
     def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Piece, str | None]:
-        parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
-        wanted = {name: part for name, part in parts.items() if with_scl or name != SCL}
-        remote = RemoteFiles(self.web, access_of(self.provider, self.web))
-        try:
-            with rasterio.Env(**GDAL), Stacked(wanted, remote) as file:
-                found = read_window(file, grid, window, with_scl, self.unclear)
-        except SceneError as cause:
-            raise SceneError(f"{scene.id}: {cause}") from cause
-        except FOREIGN as cause:
-            raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
+        with self._opened(scene, with_scl) as file:
+            found = read_window(file, grid, window, with_scl, self.unclear)
         return settled(scene, found, self.correct)
 
 

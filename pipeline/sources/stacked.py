@@ -87,6 +87,27 @@ class Stacked:
             plane[...] = fine[row - top * step :, col - left * step :][:height, :width]
         return out
 
+    def stored(self, number: int) -> int:
+        """Bytes of the file of a band, by number from 1; 0 for one that lies here."""
+        href = self._parts[number - 1].href
+        return self._remote.size(href) if self._remote is not None and "://" in href else 0
+
+    def blocks(self, number: int, window: FileWindow) -> list[tuple[int, int]]:
+        """First byte and length of each block of a band, by number from 1, that a window in the first band's pixels
+        touches, in the order in which they are read; empty ones are left out.
+        """
+        file, band = self._file(number), self._parts[number - 1].band
+        step = _step(self._base, file, self.descriptions[number - 1])
+        height, width = (step * side for side in file.block_shapes[band - 1])
+        rows = range(int(window.row_off // height), int((window.row_off + window.height - 1) // height) + 1)
+        cols = range(int(window.col_off // width), int((window.col_off + window.width - 1) // width) + 1)
+        told = [
+            (file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band), row, col)
+            for row in rows
+            for col in cols
+        ]
+        return [(int(first), file.block_size(band, row, col)) for first, row, col in told if first]
+
     def _file(self, number: int) -> Any:
         """The file of a band by number, from 1."""
         href = self._parts[number - 1].href

@@ -1,0 +1,41 @@
+"""What reading windows of a granule on a server will cost, from the headers of its files and a coarse SCL."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rasterio.windows import Window as FileWindow
+
+from pipeline.bands import SCL
+from pipeline.grid import Grid, Window
+from pipeline.sources.interface import Price
+from pipeline.sources.pixels import window_in_file
+from pipeline.sources.remote import fetched
+from pipeline.sources.stacked import Stacked
+from pipeline.spending import Spent
+
+
+def priced(file: Stacked, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
+    """The price of reading a granule on some windows. `remote`: its files lie on a server; else they cost nothing.
+
+    A window without anything clear costs the classification alone. Fetches headers, and SCL on the windows.
+    """
+    names = file.descriptions
+    scl = names.index(SCL) + 1 if SCL in names else 0
+    total, read, clear, seen = Spent(), 0, 0, 0
+    for window in windows:
+        part = window_in_file(file, grid, window)
+        if part is None:
+            continue
+        here = FileWindow(part.col, part.row, part.width, part.height)
+        wanted = list(range(1, len(names) + 1))
+        if scl:
+            classes = file.read([scl], here)[0]
+            seen += int((classes != 0).sum())
+            clear += int((~np.isin(classes, (0, *unclear))).sum())
+            if np.isin(classes, unclear).all():
+                wanted = [1, scl]
+        read += len(wanted) > 2
+        for number in wanted if remote else ():
+            blocks = file.blocks(number, here) if len(wanted) > 2 or number == scl else []
+            total += fetched(file.stored(number), blocks)
+    return Price(total, read, clear / seen if seen else 0.0 if scl else None)
