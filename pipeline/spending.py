@@ -4,6 +4,7 @@ The ledger is a file of lines, one per read, to which any number of processes ad
 spent, so a run that was killed, or that runs on several machines, still counts all of it.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -107,7 +108,10 @@ class Purse:
             self.ledger.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(file, (json.dumps(line) + "\n").encode())  # one small write: lines of processes do not mix
+                # One small write: lines of processes do not mix. It begins anew after a line that somebody left half.
+                content = f"\n{json.dumps(line)}\n".encode()
+                if os.write(file, content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(file)
         except OSError as cause:
@@ -147,7 +151,7 @@ def totals(entries: Iterable[Entry]) -> dict[str, Spent]:
 def read_ledger(path: Path) -> Iterator[Entry]:
     """The lines of a ledger, none where there is none. Raises `InputError` for one that is damaged.
 
-    A last line without an end is of a process that was killed while it wrote, and is left out.
+    A line without an end is of a process that was killed while it wrote, and is left out.
     """
     if not path.exists():
         return
@@ -155,8 +159,9 @@ def read_ledger(path: Path) -> Iterator[Entry]:
         content = path.read_bytes()
     except OSError as cause:
         raise InputError(f"{path}: cannot be read ({cause.strerror})") from cause
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-        yield _entry(line, path, number)
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.endswith(b"}"):
+            yield _entry(line, path, number)
 
 
 def _entry(line: bytes, path: Path, number: int) -> Entry:
@@ -197,6 +202,8 @@ def _tail(path: Path) -> dict[str, Spent]:
     if whole:
         for line in whole.split(b"\n"):
             known.lines += 1
+            if not line.endswith(b"}"):
+                continue
             entry = _entry(line, path, known.lines)
             for key in (entry.run, entry.month):
                 known.totals[key] = known.totals.get(key, Spent()) + entry.spent

@@ -186,14 +186,21 @@ def test_a_band_that_cannot_be_read_is_a_reason_and_never_an_empty_hillside(dama
         read(source, search)
 
 
-def test_an_offset_that_was_taken_twice_is_told_from_the_pixels(tmp_path: Path) -> None:
-    item = make_item(tmp_path, date(2024, 2, 5), offset=0.0)
+@pytest.mark.parametrize(("offset", "told", "says"), [(0.0, -0.1, "taken twice"), (-0.1, 0.0, "was not taken")])
+def test_a_wrong_offset_is_refused_or_corrected_and_noted(offset, told, says, tmp_path: Path) -> None:
+    """Numbers with ESA's 1,000 taken off but said to have it, and the other way about (Earth Search, #66 and #71)."""
+    item = make_item(tmp_path, date(2024, 2, 5), offset=offset)
     for asset in item.assets.values():
         for band in asset.extra_fields.get("raster:bands", []):
-            band["offset"] = -0.1  # the numbers have it already
-    source = opened(write_catalogue(tmp_path, [item]))
-    with pytest.raises(SceneError, match="taken twice"):
-        read(source, found(source))
+            band["offset"] = told
+    path = write_catalogue(tmp_path, [item])
+    strict, lenient = (stac_source(str(path), UNCLEAR, quick_web, correct) for correct in (False, True))
+    with pytest.raises(SceneError, match=says):
+        read(strict, found(strict))
+    mended = read(lenient, found(lenient))
+    assert [says in note and item.id in note for note in mended.notes] == [True]
+    for plane, value in zip(mended.reflectance, FOREST.values(), strict=True):
+        assert abs(plane.mean() - value - 0.003) < 0.001
 
 
 def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class RemoteFile:
 
 
 def fetched(size: int, blocks: Sequence[tuple[int, int]]) -> Spent:
-    """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks of it, by first byte and length, read."""
+    """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks (first byte, length) are read."""
     parts, spent = [(0, FIRST_BYTES)], Spent(1, min(FIRST_BYTES, size))
     for first, length in blocks:
         if not any(begin <= first and first + length <= end for begin, end in parts[-KEPT:]):
