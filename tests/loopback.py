@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +39,8 @@ class Server:
     among the headers is sent as it is."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request."""
+    guard: Callable[[str, Mapping[str, str]], Answer | None] | None = None
+    """Asked each time with path and headers; what it says is said instead."""
     drip_s: float = 0.0
     """Above 0: a body comes byte by byte, with so many seconds between."""
     sent: int = 0
@@ -125,7 +127,9 @@ def serving(folder: Path) -> Iterator[Server]:
 
         def _reply(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            code, headers, body = server.answer(method, self.path, self.headers.get("Range"), self.rfile.read(length))
+            asked = self.rfile.read(length)
+            guarded = server.guard(self.path, self.headers) if server.guard else None
+            code, headers, body = guarded or server.answer(method, self.path, self.headers.get("Range"), asked)
             if code == 0:
                 self.close_connection = True
                 self.connection.close()

@@ -191,6 +191,8 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
         if "://" not in url:  # rasterio tries an opener out with a name of its own
             raise FileNotFoundError(url)
         if url not in self._files:
+            if self._failure:  # GDAL asks again, the server need not be
+                raise OSError("see RemoteFiles.check")
             try:
                 self._files[url] = RemoteFile(self._web, url, self._access)
             except PipelineError as cause:
