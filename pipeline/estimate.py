@@ -17,12 +17,13 @@ from pipeline.checked import Checked
 from pipeline.clear import RADIUS_PX
 from pipeline.config import Settings
 from pipeline.engine import usable_cores
+from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.looks import ALIGN_PX, LookMaker, LookTask, plan
 from pipeline.progress import Progress
 from pipeline.raster import Raster
 from pipeline.segment import segment
-from pipeline.sources.interface import Period, Price, Priced, Search, Source, overpasses
+from pipeline.sources.interface import Period, Price, Priced, Refusal, Search, Source, overpasses
 from pipeline.spending import Limits, Spent
 from pipeline.weights import Model
 
@@ -60,6 +61,8 @@ class Estimate:
     """Looks that an earlier run made and that cost nothing."""
     rows: tuple[Row, ...]
     """Overpasses with something to do, in time."""
+    failures: tuple[Refusal, ...]
+    """Looks whose price could not be found out, and why."""
     seconds: float
     """How long it will take, by the speed of this machine and an assumed line."""
 
@@ -88,6 +91,9 @@ class Estimate:
             f"  time     {_duration(self.seconds)}, of it {_duration(self.spent.n_bytes / BYTES_PER_S)} for a line of "
             f"{BYTES_PER_S / 1e6:g} MB/s",
         ]
+        if self.failures:
+            first = self.failures[0]
+            lines.append(f"  failed   {len(self.failures)} looks could not be priced, first {first.id}: {first.reason}")
         if in_month != Spent():
             lines.append(f"  month    {in_month.text()} were spent this month already")
         if limits != Limits():
@@ -111,19 +117,25 @@ def estimate(
     for task in tasks:
         missing += [] if checked.look(task, maker) else [task]
     rows: dict[str, Row] = {}
+    failures: list[Refusal] = []
     with progress.stage("Pricing looks", len(missing), unit="looks") as step:
         for task in missing:
             grown = [window.grown(margin) for window in task.windows]
-            price = _price(source, task, grown)
+            step(1)
+            try:
+                price = _price(source, task, grown)
+            except SceneError as cause:
+                failures.append(Refusal(task.name, str(cause)))
+                continue
             before = rows.get(task.overpass.name)
             rows[task.overpass.name] = _joined(before, Row(task.overpass.day, task.overpass.name, len(grown), price))
-            step(1)
     ordered = tuple(rows[name] for name in sorted(rows))
     read = sum(row.price.read for row in ordered)
     workers = settings.engine.workers or usable_cores()
     seconds = read * _seconds_per_window(model, settings.segment.window_px + 2 * margin) / workers
     fetched = sum(row.price.spent.n_bytes for row in ordered) / BYTES_PER_S
-    return Estimate(aoi, source.name, found, len(tasks) - len(missing), ordered, seconds + fetched)
+    kept = len(tasks) - len(missing)
+    return Estimate(aoi, source.name, found, kept, ordered, tuple(failures), seconds + fetched)
 
 
 def _price(source: Source, task: LookTask, windows: Sequence[Window]) -> Price:

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio.errors import RasterioIOError
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi, forest, write
 
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import SceneError
+from pipeline.errors import SceneError, UnitsFailed
 from pipeline.grid import Window
+from pipeline.sources import safe
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 
@@ -118,6 +120,41 @@ def test_a_band_is_decoded_once(tmp_path: Path) -> None:
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     after = source(tmp_path).read(search.scenes, GRID, PLACE)
     np.testing.assert_array_equal(before.reflectance, after.reflectance)
+
+
+def test_a_decoded_band_that_was_damaged_is_decoded_again(tmp_path: Path) -> None:
+    make_product(tmp_path / "in")
+    before = read(tmp_path)
+    for number, path in enumerate(sorted((tmp_path / "decoded").glob("*.tif"))):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 255
+        path.write_bytes(content if number % 2 else content[: len(content) // 2])
+    safe._sound.cache_clear()  # as in another process
+    np.testing.assert_array_equal(read(tmp_path).reflectance, before.reflectance)
+
+
+def test_where_nothing_is_clear_only_the_classification_is_decoded(tmp_path: Path) -> None:
+    make_product(tmp_path / "in")
+    careful = FolderSource(tmp_path / "in", decoded=tmp_path / "decoded", unclear=(4,))
+    raster = careful.read(careful.search(aoi(), ALWAYS).scenes, GRID, PLACE)
+    assert (raster.scl == 4).all()
+    assert not raster.reflectance.any()
+    assert len(list((tmp_path / "decoded").glob("*.tif"))) == 2  # with the first band, on whose pixels all others lie
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_band(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_product(tmp_path / "in")
+
+    def full(*_: object, **__: object) -> None:
+        raise RasterioIOError("write error")
+
+    monkeypatch.setattr(safe, "copy", full)
+    with pytest.raises(SceneError, match="cannot be read"):
+        read(tmp_path)
+    monkeypatch.setattr(safe, "ROOM_BYTES", 1 << 62)
+    with pytest.raises(UnitsFailed, match="disk is full"):
+        read(tmp_path)
+    assert not list((tmp_path / "decoded").glob("*.tif"))
 
 
 def test_an_offset_in_the_metadata_only_is_told_from_the_pixels(tmp_path: Path) -> None:

@@ -131,7 +131,12 @@ def source_of(
             raise InputError("--source folder needs --scenes DIR, the directory with your GeoTIFFs")
         from pipeline.sources.folder import FolderSource
 
-        return FolderSource(Path(os.path.expanduser(options.scenes)), decoded=out / "decoded", correct=correct)
+        return FolderSource(
+            Path(os.path.expanduser(options.scenes)),
+            decoded=out / "decoded",
+            unclear=settings.clear.scl_unclear,
+            correct=correct,
+        )
     if options.source in ("stac", "sentinelhub"):
         from pipeline.sources.web import Patience, Web
 

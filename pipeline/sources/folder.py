@@ -60,6 +60,8 @@ class FolderSource:
     """True: the files came from the simulator."""
     decoded: Path = Path("out", "decoded")
     """Where the bands of SAFE products are kept, decoded; made when there are such."""
+    unclear: tuple[int, ...] = ()
+    """Classes of the scene classification under which nothing is looked at: bands of products there are not decoded."""
     correct: bool = False
     """True: an offset that was taken twice or never is mended; False: such a scene is refused."""
 
@@ -241,7 +243,10 @@ def _read(source: FolderSource, scene: Scene, grid: Grid, window: Window, with_s
     """What was read of one scene on a window, and perhaps a note. Raises `SceneError`."""
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
-            found = read_window(bands, grid, window, with_scl)
+            unclear = (
+                source.unclear if scene.location.startswith("{") else ()
+            )  # one file: reading SCL alone saves nothing
+            found = read_window(bands, grid, window, with_scl, unclear)
     except FOREIGN as cause:
         raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
     if scene.location.startswith("{"):
@@ -254,4 +259,4 @@ def _bands(source: FolderSource, scene: Scene) -> Any:
     if not scene.location.startswith("{"):
         return _opened(Path(scene.location))
     parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
-    return Stacked({name: decoded(part, source.decoded) for name, part in parts.items()})
+    return Stacked(parts, fetched=lambda part: decoded(part, source.decoded))

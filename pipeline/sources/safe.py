@@ -4,22 +4,28 @@ Their bands are JPEG 2000, which costs more to decode than to download. So each 
 the looks, and read from there.
 """
 
+import errno
 import hashlib
 import json
+import os
 import re
+import shutil
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 import rasterio
 from filelock import FileLock
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 
+from pipeline import atomic
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import SceneError
+from pipeline.errors import SceneError, write_error
 from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import FOREIGN, GDAL, footprint_of, told
 from pipeline.sources.radiometry import of_item
@@ -30,6 +36,10 @@ DAMAGED = (*FOREIGN, ElementTree.ParseError, KeyError, EOFError, zipfile.BadZipF
 METADATA = "MTD_MSIL2A.xml"
 MOST_BYTES = 20_000_000
 """Of the metadata."""
+CHUNK = 1 << 20
+"""Bytes that are added up at once."""
+ROOM_BYTES = 300_000_000
+"""With less room than a decoded 10 m band takes, a failure to decode one is put down to the disk."""
 ENDINGS = {"B02": "B02_10m", "B03": "B03_10m", "B04": "B04_10m", "B08": "B08_10m", "B11": "B11_20m", "B12": "B12_20m",
            SCL: "SCL_20m"}  # fmt: skip
 """How the name of each band's file ends."""
@@ -73,17 +83,52 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
 
 
 def decoded(part: Part, folder: Path) -> Part:
-    """The same band in a COG, decoded now where no earlier run or other process did. Raises rasterio's errors."""
+    """The same band in a COG, decoded now where no earlier run or other process did.
+
+    Raises rasterio's errors for a band that cannot be decoded, `UnitsFailed` on a full disk.
+    """
     target = folder / f"{hashlib.sha256(json.dumps([part.href, *stamp(part.href)]).encode()).hexdigest()[:24]}.tif"
-    if not target.is_file():
+    if not _sound(target):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
-            if not target.is_file():
-                half = target.with_suffix(".part.tif")
-                with rasterio.open(part.href, driver="JP2OpenJPEG") as file:
-                    copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
-                half.replace(target)
+            _sound.cache_clear()  # another process may have been faster
+            if not _sound(target):
+                _decode(part.href, target)
+                _sound.cache_clear()
     return Part(str(target), part.band, part.scale, part.offset)
+
+
+def _decode(href: str, target: Path) -> None:
+    half = target.with_suffix(".part.tif")
+    try:
+        with rasterio.open(href, driver="JP2OpenJPEG") as file:
+            copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
+        mark = _mark(half)
+        half.replace(target)
+    except (RasterioError, OSError) as cause:
+        half.unlink(missing_ok=True)
+        if shutil.disk_usage(target.parent).free < ROOM_BYTES:
+            raise write_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from cause
+        raise
+    atomic.write_text(target.with_suffix(".crc"), mark)
+
+
+@lru_cache(maxsize=4096)
+def _sound(target: Path) -> bool:
+    """Whether a decoded band is there and as it was written; a process looks once."""
+    try:
+        return target.with_suffix(".crc").read_text(encoding="ascii") == _mark(target)
+    except (OSError, ValueError):
+        return False
+
+
+def _mark(path: Path) -> str:
+    """Size and checksum of a file."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return f"{path.stat().st_size} {crc:08x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,17 @@ class Stacked:
     Raises `SceneError` where the files do not fit together, rasterio's errors where one cannot be read.
     """
 
-    def __init__(self, parts: Mapping[str, Part], remote: RemoteFiles | None = None) -> None:
-        """Open the file of the first band, which all others must fit; `remote`: for parts with an address."""
-        self._remote = remote
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        remote: RemoteFiles | None = None,
+        fetched: Callable[[Part], Part] = lambda part: part,
+    ) -> None:
+        """Open the file of the first band, which all others must fit.
+
+        `remote`: for parts with an address. `fetched`: where a part lies once it is needed.
+        """
+        self._remote, self._fetched = remote, fetched
         self._stack, self._files = ExitStack(), dict[str, Any]()
         self._parts = [parts[name] for name in (*NAMES, SCL) if name in parts]
         self.descriptions = tuple(name for name in (*NAMES, SCL) if name in parts)
@@ -112,7 +120,7 @@ class Stacked:
         """The file of a band by number, from 1."""
         href = self._parts[number - 1].href
         if href not in self._files:
-            opened = self._heard(partial(_opened, href, self._remote))
+            opened = self._heard(partial(_opened, self._fetched(self._parts[number - 1]).href, self._remote))
             self._files[href] = self._stack.enter_context(opened)
         return self._files[href]
 
