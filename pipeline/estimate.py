@@ -82,14 +82,16 @@ class Estimate:
 
     def text(self, limits: Limits, in_month: Spent) -> str:
         """For a person; `limits`: those of the run; `in_month`: what was spent this month already."""
-        clear = sum((row.price.clear_share or 0.0) for row in self.rows)
+        shares = [row.price.clear_share for row in self.rows if row.price.clear_share is not None]
+        looks = f"about {sum(shares):.1f} clear looks at each place" if shares else "not known before it is read"
+        unknown = f"; {len(self.rows) - len(shares)} overpasses do not tell" if 0 < len(shares) < len(self.rows) else ""
         lines = [
             f"{self.aoi.title}: {len(self.search.scenes)} scenes in {len(self.rows)} overpasses to look at "
             f"({self.kept} looks are there already), source {self.source}",
-            f"  clear    about {clear:.1f} looks at each place, if the clear shares below are right",
+            f"  clear    {looks}{unknown}",
             f"  cost     {self.spent.text()}",
-            f"  time     {_duration(self.seconds)}, of it {_duration(self.spent.n_bytes / BYTES_PER_S)} for a line of "
-            f"{BYTES_PER_S / 1e6:g} MB/s",
+            f"  time     about {_duration(self.seconds)}, of it {_duration(self.spent.n_bytes / BYTES_PER_S)} for a "
+            f"line of {BYTES_PER_S / 1e6:g} MB/s",
         ]
         if self.failures:
             first = self.failures[0]
@@ -177,8 +179,9 @@ def _seconds_per_window(model: Model, side_px: int) -> float:
 
 
 def _line(row: Row) -> str:
-    clear = "not known" if row.price.clear_share is None else f"{row.price.clear_share:4.0%} clear"
-    return f"    {row.day} {row.name[9:]:4} {row.windows:4} windows, {clear}, {row.price.spent.text()}"
+    clear = "clear share not known" if row.price.clear_share is None else f"{row.price.clear_share:4.0%} clear"
+    cost = f", {row.price.spent.text()}" if row.price.spent != Spent() else ""
+    return f"    {row.day} {row.name[9:]:4} {row.windows:4} windows, {clear}{cost}"
 
 
 def _duration(seconds: float) -> str:
