@@ -11,6 +11,7 @@ nobody has published those of real sites; two or three good looks outweigh it.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -119,11 +120,7 @@ def course(days: NDArray[np.int64], ground: Doubles, ponds: Doubles, rates: Rate
     """
     seen = HAS_GROUND * ground[:, None] + HAS_PONDS * ponds[:, None]  # log-likelihood against `none`
     likely = np.exp(seen - seen.max(axis=1, keepdims=True))
-    moves = (
-        expm(_generator(rates) * np.diff(days)[:, None, None])
-        if len(days) > 1
-        else np.zeros((0, len(STATES), len(STATES)))
-    )
+    moves = [_moves(rates, int(gap)) for gap in np.diff(days)]
     forward, backward = np.empty_like(likely), np.ones_like(likely)
     forward[0] = _normed(np.array(rates.first) * likely[0])
     for t in range(1, len(days)):
@@ -133,6 +130,13 @@ def course(days: NDArray[np.int64], ground: Doubles, ponds: Doubles, rates: Rate
     odds = forward * backward
     prior = [np.array(rates.first), *moves]
     return Course(odds / odds.sum(axis=1, keepdims=True), np.array(list(accumulate(prior, np.matmul))))
+
+
+@lru_cache(maxsize=10_000)
+def _moves(rates: Rates, days: int) -> Doubles:
+    """Probability to be in each state so many days later, (from, to)."""
+    moves: Doubles = expm(_generator(rates) * days)
+    return moves
 
 
 def _generator(rates: Rates) -> Doubles:
