@@ -1,7 +1,8 @@
 """Providers that misbehave: each fault ends in the whole answer or in a recorded reason, within the bound."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from scenes import GRID, PLACE, aoi
 from test_stac import UNCLEAR, make_item
 
 from pipeline.errors import CapReached, CredentialsRefused, InputError, QuotaUsed, SceneError
-from pipeline.sources.interface import Period
+from pipeline.raster import Raster
+from pipeline.sources.interface import Period, Scene
 from pipeline.sources.remote import RemoteFile
 from pipeline.sources.stac import StacSource, stac_source
 from pipeline.sources.web import NO_TOKEN, Patience, Token, Web, retry_after
@@ -76,59 +78,68 @@ LASTING = {
 }
 
 
-def served(server: Server, folder: Path) -> StacSource:
-    server.items = [make_item(folder, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
-    return stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+@dataclass
+class Served:
+    """A catalogue with one scene, and what it gives when nothing goes wrong."""
+
+    server: Server
+    source: StacSource
+    scenes: tuple[Scene, ...]
+    whole: Raster
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder) as server:
+        server.items = [make_item(folder, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
+        source = stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+        scenes = source.search(aoi(), ALWAYS).scenes
+        yield Served(server, source, scenes, source.read(scenes, GRID, PLACE))
+
+
+@pytest.fixture
+def served(catalogue: Served) -> Iterator[Served]:
+    yield catalogue
+    catalogue.server.faults.clear()
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_fault_that_passes_changes_nothing(name: str, tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        source = served(server, tmp_path)
-        scenes = source.search(aoi(), ALWAYS).scenes
-        whole = source.read(scenes, GRID, PLACE)
-        server.faults.append(lambda path: PASSING[name](path) if path.endswith("nir.tif") else None)
-        begun = time.monotonic()
-        again = source.read(scenes, GRID, PLACE)
-        assert time.monotonic() - begun < QUICK.total_s
-        assert not server.faults
-        np.testing.assert_array_equal(again.reflectance, whole.reflectance)
-        np.testing.assert_array_equal(again.valid, whole.valid)
+def test_a_fault_that_passes_changes_nothing(name: str, served: Served) -> None:
+    served.server.faults.append(lambda path: PASSING[name](path) if path.endswith("nir.tif") else None)
+    begun = time.monotonic()
+    again = served.source.read(served.scenes, GRID, PLACE)
+    assert time.monotonic() - begun < QUICK.total_s
+    assert not served.server.faults
+    np.testing.assert_array_equal(again.reflectance, served.whole.reflectance)
+    np.testing.assert_array_equal(again.valid, served.whole.valid)
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_fault_that_stays_is_a_reason_and_never_an_empty_hillside(name: str, tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        source = served(server, tmp_path)
-        scenes = source.search(aoi(), ALWAYS).scenes
-        server.faults += [lambda path: PASSING[name](path) if path.endswith("nir.tif") else None] * 10
-        begun = time.monotonic()
-        with pytest.raises(SceneError, match=r"S2B_47RLH_20240205_0_L2A: 127\.0\.0\.1: no answer in 3 tries"):
-            source.read(scenes, GRID, PLACE)
-        assert time.monotonic() - begun < QUICK.total_s + QUICK.quiet_s + 1
+def test_a_fault_that_stays_is_a_reason_and_never_an_empty_hillside(name: str, served: Served) -> None:
+    served.server.faults += [lambda path: PASSING[name](path) if path.endswith("nir.tif") else None] * 10
+    begun = time.monotonic()
+    with pytest.raises(SceneError, match=r"S2B_47RLH_20240205_0_L2A: 127\.0\.0\.1: no answer in 3 tries"):
+        served.source.read(served.scenes, GRID, PLACE)
+    assert time.monotonic() - begun < QUICK.total_s + QUICK.quiet_s + 1
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_what_no_second_try_mends_is_told_at_once(name: str, tmp_path: Path) -> None:
+def test_what_no_second_try_mends_is_told_at_once(name: str, served: Served) -> None:
     fault, kind, says = LASTING[name]
-    with serving(tmp_path) as server:
-        source = served(server, tmp_path)
-        scenes = source.search(aoi(), ALWAYS).scenes
-        server.faults += [lambda path: fault(path) if path.endswith("nir.tif") else None] * 200
-        with pytest.raises(kind, match=says) as caught:
-            source.read(scenes, GRID, PLACE)
-        assert "S2B" in str(caught.value) or kind is not SceneError
+    served.server.faults += [lambda path: fault(path) if path.endswith("nir.tif") else None] * 200
+    with pytest.raises(kind, match=says) as caught:
+        served.source.read(served.scenes, GRID, PLACE)
+    assert "S2B" in str(caught.value) or kind is not SceneError
 
 
 @pytest.mark.parametrize("name", ["500", "dropped", "silent", "HTML in the place of a file"])
-def test_a_catalogue_has_the_same_patience(name: str, tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        source = served(server, tmp_path)
-        server.faults.append(lambda path: PASSING[name](path) if path == "/api/search" else None)
-        assert len(source.search(aoi(), ALWAYS).scenes) == 1
-        server.faults += [lambda path: PASSING[name](path) if path == "/api/search" else None] * 10
-        with pytest.raises(InputError, match="cannot be searched"):
-            source.search(aoi(), ALWAYS)
+def test_a_catalogue_has_the_same_patience(name: str, served: Served) -> None:
+    served.server.faults.append(lambda path: PASSING[name](path) if path == "/api/search" else None)
+    assert len(served.source.search(aoi(), ALWAYS).scenes) == 1
+    served.server.faults += [lambda path: PASSING[name](path) if path == "/api/search" else None] * 10
+    with pytest.raises(InputError, match="cannot be searched"):
+        served.source.search(aoi(), ALWAYS)
 
 
 def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ from sentinelhub.config import SHConfig
 from sentinelhub.constants import CRS, MimeType, MosaickingOrder, ResamplingType
 from sentinelhub.data_collections import DataCollection
 from sentinelhub.geometry import BBox
-from shapely.geometry import Polygon, box, shape
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
@@ -42,7 +41,8 @@ from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import newest
-from pipeline.sources.interface import NOT_NEEDED, Period, Price, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.interface import Period, Price, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.items import check_needed, outline_of, reason_of
 from pipeline.sources.pixels import FOREIGN, GDAL, PLAUSIBLE, told
 from pipeline.sources.web import Answer, Damaged, Token, Web, host
 from pipeline.spending import Spent
@@ -111,8 +111,6 @@ UNKNOWN_CLIENT = re.compile(r'"error"\s*:\s*"(invalid_client|unauthorized_client
 """How a server says with status 400 that it does not know us."""
 NAMED = re.compile(r"(S2[A-D])_MSIL2A_\d{8}T\d{6}_N(\d{2})(\d{2})_R\d{3}_T\w{5}_(\d{8}T\d{6})")
 """ESA's name of a product: platform, processing baseline, time of processing."""
-EARTH = box(-180.001, -90.001, 180.001, 90.001)
-"""Lon/lat, with room for rounding."""
 JUNK = (*FOREIGN, KeyError, TypeError, IndexError)
 """What an item that is none makes the libraries raise."""
 
@@ -155,10 +153,10 @@ class SentinelHubSource:
             for item in self._items(aoi, period):
                 try:
                     scene = self._scene(item)
-                    _needed(scene, aoi, period)
+                    check_needed(scene, aoi, period)
                     scenes.append((_version(item), scene))
                 except (SceneError, *JUNK) as cause:
-                    refusals.append(Refusal(_shown_id(item), _reason(cause)))
+                    refusals.append(Refusal(_shown_id(item), reason_of(cause)))
         except SceneError as cause:
             raise InputError(f"{host(self.base_url)}: the catalogue cannot be searched ({cause})") from cause
         used, older = newest(scenes)
@@ -268,7 +266,7 @@ class SentinelHubSource:
             time_utc=moment,
             platform=_platform(name, properties),
             location=json.dumps({"collection": COLLECTION, "id": name}),
-            footprint=_footprint(item),
+            footprint=outline_of(item["geometry"]),
             fingerprint=hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:24],
             has_scl=True,
             provider=self.name,
@@ -561,17 +559,6 @@ def _check_page(answer: Answer) -> None:
     _page(answer)
 
 
-def _footprint(item: Any) -> Polygon:
-    """Outline in lon/lat. Raises `SceneError`."""
-    try:
-        outline = shape(item["geometry"]).convex_hull
-    except JUNK as cause:
-        raise SceneError(f"its outline is none ({told(cause)})") from cause
-    if not isinstance(outline, Polygon) or not EARTH.contains(outline):
-        raise SceneError("its outline is no place on Earth")
-    return outline
-
-
 def _platform(name: str, properties: Mapping[str, Any]) -> str:
     """`S2A` and so on: as told, or else as the name begins; empty where neither says."""
     told_here = str(properties.get("platform") or "").upper().removeprefix("SENTINEL-2").removeprefix("S2")
@@ -589,18 +576,7 @@ def _version(item: Any) -> str:
     return f"{baseline:>6} {processed}"
 
 
-def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
-    if not period.holds(scene.time_utc):
-        raise SceneError(f"{NOT_NEEDED}{scene.time_utc:%Y-%m-%d} is outside the period")
-    if not scene.footprint.intersects(aoi.polygon):
-        raise SceneError(f"{NOT_NEEDED}no overlap with the AOI")
-
-
 def _shown_id(item: Any) -> str:
     """The name of an item, whatever it is."""
     name = item.get("id") if isinstance(item, dict) else None
     return one_line(name)[:120] if isinstance(name, str) and name.strip() else "an item without a name"
-
-
-def _reason(cause: BaseException) -> str:
-    return one_line(cause)[:300] if isinstance(cause, SceneError) else f"not an item that can be read ({told(cause)})"

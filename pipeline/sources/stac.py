@@ -22,8 +22,6 @@ from pystac.errors import STACError, STACTypeError
 from pystac.stac_io import DefaultStacIO
 from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
-from shapely.errors import ShapelyError
-from shapely.geometry import Polygon, box, shape
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
@@ -33,7 +31,8 @@ from pipeline.raster import Raster
 from pipeline.sources.access import access_of, cdse_address
 from pipeline.sources.acquisitions import newest
 from pipeline.sources.failover import FailoverSource
-from pipeline.sources.interface import NOT_NEEDED, Period, Price, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.interface import Period, Price, Refusal, Scene, Search, cloud_share_of
+from pipeline.sources.items import check_needed, outline_of, reason_of
 from pipeline.sources.pixels import FOREIGN, GDAL, Piece, mosaic, read_window, settled, told
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import of_item
@@ -64,8 +63,6 @@ MOST_BYTES = 50_000_000
 """Of one document of a catalogue."""
 MOST_ITEMS = 20_000
 """Of one search."""
-EARTH = box(-180.001, -90.001, 180.001, 90.001)
-"""Lon/lat, with room for rounding."""
 UNREADABLE = (
     STACError,
     STACTypeError,
@@ -111,10 +108,10 @@ class StacSource:
             for item in self._items(aoi, period):
                 try:
                     scene = self._scene(item)
-                    _needed(scene, aoi, period)
+                    check_needed(scene, aoi, period)
                     scenes.append((_version(item), scene))
                 except (SceneError, *FOREIGN, KeyError, TypeError) as cause:
-                    refusals.append(Refusal(one_line(str(item.id))[:120], _reason(cause)))
+                    refusals.append(Refusal(one_line(str(item.id))[:120], reason_of(cause)))
         except UNREADABLE as cause:
             raise InputError(f"{_shown(self.address)}: the catalogue cannot be searched ({told(cause)})") from cause
         used, older = newest(scenes)
@@ -189,7 +186,7 @@ class StacSource:
             time_utc=moment.astimezone(UTC),
             platform=_platform(item),
             location=located,
-            footprint=_footprint(item),
+            footprint=outline_of(item.geometry),
             fingerprint=hashlib.sha256(json.dumps(marks, default=str).encode()).hexdigest()[:24],
             has_scl=SCL in parts,
             provider=self.name,
@@ -360,27 +357,9 @@ def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     return str(path)
 
 
-def _footprint(item: pystac.Item) -> Polygon:
-    """Outline in lon/lat. Raises `SceneError`."""
-    try:
-        outline = shape(item.geometry).convex_hull
-    except (ShapelyError, AttributeError, TypeError, ValueError) as cause:
-        raise SceneError(f"its outline is none ({told(cause)})") from cause
-    if not isinstance(outline, Polygon) or not EARTH.contains(outline):
-        raise SceneError("its outline is no place on Earth")
-    return outline
-
-
 def _platform(item: pystac.Item) -> str:
     letter = str(item.properties.get("platform", "")).lower().removeprefix("sentinel-2").removeprefix("s2")
     return f"S2{letter.upper()}" if letter in ("a", "b", "c", "d") else ""
-
-
-def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
-    if not period.holds(scene.time_utc):
-        raise SceneError(f"{NOT_NEEDED}{scene.time_utc:%Y-%m-%d} is outside the period")
-    if not scene.footprint.intersects(aoi.polygon):
-        raise SceneError(f"{NOT_NEEDED}no overlap with the AOI")
 
 
 def _version(item: pystac.Item) -> str:
@@ -388,10 +367,6 @@ def _version(item: pystac.Item) -> str:
     properties = item.properties
     baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
     return f"{baseline:>6} {properties.get('updated') or properties.get('created') or ''}"
-
-
-def _reason(cause: BaseException) -> str:
-    return one_line(cause)[:300] if isinstance(cause, SceneError) else f"not an item that can be read ({told(cause)})"
 
 
 def _shown(address: str) -> str:
