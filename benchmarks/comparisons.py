@@ -32,7 +32,7 @@ SETS = {
 def main() -> None:
     """Do what is not done yet."""
     out = Path(sys.argv[1])
-    minutes, worlds = (sys.argv[2:4] + ["8", "40"][len(sys.argv[2:4]) :])
+    minutes, worlds = sys.argv[2:4] + ["8", "40"][len(sys.argv[2:4]) :]
     names = sys.argv[4:] or list(TRAININGS)
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
