@@ -37,7 +37,7 @@ def test_leachwatch_commands_of_the_readme_parse(line: str) -> None:
 def test_every_option_of_detect_is_a_make_variable() -> None:
     detect = next(a for a in parser()._actions if a.dest == "command").choices["detect"]  # type: ignore[index]
     for option in (o for a in detect._actions for o in a.option_strings if o.startswith("--") and o != "--help"):
-        assert re.search(rf"\b{option[2:].upper()}\b", MAKEFILE), option
+        assert re.search(rf"\b{option[2:].upper().replace('-', '_')}\b", MAKEFILE), option
 
 
 def test_there_are_commands_to_check() -> None:
