@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from fake_hub import Hub, hub
 from loopback import Server, quick_web, serving
 from scenes import GRID, PLACE, aoi
 from shapely.geometry import mapping
+from test_safe import write_product
 from test_scan import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
 from test_stac import make_item
 
@@ -134,6 +136,45 @@ def test_sentinel_hub_gives_the_same_sites(
             assert one.pond_area_m2 == pytest.approx(other.pond_area_m2, rel=0.01)
             assert one.ground_area_m2 == pytest.approx(other.ground_area_m2, rel=0.01)
         assert totals(read_ledger(ledger))["cdse-sentinelhub"].pu == pytest.approx(1.5 * len(server.processed))
+
+
+def test_products_as_esa_ships_them_give_the_same_sites(scenes: Path, tmp_path: Path) -> None:
+    """Against GeoTIFFs whose 20 m bands lie in 20 m pixels of the same corner; those of the archive need not."""
+    for path in scenes.glob("*.tif"):
+        with rasterio.open(path) as file:
+            numbers, profile, tags, offset = file.read(), file.profile, file.tags(), file.offsets[0]
+            scales, offsets, names = file.scales, file.offsets, file.descriptions
+        numbers[4:] = numbers[4:, ::2, ::2].repeat(2, 1).repeat(2, 2)
+        copied = tmp_path / "tiffs" / path.name
+        copied.parent.mkdir(exist_ok=True)
+        with rasterio.open(copied, "w", **profile) as file:
+            file.write(numbers)
+            file.scales, file.offsets, file.descriptions = scales, offsets, names
+            file.update_tags(datetime=tags["datetime"], platform=tags["platform"])
+        t = profile["transform"]
+        window = Window(round(-t.f / 10), round(t.c / 10), *numbers.shape[1:])
+        planes = {
+            name: plane if number < 4 else plane[::2, ::2]
+            for number, (name, plane) in enumerate(zip((*NAMES, SCL), numbers, strict=True))
+        }
+        spacecraft, baseline = f"Sentinel-2{tags['platform'][-1]}", "05.10" if offset else "03.01"
+        root = tmp_path / "products" / f"{tags['platform']}_MSIL2A_{path.stem}_20260101T000000.SAFE"
+        write_product(root, planes, window, tags["datetime"], spacecraft, baseline, round(offset * 10_000) or None)
+    found = [
+        detect(
+            AREA,
+            FolderSource(tmp_path / kind, decoded=tmp_path / "decoded"),
+            SERIAL,
+            ALWAYS,
+            tmp_path / f"out-{kind}",
+            "cpu",
+            QUIET,
+        )
+        for kind in ("tiffs", "products")
+    ]
+    assert found[0].sites
+    own = {"run_id": ""}
+    assert [{**vars_of(s), **own} for s in found[0].sites] == [{**vars_of(s), **own} for s in found[1].sites]
 
 
 def command(scenes: Path, out: Path, source: str, which: str, *words: str) -> list[str]:

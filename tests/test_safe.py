@@ -34,23 +34,40 @@ def make_product(
     folder: Path, name: str = NAME, baseline: str = "05.10", added: int | None = -1000, stored: int = 1000
 ) -> Path:
     """A product with `stored` in its numbers and `added` in its metadata; None = no list of offsets."""
-    root = folder / name
+    planes = {}
+    for band, size in PLACES.items():
+        step = int(size[:2]) // 10
+        shape = TILE.height // step, TILE.width // step
+        noise = np.random.default_rng(3).integers(0, 40, shape)
+        planes[band] = (
+            np.full(shape, 4) if band == SCL else np.round(FOREST[band] * 10_000).astype(int) + stored + noise
+        )
+    return write_product(folder / name, planes, TILE, "2024-02-05T04:01:01.024Z", "Sentinel-2B", baseline, added)
+
+
+def write_product(
+    root: Path,
+    planes: dict[str, np.ndarray],
+    window: Window,
+    begun: str,
+    spacecraft: str,
+    baseline: str,
+    added: int | None,
+) -> Path:
+    """A product as ESA lays it out; `planes` are its numbers, each in its own pixels."""
     granule = "GRANULE/L2A_T47RLH_A036000_20240205T040500/IMG_DATA"
-    west, _, _, north = TILE.bounds_m
+    west, _, _, north = window.bounds_m
     images = []
     for band, size in PLACES.items():
         path = f"{granule}/R{size}/T47RLH_20240205T040101_{band}_{size}"
         images.append(f"<IMAGE_FILE>{path}</IMAGE_FILE>")
-        step = int(size[:2]) // 10
-        shape = TILE.height // step, TILE.width // step
-        noise = np.random.default_rng(3).integers(0, 40, shape)
-        numbers = np.full(shape, 4) if band == SCL else np.round(FOREST[band] * 10_000).astype(int) + stored + noise
+        step, numbers = int(size[:2]) // 10, planes[band]
         file = root / f"{path}.jp2"
         file.parent.mkdir(parents=True, exist_ok=True)
         profile = {"driver": "JP2OpenJPEG", "count": 1, "dtype": "uint8" if band == SCL else "uint16", "crs": GRID.crs}
         with rasterio.open(
-            file, "w", height=shape[0], width=shape[1], transform=Affine(10 * step, 0, west, 0, -10 * step, north),
-            QUALITY=100, REVERSIBLE="YES", **profile,
+            file, "w", height=numbers.shape[0], width=numbers.shape[1],
+            transform=Affine(10 * step, 0, west, 0, -10 * step, north), QUALITY=100, REVERSIBLE="YES", **profile,
         ) as raster:  # fmt: skip
             raster.write(numbers.astype(profile["dtype"]), 1)
     offsets = "" if added is None else "<BOA_ADD_OFFSET_VALUES_LIST>" + "".join(
@@ -58,9 +75,9 @@ def make_product(
     ) + "</BOA_ADD_OFFSET_VALUES_LIST>"  # fmt: skip
     (root / "MTD_MSIL2A.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/">'
-        "<n1:General_Info><Product_Info><PRODUCT_START_TIME>2024-02-05T04:01:01.024Z</PRODUCT_START_TIME>"
-        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><GENERATION_TIME>{name[-20:-5]}</GENERATION_TIME>"
-        "<Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME></Datatake><Product_Organisation><Granule_List><Granule>"
+        f"<n1:General_Info><Product_Info><PRODUCT_START_TIME>{begun}</PRODUCT_START_TIME>"
+        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><GENERATION_TIME>{root.name[-20:-5]}</GENERATION_TIME>"
+        f"<Datatake><SPACECRAFT_NAME>{spacecraft}</SPACECRAFT_NAME></Datatake><Product_Organisation><Granule_List><Granule>"
         f"{''.join(images)}</Granule></Granule_List></Product_Organisation></Product_Info><Product_Image_Characteristics>"
         "<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE>10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"
         f"{offsets}</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"

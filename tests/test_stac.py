@@ -142,6 +142,30 @@ def test_a_catalogue_that_can_be_searched_is_paged_through(tmp_path: Path) -> No
         assert abs(read(source, search).reflectance[2].mean() - 0.023) < 0.001
 
 
+def test_jpeg_2000_is_read_by_parts_as_well(tmp_path: Path) -> None:
+    """As the Copernicus Data Space has it."""
+    with serving(tmp_path) as server:
+        item = make_item(tmp_path, date(2024, 2, 5), href=server.url)
+        server.items = [item.to_dict(include_self_link=False)]
+        source = opened(f"{server.url}/api")
+        before = read(source, found(source))
+        for asset in item.assets.values():
+            path = tmp_path / asset.href.removeprefix(f"{server.url}/")
+            with rasterio.open(path) as file:
+                profile = {**file.profile, "driver": "JP2OpenJPEG", "REVERSIBLE": "YES", "QUALITY": 100}
+                numbers = file.read()
+            for key in ("compress", "interleave", "tiled", "blockxsize", "blockysize"):
+                profile.pop(key, None)
+            with rasterio.open(path.with_suffix(".jp2"), "w", **profile) as file:
+                file.write(numbers)
+            path.unlink()
+            asset.href = asset.href.replace(".tif", ".jp2")
+        server.items = [item.to_dict(include_self_link=False)]
+        after = read(source, found(source))
+        np.testing.assert_array_equal(after.reflectance, before.reflectance)
+        assert [path for _, path in server.asked if path.endswith("red.jp2")]
+
+
 def busy(code: int, **headers: str) -> Callable[[str], tuple[int, dict[str, str], bytes] | None]:
     return lambda path: (code, {k.replace("_", "-"): v for k, v in headers.items()}, b"busy")
 
