@@ -314,6 +314,16 @@ def test_an_estimate_is_what_the_run_then_spends(
         assert "0 overpasses to look at" in capsys.readouterr().out
 
 
+def test_a_damaged_ledger_is_told_before_any_work(
+    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ledger.jsonl").write_text('{"at": "yesterday"}\n')
+    words = command(scenes, tmp_path / "out", "folder", str(scenes), "--ledger", str(tmp_path / "ledger.jsonl"))
+    assert main(words) == 2
+    assert "line 1 is damaged" in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.tif"))
+
+
 def test_an_estimate_of_own_imagery_costs_nothing(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,16 +103,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def purse_of(options: argparse.Namespace, settings: "Settings", out: Path) -> "Purse":
-    """What the run may spend."""
+    """What the run may spend. Raises `InputError` for a ledger that is damaged, before any work is done."""
     from pipeline.spending import GIGABYTE, Limits, Purse
 
     pu, gigabytes, monthly = options.max_pu, options.max_gb, settings.spending
-    return Purse(
+    purse = Purse(
         ledger=options.ledger or out / "ledger.jsonl",
         run=uuid.uuid4().hex[:12],
         of_run=Limits(pu, None if gigabytes is None else gigabytes * GIGABYTE),
         of_month=Limits(monthly.monthly_pu or None, monthly.monthly_gb * GIGABYTE or None),
     )
+    purse.spent()
+    return purse
 
 
 def source_of(
