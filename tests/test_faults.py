@@ -151,6 +151,7 @@ def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:
         with pytest.raises(SceneError, match=r"too slow|no time"):
             web.ask("GET", f"{server.url}/a", 1000)
         assert time.monotonic() - begun < 3
+    assert sum(entry.spent.n_bytes for entry in read_ledger(tmp_path / "ledger.jsonl")) > 2  # what came was paid for
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: Path) -> None:

@@ -243,9 +243,8 @@ def _read(source: FolderSource, scene: Scene, grid: Grid, window: Window, with_s
     """What was read of one scene on a window, and perhaps a note. Raises `SceneError`."""
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
-            unclear = (
-                source.unclear if scene.location.startswith("{") else ()
-            )  # one file: reading SCL alone saves nothing
+            # A GeoTIFF is one file: reading SCL alone would save nothing.
+            unclear = source.unclear if scene.location.startswith("{") else ()
             found = read_window(bands, grid, window, with_scl, unclear)
     except FOREIGN as cause:
         raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause

@@ -161,26 +161,26 @@ class Web:
         most_bytes: int,
         end: float,
     ) -> Answer:
-        """One try."""
-        timeout = self.patience.connect_s, self.patience.quiet_s
-        with _session().request(
-            method,
-            url,
-            headers=dict(headers),
-            params=dict(token.params),
-            json=json,
-            auth=token.auth,
-            timeout=timeout,
-            stream=True,
-        ) as response:
-            body = bytearray()
-            while chunk := response.raw.read1(CHUNK, decode_content=True):  # what has come, however little
-                body += chunk
-                if len(body) > most_bytes:
-                    raise Damaged(f"more than {most_bytes / 1e6:g} MB")
-                if time.monotonic() > end:
-                    raise Damaged(f"too slow: {len(body)} bytes in {self.patience.total_s:.0f} s")
-            return Answer(response.status_code, response.headers, bytes(body))
+        """One try; the caller writes down what an answer cost, and what came of a broken one is written down here."""
+        timeout, body = (self.patience.connect_s, self.patience.quiet_s), bytearray()
+        words: dict[str, Any] = {
+            "headers": dict(headers),
+            "params": dict(token.params),
+            "json": json,
+            "auth": token.auth,
+        }
+        try:
+            with _session().request(method, url, timeout=timeout, stream=True, **words) as response:
+                while chunk := response.raw.read1(CHUNK, decode_content=True):  # what has come, however little
+                    body += chunk
+                    if len(body) > most_bytes:
+                        raise Damaged(f"more than {most_bytes / 1e6:g} MB")
+                    if time.monotonic() > end:
+                        raise Damaged(f"too slow: {len(body)} bytes in {self.patience.total_s:.0f} s")
+                return Answer(response.status_code, response.headers, bytes(body))
+        except (Damaged, requests.RequestException, HTTPError, OSError):
+            self.purse.spend(self.provider, Spent(0, len(body)))
+            raise
 
     def _final(self, answer: Answer, url: str) -> None:
         """Raise what an answer means that no further try will change."""
