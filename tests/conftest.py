@@ -3,8 +3,16 @@ import socket
 import pytest
 from hypothesis import settings
 
+from pipeline.sources.stac import files_of
+
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True)
+def nothing_fetched() -> None:
+    """Each test begins with nothing kept of the files of another."""
+    files_of.cache_clear()
 
 
 @pytest.fixture(autouse=True)

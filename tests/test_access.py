@@ -15,7 +15,7 @@ from test_stac import make_item, opened
 from pipeline.errors import CredentialsRefused
 from pipeline.sources import access
 from pipeline.sources.interface import Period
-from pipeline.sources.stac import StacSource
+from pipeline.sources.stac import StacSource, files_of
 
 ALWAYS = Period(None, None)
 KEY, SECRET = "the-key-3c1d", "the-s3-secret-8e2f"
@@ -59,6 +59,7 @@ def planetary(server: Server, monkeypatch: pytest.MonkeyPatch) -> Planetary:
 def read(server: Server, provider: str):
     source: StacSource = opened(f"{server.url}/api")
     scenes = source.search(aoi(), ALWAYS).scenes
+    files_of.cache_clear()  # as in another process
     return replace(source, provider=provider).read(scenes, GRID, PLACE)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,12 @@ from test_stac import make_item
 
 from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
+from pipeline.errors import CredentialsRefused, PipelineError, QuotaUsed, SceneError
 from pipeline.export.records import SiteRecord
 from pipeline.grid import Grid, Window
 from pipeline.scan import detect
 from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Scene
 from pipeline.sources.sentinel_hub import sentinel_hub_source
 from pipeline.sources.stac import stac_source
 from pipeline.spending import read_ledger, totals
@@ -260,6 +262,32 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
         searched = both.search(AREA, ALWAYS)
         assert len(searched.scenes) == len(told.search.scenes)
         assert [r.id for r in searched.refusals] == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ((CredentialsRefused("no key"), CredentialsRefused("no id")), 5),
+        ((QuotaUsed("all gone"), QuotaUsed("gone")), 4),
+        ((CredentialsRefused("no key"), SceneError("gone")), SceneError.exit_code),
+    ],
+)
+def test_where_all_providers_fail_alike_the_run_ends_as_with_one(failures, code: int, monkeypatch) -> None:
+    from pipeline.sources.failover import FailoverSource
+
+    one, other = (
+        replace(stac_source("earthsearch", UNCLEAR, quick_web), provider=name) for name in ("first", "second")
+    )
+
+    def read(self, *_: object):
+        raise failures[self.provider == "second"]
+
+    monkeypatch.setattr(type(one), "read", read)
+    scene = Scene("a", datetime(2024, 2, 5, tzinfo=UTC), "S2A", "", AREA.polygon, "", True, "first")
+    both = replace(scene, others=(replace(scene, provider="second"),))
+    with pytest.raises(PipelineError, match=f"first: {failures[0]}; second: {failures[1]}") as caught:
+        FailoverSource((one, other)).read([both], GRID, PLACE)
+    assert caught.value.exit_code == code
 
 
 def test_clouded_windows_cost_next_to_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import chain
 
 from pipeline.aoi import Aoi
-from pipeline.errors import CredentialsRefused, InputError, QuotaUsed, SceneError
+from pipeline.errors import CredentialsRefused, InputError, PipelineError, QuotaUsed, SceneError
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import same_acquisition
@@ -88,19 +88,32 @@ class FailoverSource:
         return Price(spent, max((price.read for price in prices), default=0.0), max(shares, default=None))
 
     def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
-        """The raster of the first provider that gives one. Raises `SceneError` with what each said."""
+        """The raster of the first provider that gives one. Raises what `_of_all` makes of what each said."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []
+        failures: list[Exception] = []
         for candidate in (scene, *scene.others):
             try:
                 raster = by_name[candidate.provider].read([candidate], grid, window)
             except PASSING as cause:
                 if not scene.others:
                     raise
+                failures.append(cause)
                 said.append(f"{candidate.provider}: {cause}")
                 continue
             notes += raster.notes
             if said:
                 notes.append(f"{scene.id}: read from {candidate.provider}, because {'; '.join(said)}")
             return raster
-        raise SceneError("; ".join(said))
+        raise _of_all(failures, "; ".join(said))
+
+
+def _of_all(failures: Sequence[Exception], said: str) -> PipelineError:
+    """What several providers failed of, in words: where all refuse the credentials, or the quota is used up at each,
+    that is what ends the run.
+    """
+    kinds = {type(failure) for failure in failures}
+    for kind in (CredentialsRefused, QuotaUsed):
+        if kinds == {kind}:
+            return kind(said)
+    return SceneError(said)

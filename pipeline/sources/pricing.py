@@ -21,7 +21,8 @@ def priced(file: Stacked, remote: bool, grid: Grid, windows: Sequence[Window], u
     """
     names = file.descriptions
     scl = names.index(SCL) + 1 if SCL in names else 0
-    total, read, clear, seen = Spent(), 0, 0, 0
+    read, clear, seen = 0, 0, 0
+    needed: dict[int, list[tuple[int, int]]] = {}
     for window in windows:
         part = window_in_file(file, grid, window)
         if part is None:
@@ -37,5 +38,6 @@ def priced(file: Stacked, remote: bool, grid: Grid, windows: Sequence[Window], u
         read += len(wanted) > 2
         for number in wanted if remote else ():
             blocks = file.blocks(number, here) if len(wanted) > 2 or number == scl else []
-            total += fetched(file.stored(number), blocks)
+            needed.setdefault(number, []).extend(blocks)
+    total = sum((fetched(file.stored(number), blocks) for number, blocks in needed.items()), Spent())
     return Price(total, read, clear / seen if seen else 0.0 if scl else None)

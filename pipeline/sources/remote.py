@@ -5,6 +5,7 @@ of HTML for pixels. So GDAL reads through rasterio's openers, and `web.py` asks,
 """
 
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,8 +23,10 @@ FIRST_BYTES = 32_768
 """Of the first one: the header of a COG with its tables."""
 MOST_BYTES = 64_000_000
 """Of one request."""
-KEPT = 8
-"""Parts of one file that are kept."""
+KEPT_BYTES = 16_000_000
+"""Of one file, beside its beginning: neighbouring windows need the same blocks, rows of them about eight."""
+KEPT_S = 300.0
+"""How long they are kept from one reading to the next, seconds; then the file is asked for anew."""
 BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
 """How TIFF and JPEG 2000 begin."""
 
@@ -41,13 +44,20 @@ class RemoteFile:
     size: int = 0
     """Bytes of the whole file, once its beginning was read."""
     _version: str = ""
+    _begin: bytes = b""
+    _opened_s: float = 0.0
     _parts: "OrderedDict[int, bytes]" = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         """Ask for the beginning. Raises as `Web.ask`; `SceneError` for what is no raster."""
-        begin = self._fetch(0, FIRST_BYTES)
-        if not begin.startswith(BEGINS):
-            raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {begin[:12]!r}")
+        self._begin, self._opened_s = self._fetch(0, FIRST_BYTES), time.monotonic()
+        if not self._begin.startswith(BEGINS):
+            raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {self._begin[:12]!r}")
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what is kept of it may be used in another reading: another version of it would be told apart."""
+        return bool(self._version) and time.monotonic() < self._opened_s + KEPT_S
 
     def part(self, first: int, n: int) -> bytes:
         """Bytes from `first` on, `n` or as many as there are."""
@@ -55,27 +65,28 @@ class RemoteFile:
         n = min(n, left)
         if n == 0:
             return b""
+        if first + n <= len(self._begin):
+            return self._begin[first : first + n]
         for begin, kept in self._parts.items():
             if begin <= first and first + n <= begin + len(kept):
                 self._parts.move_to_end(begin)
                 return kept[first - begin : first - begin + n]
-        return self._fetch(first, min(max(n, LEAST_BYTES), left))[:n]
+        fetched = self._parts[first] = self._fetch(first, min(max(n, LEAST_BYTES), left))
+        while sum(map(len, self._parts.values())) > KEPT_BYTES and len(self._parts) > 1:
+            self._parts.popitem(last=False)
+        return fetched[:n]
 
     def _fetch(self, first: int, n: int) -> bytes:
         if n > MOST_BYTES:
             raise SceneError(f"a part of {n / 1e6:.0f} MB is asked for at once")
-        answer = self.web.ask(
+        return self.web.ask(
             "GET",
             self.url,
             n,
             headers={"Range": f"bytes={first}-{first + n - 1}", "Accept-Encoding": "identity"},
             access=self.access,
             check=lambda answer: self._check(answer, first, n),
-        )
-        self._parts[first] = answer.body
-        while len(self._parts) > KEPT:
-            self._parts.popitem(last=False)
-        return answer.body
+        ).body
 
     def _check(self, answer: Answer, first: int, n: int) -> None:
         """Raise `Damaged` unless it is the part asked for, and of the same file as those before."""
@@ -87,7 +98,7 @@ class RemoteFile:
         begin, end, size = (int(number) for number in told.groups())
         if begin != first or end != min(first + n, size) - 1 or len(answer.body) != end - begin + 1:
             raise Damaged(f"{len(answer.body)} bytes in the place of the {n} asked for")
-        version = answer.headers.get("ETag", "")
+        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         if self.size and (self.size, self._version) != (size, version):
             raise SceneError("it was replaced while it was read; run again")
         self.size, self._version = size, version
@@ -95,12 +106,20 @@ class RemoteFile:
 
 def fetched(size: int, blocks: Sequence[tuple[int, int]]) -> Spent:
     """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks (first byte, length) are read."""
-    parts, spent = [(0, FIRST_BYTES)], Spent(1, min(FIRST_BYTES, size))
+    parts, spent = OrderedDict[int, int](), Spent(1, min(FIRST_BYTES, size))
     for first, length in blocks:
-        if not any(begin <= first and first + length <= end for begin, end in parts[-KEPT:]):
-            asked = min(max(length, LEAST_BYTES), size - first)
-            parts.append((first, first + asked))
-            spent += Spent(1, asked)
+        last = first + length
+        if last <= min(FIRST_BYTES, size):
+            continue
+        held = next((begin for begin, end in parts.items() if begin <= first and last <= end), None)
+        if held is not None:
+            parts.move_to_end(held)
+            continue
+        asked = min(max(length, LEAST_BYTES), size - first)
+        parts[first] = first + asked
+        spent += Spent(1, asked)
+        while sum(end - begin for begin, end in parts.items()) > KEPT_BYTES and len(parts) > 1:
+            parts.popitem(last=False)
     return spent
 
 
@@ -135,7 +154,7 @@ class _Cursor:
 
 
 class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
-    """Files of one provider while they are read: what rasterio takes as `opener`.
+    """Files of one scene: what rasterio takes as `opener`. What one window needed is there for the next.
 
     An error does not find its way through GDAL. So it is kept, GDAL is told that the file ends, and `check` raises it.
     """
@@ -146,10 +165,16 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
         self._files: dict[str, RemoteFile] = {}
         self._failure: PipelineError | None = None
 
+    def renew(self) -> None:
+        """A new reading begins: forget what may have changed since the last one."""
+        self._files = {url: file for url, file in self._files.items() if file.fresh}
+
     def check(self) -> None:
-        """Raise what went wrong on the way, if anything did."""
+        """Raise what went wrong on the way, if anything did; nothing is kept then."""
         if self._failure is not None:
-            raise self._failure
+            failure, self._failure = self._failure, None
+            self._files.clear()
+            raise failure
 
     def kept(self, file: RemoteFile, first: int, n: int) -> bytes:
         """A part of a file, nothing after an error."""

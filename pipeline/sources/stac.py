@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +64,8 @@ MOST_BYTES = 50_000_000
 """Of one document of a catalogue."""
 MOST_ITEMS = 20_000
 """Of one search."""
+KEPT_SCENES = 4
+"""So many granules of one overpass may meet in a block; of each, what one window needed is kept for the next."""
 UNREADABLE = (
     STACError,
     STACTypeError,
@@ -140,7 +143,8 @@ class StacSource:
         """The bands of a scene. What goes wrong meanwhile is a `SceneError` that names it."""
         parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
         wanted = {name: part for name, part in parts.items() if with_scl or name != SCL}
-        remote = RemoteFiles(self.web, access_of(self.provider, self.web))
+        remote = files_of(self.provider, self.web, scene.location)
+        remote.renew()
         try:
             with rasterio.Env(**GDAL), Stacked(wanted, remote) as file:
                 yield file
@@ -220,6 +224,12 @@ class StacSource:
         with self._opened(scene, with_scl) as file:
             found = read_window(file, grid, window, with_scl, self.unclear)
         return settled(scene, found, self.correct)
+
+
+@lru_cache(maxsize=KEPT_SCENES)
+def files_of(provider: str, web: Web, location: str) -> RemoteFiles:
+    """The files of a scene, the same for all windows of a block."""
+    return RemoteFiles(web, access_of(provider, web))
 
 
 def stac_source(
