@@ -6,11 +6,12 @@ Checking a look means reading it whole, so without this a scan would cost more e
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline import atomic
 from pipeline.looks import Look, LookMaker, LookTask
 
-FORMAT = 2
+FORMAT = 3
 """Of the file; one of another format is as good as none."""
 
 
@@ -20,8 +21,8 @@ class Checked:
 
     path: Path
     """The file that lists them."""
-    known: dict[str, list[object]] = field(default_factory=dict)
-    """Key, size in bytes, time of change in nanoseconds, clear share and notes, by path of the look."""
+    known: dict[str, list[Any]] = field(default_factory=dict)
+    """Key, size in bytes, time of change in nanoseconds, clear share, notes and level, by path of the look."""
     changed: bool = False
     """Whether the list is other than its file."""
 
@@ -42,8 +43,8 @@ class Checked:
         entry = self.known.get(self._name(path))
         stamp = _stamp(path)
         if entry is not None and stamp is not None and entry[:3] == [key, *stamp]:
-            share, notes = float(str(entry[3])), tuple(map(str, entry[4:]))
-            return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, False, notes)
+            share, notes, level = float(entry[3]), tuple(map(str, entry[4])), tuple(map(float, entry[5]))
+            return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, False, notes, level)
         found = maker.kept(task)
         if found is not None:
             self.note(found)
@@ -53,7 +54,7 @@ class Checked:
         """Add a look that was read whole just now."""
         stamp = _stamp(look.path)
         if stamp is not None:
-            self.known[self._name(look.path)] = [look.key, *stamp, look.clear_share, *look.notes]
+            self.known[self._name(look.path)] = [look.key, *stamp, look.clear_share, look.notes, look.level]
             self.changed = True
 
     def write(self) -> None:

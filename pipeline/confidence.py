@@ -50,11 +50,13 @@ AREA = tuple(f"area_{end}_{name}" for end in ENDS for name in SIZED_BY)
 """Names, beside them in the card, of coefficients for the logarithm of true by told pond area: 80 % lie from low to
 high."""
 
+SAID = ("even_m2", "even_share", "steepness")
+"""Names of what an area says, see `states.Shown`."""
 RATES = ("cleared", "built", "idled", "resumed", "ended")
 CHAIN = (
     *(f"per_year_{name}" for name in RATES),
     *(f"first_{name}" for name in STATES),
-    *(f"{what}_{part}" for what in ("ground", "ponds") for part in ("even_m2", "steepness")),
+    *(f"{what}_{part}" for what in ("ground", "ponds") for part in SAID),
 )
 """Names, in the card, of the chain that a site's looks are weighed by, see `states.Chain`."""
 
@@ -145,9 +147,7 @@ def chain_of(calibration: Mapping[str, float]) -> Chain:
     """The chain in a card; that of `states.UNMEASURED` for a model without calibration."""
     if not calibration:
         return UNMEASURED
-    ground, ponds = (
-        Shown(calibration[f"{what}_even_m2"], calibration[f"{what}_steepness"]) for what in ("ground", "ponds")
-    )
+    ground, ponds = (Shown(*(calibration[f"{what}_{part}"] for part in SAID)) for what in ("ground", "ponds"))
     return Chain(rates_of(calibration), ground, ponds)
 
 

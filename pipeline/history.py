@@ -21,8 +21,8 @@ from pipeline.sites import EIGHT, Site
 from pipeline.states import CLEARED, ENDED, HAS_GROUND, HAS_PONDS, IDLE, PONDS, RESUMED, STATES, Chain, Course, course
 
 Doubles = NDArray[np.float64]
-GROWN_LOOKS = 3
-"""So many looks in a row must agree that ponds are larger: two of them then outweigh one that is wrong."""
+AGREE_LOOKS = 3
+"""So many looks in a row must agree on how large a site is: two of them then outweigh one that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,15 @@ def _course(looks: Sequence[SiteLook], chain: Chain) -> tuple[Course, Doubles, D
 
 def looks_say(ground_m2: Doubles, pond_m2: Doubles, chain: Chain) -> tuple[Doubles, Doubles]:
     """Log-likelihood ratios of ground and of ponds, there against not there, by the areas told (look,)."""
-    ponds = chain.ponds.ratio(pond_m2)
+    ponds = chain.ponds.ratio(pond_m2, full_size(pond_m2))
+    ground = chain.ground.ratio(ground_m2, full_size(ground_m2))
     # Ponds stand on cleared ground, whatever the network says of the ground, and as surely as they are shown.
-    return np.maximum(chain.ground.ratio(ground_m2), np.where(ponds > 0, ponds, -np.inf)), ponds
+    return np.maximum(ground, np.where(ponds > 0, ponds, -np.inf)), ponds
+
+
+def full_size(areas_m2: Doubles) -> float:
+    """The largest area that looks in a row agree on: their medians' greatest; areas in the order of time (look,)."""
+    return float(max(np.median(areas_m2[k : k + AGREE_LOOKS]) for k in range(max(1, len(areas_m2) - AGREE_LOOKS + 1))))
 
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
@@ -225,12 +231,12 @@ def _turns(past: History) -> list[Event]:
 
 def _growths(past: History, settings: HistorySettings) -> list[Event]:
     """Each time that the pond area rose by `grown_share`: among the looks that show ponds, between the last that showed
-    less and the first of `GROWN_LOOKS` in a row of which it and the median show so much more.
+    less and the first of `AGREE_LOOKS` in a row of which it and the median show so much more.
     """
     assert past.ponds is not None
     shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]
     areas = [look.pond_m2 for look in shown]
-    medians = [float(np.median(areas[k : k + GROWN_LOOKS])) for k in range(len(areas) - GROWN_LOOKS + 1)]
+    medians = [float(np.median(areas[k : k + AGREE_LOOKS])) for k in range(len(areas) - AGREE_LOOKS + 1)]
     growths: list[Event] = []
     known = medians[0] if medians else 0.0
     for k, later in enumerate(medians):

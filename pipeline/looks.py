@@ -24,6 +24,7 @@ from rasterio.windows import Window as FileWindow
 from shapely import box, prepare
 
 from pipeline import atomic
+from pipeline.bands import NAMES
 from pipeline.clear import RADIUS_PX, clear
 from pipeline.config import ClearSettings, Settings
 from pipeline.errors import SceneError
@@ -40,6 +41,12 @@ REACH_PX = 160
 """How far outside a block a granule is still asked for: more than the margin of any window."""
 ALIGN_PX = 16
 """Windows that the network sees begin and end on multiples of this, so that its pooling cells agree."""
+SAMPLED = 16
+"""Of so many clear pixels one is looked at to tell how dark the ground was ..."""
+ENOUGH_PX = 500
+"""... and there must be so many of these ..."""
+DARK_PERCENT = 10
+"""... of which the dark ones are compared: whatever gap in the clouds is seen through, there is some forest in it."""
 GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
 """A look is one file: its neighbours, which may be thousands, are not listed."""
 CODE = ("sources", "raster.py", "grid.py", "bands.py", "clear.py", "network.py", "weights.py", "segment.py")
@@ -120,6 +127,8 @@ class Look:
     """True when this run made it, False when an earlier one did."""
     notes: tuple[str, ...] = ()
     """What was done otherwise than usual to read it, each in one line."""
+    level: tuple[float, ...] = ()
+    """Reflectance that a tenth of its clear ground does not reach, one for each band; empty where little was clear."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -174,18 +183,28 @@ class LookMaker:
         if found is not None:
             return found
         path, key = self.path_of(task), task.key(self.recipe)
-        bands, notes = look_at(task, self.source, _model(self.recipe, self.device), self.recipe.clear, self.batch)
-        atomic.write_bytes(path, _encode(bands, task, key, notes))
+        seen = look_at(task, self.source, _model(self.recipe, self.device), self.recipe.clear, self.batch)
+        atomic.write_bytes(path, _encode(seen, task, key))
         made = open_look(path, key, task)
         if made is None:
             raise SceneError(f"{task.name}: the look just written does not read back; is the disk sound?")
         return replace(made, computed=True)
 
 
-def look_at(
-    task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int
-) -> tuple[Bytes, list[str]]:
-    """The three bands of a look, shape (3, y, x) on `task.extent`, and the notes of what was read for it.
+@dataclass(frozen=True, eq=False, slots=True)
+class Sight:
+    """What a look holds before it is a file."""
+
+    bands: Bytes
+    """As in the file, shape (3, y, x) on the task's extent."""
+    notes: tuple[str, ...]
+    """As in `Look`."""
+    level: tuple[float, ...]
+    """As in `Look`."""
+
+
+def look_at(task: LookTask, source: Source, model: Model, settings: ClearSettings, batch: int) -> Sight:
+    """What one overpass shows of a block.
 
     `batch` windows are read and seen at once.
 
@@ -198,6 +217,7 @@ def look_at(
     reach = max(model.card.receptive_radius_px, RADIUS_PX)
     margin = -(-reach // ALIGN_PX) * ALIGN_PX
     notes: set[str] = set()
+    samples = [np.zeros((len(NAMES), 0), np.float32)]
     for begin in range(0, len(task.windows), batch):
         windows = task.windows[begin : begin + batch]
         rasters = [source.read(task.overpass.scenes, task.grid, window.grown(margin)) for window in windows]
@@ -212,7 +232,10 @@ def look_at(
                 piece[0] = np.where(where, answer.pond_fraction[cut], UNKNOWN)
                 piece[1] = np.where(where, answer.ground_probability[cut], UNKNOWN)
             bands[(slice(None), *window.within(extent))] = piece
-    return bands, sorted(notes)
+            samples.append(raster.reflectance[:, *cut][:, where][:, ::SAMPLED])
+    ground = np.concatenate(samples, axis=1)
+    level = tuple(map(float, np.percentile(ground, DARK_PERCENT, axis=1))) if ground.shape[1] >= ENOUGH_PX else ()
+    return Sight(bands, tuple(sorted(notes)), level)
 
 
 def _segmented(model: Model, rasters: list[Raster], wanted: list[bool]) -> list[Segmentation | None]:
@@ -245,7 +268,8 @@ def open_look(path: Path, key: str, task: LookTask) -> Look | None:
     looked = int((bands[2] != NO_DATA).sum())
     share = float((bands[2] == CLEAR).sum()) / looked if looked else 0.0
     notes = tuple(map(str, json.loads(tags.get("notes", "[]"))))
-    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, computed=False, notes=notes)
+    level = tuple(map(float, json.loads(tags.get("level", "[]"))))
+    return Look(path, task.extent, task.overpass.day, task.overpass.name, share, key, False, notes, level)
 
 
 def plan(grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass]) -> Iterator[LookTask]:
@@ -341,7 +365,7 @@ def _by_block(windows: Iterable[Window], block_px: int) -> Iterator[tuple[Window
     yield from sorted(members.items())
 
 
-def _encode(bands: Bytes, task: LookTask, key: str, notes: list[str]) -> bytes:
+def _encode(seen: Sight, task: LookTask, key: str) -> bytes:
     """The bytes of a look file."""
     profile = {
         "driver": "COG",
@@ -358,7 +382,7 @@ def _encode(bands: Bytes, task: LookTask, key: str, notes: list[str]) -> bytes:
     }
     with MemoryFile() as memory:
         with memory.open(**profile) as file:
-            file.write(bands)
+            file.write(seen.bands)
             file.descriptions = (
                 "pond fraction",
                 "mine-ground probability",
@@ -367,10 +391,11 @@ def _encode(bands: Bytes, task: LookTask, key: str, notes: list[str]) -> bytes:
             file.scales = (1 / LEVELS, 1 / LEVELS, 1.0)
             file.update_tags(
                 key=key,
-                checksum=_checksum(bands),
+                checksum=_checksum(seen.bands),
                 overpass=task.overpass.name,
                 scenes=json.dumps([scene.id for scene in task.overpass.scenes]),
-                notes=json.dumps(notes),
+                notes=json.dumps(seen.notes),
+                level=json.dumps([round(value, 5) for value in seen.level]),
             )
         return bytes(memory.getbuffer())
 

@@ -33,6 +33,7 @@ from pipeline.export.rows import (
 )
 from pipeline.fuse import Evidence, fuse
 from pipeline.grid import PIXEL_M, Grid, Window
+from pipeline.jumps import without_jumps
 from pipeline.looks import Look, LookMaker, LookTask, Recipe, Stack, plan, read_stack, recipe_of
 from pipeline.progress import Progress
 from pipeline.registry.file import locked, read_registry, write_registry
@@ -134,7 +135,8 @@ def make_looks(
             step(1)
     checked.write()
     looks.sort(key=lambda look: (look.day, look.overpass, look.extent))
-    return looks, tuple(sorted(failures, key=lambda failure: failure.id))
+    sound, apart = without_jumps(looks)
+    return sound, tuple(sorted([*failures, *apart], key=lambda failure: failure.id))
 
 
 class Archive:

@@ -51,16 +51,23 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an area in one look says of whether something is there."""
+    """What an area in one look says of whether something is there.
+
+    Cleared ground shows some ponds before there are any, and the more of them the larger it is. So a look is judged by
+    what the site came to be as well: a tenth of that is not its beginning.
+    """
 
     even_m2: float
-    """Area that says nothing either way, square metres."""
+    """Area that says nothing either way, square metres, at a small site ..."""
+    even_share: float
+    """... and at a large one, as a share of its full size; whichever is more."""
     steepness: float
     """Log-likelihood ratio per e-fold of area above or below it."""
 
-    def ratio(self, area_m2: Doubles) -> Doubles:
-        """Log-likelihood ratio of "there" against "not there" for areas of any shape."""
-        ratio: Doubles = self.steepness * np.log((area_m2 + 1.0) / (self.even_m2 + 1.0))
+    def ratio(self, area_m2: Doubles, full_m2: float) -> Doubles:
+        """Log-likelihood ratio of "there" against "not there" for areas of any shape, at a site of that full size."""
+        even = max(self.even_m2, self.even_share * full_m2)
+        ratio: Doubles = self.steepness * np.log((area_m2 + 1.0) / (even + 1.0))
         return np.clip(ratio, -STRONGEST, STRONGEST)
 
 
@@ -78,8 +85,8 @@ class Chain:
 
 UNMEASURED = Chain(
     rates=Rates(cleared=0.3, built=1.1, idled=0.4, resumed=0.6, ended=0.5, first=(0.35, 0.15, 0.40, 0.04, 0.03, 0.03)),
-    ground=Shown(even_m2=2500.0, steepness=3.0),
-    ponds=Shown(even_m2=120.0, steepness=3.0),
+    ground=Shown(even_m2=2500.0, even_share=0.1, steepness=3.0),
+    ponds=Shown(even_m2=120.0, even_share=0.2, steepness=3.0),
 )
 """Stands before a model was calibrated, and nowhere else: rates after the distributions of `configs/worlds.toml`."""
 

@@ -34,12 +34,17 @@ def seen_site(rng: np.random.Generator, begun: int, hidden: bool = False) -> _Se
     return _SeenOnsets(days, told * 4, told, ((CLEARED, k), (PONDS, k)))
 
 
+def even(shown: Shown, full_m2: float = 1100.0) -> float:
+    """Area that says nothing at a site of that size."""
+    return max(shown.even_m2, shown.even_share * full_m2)
+
+
 def test_the_even_area_lies_between_what_looks_show_with_and_without() -> None:
     rng = np.random.default_rng(1)
     sites = [seen_site(rng, int(begun)) for begun in rng.integers(60, 500, 25)]
-    _, (even, steepness) = _shown(sites, UNMEASURED.rates)
-    assert np.exp(3) < even < np.exp(6)
-    assert steepness > 1
+    _, ponds = _shown(sites, UNMEASURED.rates)
+    assert np.exp(3) < even(ponds) < np.exp(6)
+    assert ponds.steepness > 1
 
 
 def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
@@ -47,9 +52,20 @@ def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
     begun = rng.integers(60, 500, 24)
     seen = [seen_site(rng, int(one)) for one in begun]
     hidden = [seen_site(rng, int(one), hidden=True) for one in begun[:12]]
-    _, (even, steepness) = _shown([*seen, *hidden], UNMEASURED.rates)
-    assert np.exp(3) < even < np.exp(6)
-    assert steepness > 1
+    _, ponds = _shown([*seen, *hidden], UNMEASURED.rates)
+    assert np.exp(3) < even(ponds) < np.exp(6)
+    assert ponds.steepness > 1
+
+
+def test_where_large_sites_show_more_before_they_begin_a_share_of_their_size_says_nothing() -> None:
+    rng = np.random.default_rng(6)
+    sites = []
+    for begun, full in zip(rng.integers(8, 32, 30), np.exp(rng.uniform(6, 10, 30)), strict=True):
+        share = np.where(np.arange(40) >= begun, 1.0, 0.1) * np.exp(rng.normal(0, 0.2, 40))
+        days = START.toordinal() + np.arange(0, 600, 15)
+        sites.append(_SeenOnsets(days, share * full * 4, share * full, ((CLEARED, int(begun)), (PONDS, int(begun)))))
+    _, ponds = _shown(sites, UNMEASURED.rates)
+    assert 0.13 < even(ponds, np.exp(10)) / np.exp(10) < 0.8
 
 
 def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
@@ -63,8 +79,8 @@ def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
         _SeenOnsets(days, one, other, ((CLEARED, int(k)), (PONDS, int(k) + 4)))
         for one, other, k in zip(ground, ponds, begun, strict=True)
     ]
-    for even, steepness in _shown(sites, UNMEASURED.rates):
-        much, nothing = Shown(even, steepness).ratio(np.array([1e6, 0.0]))
+    for shown in _shown(sites, UNMEASURED.rates):
+        much, nothing = shown.ratio(np.array([1e6, 0.0]), full_m2=0.0)
         assert much + 2 * nothing <= 0
 
 

@@ -21,10 +21,12 @@ AREAS = {
     ".": (0.0, 0.0),
     "g": (0.0, 40_000.0),
     "P": (2000.0, 40_000.0),
-    "?": (120.0, 2500.0),
-    "p": (132.0, 40_000.0),
+    "?": (400.0, 4000.0),
+    "p": (420.0, 40_000.0),
+    "l": (130.0, 40_000.0),
 }
-"""Pond and ground area of a look: twice the ponds, nothing, cleared ground, ponds, neither here nor there, doubtful."""
+"""Pond and ground area of a look: twice the ponds, nothing, cleared ground, ponds, neither here nor there, doubtful, and
+cleared ground of which a part looks like ponds: more than the even area of small sites."""
 
 
 def looks(pattern: str, every: int = 10, first: date = FIRST) -> list[SiteLook]:
@@ -49,6 +51,15 @@ def test_onsets_are_the_gaps_between_the_looks_that_bracket_them_when_all_looks_
     assert (past.ponds.after, past.ponds.by) == (days[before + cleared - 1], days[before + cleared])
     assert (past.ponds.last, past.ponds.gone_by, past.ponds.looks_with) == (days[-1], None, there)
     assert states(past) == "n" * before + "c" * cleared + "p" * there
+
+
+@given(before=st.integers(1, 6), cleared=st.integers(1, 12), there=st.integers(3, 12))
+def test_cleared_ground_that_shows_a_little_of_the_later_ponds_is_not_their_beginning(before, cleared, there) -> None:
+    past = told("." * before + "l" * cleared + "P" * there)
+    assert past.ponds is not None
+    days = [look.day for look in past.looks]
+    assert (past.ponds.after, past.ponds.by) == (days[before + cleared - 1], days[before + cleared])
+    assert past.ponds.looks_with == there
 
 
 @pytest.mark.parametrize("n", [1, 2, 200])
@@ -127,7 +138,7 @@ def test_a_look_that_says_nothing_changes_nothing(pattern: str, at: st.DataObjec
     """Gaps are days: a look that is neither here nor there may move an edge to its own day and no farther."""
     whole = looks(pattern, every=20)
     place = at.draw(st.integers(1, len(pattern) - 1))
-    middle = SiteLook(whole[place].day - timedelta(days=10), "vague", 1.0, 120.0, 2500.0)
+    middle = SiteLook(whole[place].day - timedelta(days=10), "vague", 1.0, *AREAS["?"])
     one = history_of(whole, SETTINGS, UNMEASURED)
     two = history_of(sorted([*whole, middle], key=lambda look: look.day), SETTINGS, UNMEASURED)
     for before, after in ((one.ground, two.ground), (one.ponds, two.ponds)):

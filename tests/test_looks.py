@@ -44,7 +44,7 @@ def task(windows: tuple[Window, ...] = (AREA,), **of_scene: str) -> LookTask:
 
 
 def whole(model: Model = MODEL) -> np.ndarray:
-    return look_at(task(), Field(), model, SETTINGS.clear, 1)[0]
+    return look_at(task(), Field(), model, SETTINGS.clear, 1).bands
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -58,7 +58,7 @@ def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int,
     cells = [w for c in AREA.cells(size) if (w := c.intersection(AREA))]
     canvas = np.zeros((3, *AREA.shape), np.uint8)
     for made in plan(GRID, cells, block, overpasses([scene()])):
-        canvas[(slice(None), *made.extent.within(AREA))] = look_at(made, Field(), model, SETTINGS.clear, batch)[0]
+        canvas[(slice(None), *made.extent.within(AREA))] = look_at(made, Field(), model, SETTINGS.clear, batch).bands
     np.testing.assert_array_equal(canvas, whole(model))
 
 

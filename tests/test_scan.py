@@ -114,6 +114,26 @@ def test_layers_agree_with_the_geojson(first: Summary) -> None:
         assert last in (("ponds", "resumed") if told["ponds_by"] else ("cleared",))
 
 
+def test_a_scene_that_lies_off_by_the_offset_of_a_baseline_is_left_out_and_told(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    """Own files are taken at their word on scale and offset; that one of them is wrong, the others show."""
+    clear = sorted((look for look in first.looks if look.clear_share > 0.9), key=lambda look: look.day)
+    wrong = clear[len(clear) // 2]
+    shutil.copytree(scenes, tmp_path / "scenes", ignore=lambda folder, names: [n for n in names if n == "stac"])
+    path = next(path for path in (tmp_path / "scenes").glob("*.tif") if f"{wrong.day:%Y%m%d}" in path.name)
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
+        file.offsets = [offset + 0.1 if name != "SCL" else offset
+                        for name, offset in zip(file.descriptions, file.offsets, strict=True)]  # fmt: skip
+    told = look(tmp_path / "scenes", tmp_path / "out")
+    assert [failure.id.endswith(wrong.overpass) for failure in told.failures] == [True]
+    assert "the offset of its baseline was never taken" in told.failures[0].reason
+    assert told.exit_code == 6
+    assert len(told.looks) == len(first.looks) - 1
+    again = look(tmp_path / "scenes", tmp_path / "out")
+    assert (again.failures, products(again.out)) == (told.failures, products(told.out))
+
+
 def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: Path) -> None:
     before = products(first.out)
     again = look(scenes, first.out)

@@ -45,6 +45,6 @@ def test_a_stronger_look_for_ponds_never_makes_ponds_less_likely(some) -> None:
 
 
 def test_what_a_look_says_is_nothing_at_the_even_area_and_bounded() -> None:
-    shown = Shown(even_m2=120.0, steepness=3.0)
-    told = shown.ratio(np.array([0.0, 120.0, 1e9]))
-    assert told == pytest.approx([-STRONGEST, 0, STRONGEST])
+    shown = Shown(even_m2=120.0, even_share=0.2, steepness=3.0)
+    assert shown.ratio(np.array([0.0, 120.0, 1e9]), full_m2=500.0) == pytest.approx([-STRONGEST, 0, STRONGEST])
+    assert shown.ratio(np.array([120.0, 800.0]), full_m2=4000.0) == pytest.approx([-STRONGEST, 0])

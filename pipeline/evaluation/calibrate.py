@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
-from pipeline.confidence import ENDS, FEATURES, SIZED_BY, Found, rates_of
+from pipeline.confidence import ENDS, FEATURES, SAID, SIZED_BY, Found, rates_of
 from pipeline.config import load
 from pipeline.errors import PipelineError
 from pipeline.evaluation.scores import LEAST_PONDS
@@ -145,8 +145,8 @@ def _chain(worlds: Sequence[Watched], found: Sequence[tuple[Found, TrueSite]]) -
     chain = {f"per_year_{name}": 365.25 * (changed + 0.5) / (days + 183) for name, (changed, days) in changes.items()}
     chain |= {f"first_{name}": (first[k] + 1) / (first.total() + len(STATES)) for k, name in enumerate(STATES)}
     shown = _shown([_seen_onsets(item, match) for item, match in found if item.past.looks], rates_of(chain))
-    for what, (even, steepness) in zip(("ground", "ponds"), shown, strict=True):
-        chain |= {f"{what}_even_m2": even, f"{what}_steepness": steepness}
+    for what, said in zip(("ground", "ponds"), shown, strict=True):
+        chain |= {f"{what}_{part}": number for part, number in zip(SAID, astuple(said), strict=True)}
     return chain
 
 
@@ -178,8 +178,8 @@ def _seen_onsets(item: Found, match: TrueSite) -> _SeenOnsets:
     )
 
 
-def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[tuple[float, float], ...]:
-    """Even area and steepness of ground, and of ponds, under which the true onsets are likeliest.
+def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[Shown, Shown]:
+    """What areas of ground, and of ponds, must say for the true onsets to be likeliest.
 
     A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
     make it flat, and all onsets vague. Bound: two looks that show nothing outweigh one that shows as much as it likes,
@@ -188,9 +188,13 @@ def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[tuple[float, flo
     if not any(k for site in sites for _, k in site.begun):
         raise PipelineError("calibration needs sites that began between two looks")
 
+    def both(numbers: Doubles) -> tuple[Shown, Shown]:
+        ground, ponds = (Shown(*map(float, half)) for half in np.split(np.exp(numbers), 2))
+        return ground, ponds
+
     def unlikely(numbers: Doubles) -> float:
-        ground, ponds = (Shown(*map(float, pair)) for pair in np.exp(numbers).reshape(2, 2))
-        if max(shown.ratio(NOTHING)[0] for shown in (ground, ponds)) > -STRONGEST / 2:
+        ground, ponds = both(numbers)
+        if max(shown.ratio(NOTHING, 0.0)[0] for shown in (ground, ponds)) > -STRONGEST / 2:
             return math.inf
         lost = 0.0
         for site in sites:
@@ -203,9 +207,8 @@ def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[tuple[float, flo
         return lost
 
     first = [number for shown in (UNMEASURED.ground, UNMEASURED.ponds) for number in astuple(shown)]
-    fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 250})
-    ground, ponds = np.exp(fit.x).reshape(2, 2)
-    return (float(ground[0]), float(ground[1])), (float(ponds[0]), float(ponds[1]))
+    fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 400})
+    return both(fit.x)
 
 
 def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:

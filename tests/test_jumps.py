@@ -1,0 +1,74 @@
+"""Looks that stand apart from their neighbours in time by the offset of a processing baseline."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.bands import NAMES
+from pipeline.grid import Window
+from pipeline.jumps import without_jumps
+from pipeline.looks import Look
+
+PLACE = Window(0, 0, 64, 64)
+GROUND = np.array([0.05, 0.07, 0.06, 0.28, 0.20, 0.12])
+HAZE = np.array([0.12, 0.10, 0.08, 0.02, 0.01, 0.0])
+FIRE = np.array([-0.01, -0.02, -0.02, -0.14, -0.06, 0.02])
+
+
+def looks(*levels: np.ndarray | None, extent: Window = PLACE) -> list[Look]:
+    """One every ten days; None: little of it was clear."""
+    days = [date(2024, 11, 1) + timedelta(days=10 * k) for k in range(len(levels))]
+    return [
+        Look(Path(f"looks/b{extent.row}/{day:%Y%m%d}.tif"), extent, day, f"{day:%Y%m%d}", 1.0, "key", False, (),
+             () if level is None else tuple(level))
+        for day, level in zip(days, levels, strict=True)
+    ]  # fmt: skip
+
+
+def seasons(count: int) -> list[np.ndarray]:
+    """Ground that dries out a little from look to look, under some noise."""
+    rng = np.random.default_rng(3)
+    dry = np.array([0.002, 0.002, 0.003, -0.008, 0.006, 0.005])
+    return [GROUND + k * dry + rng.normal(0, 0.004, 6) for k in range(count)]
+
+
+@pytest.mark.parametrize(("added", "what"), [(0.1, "never taken"), (-0.1, "taken twice")])
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_a_look_that_lies_off_by_the_offset_is_not_used_and_the_others_are(added: float, what: str, at: int) -> None:
+    levels = seasons(8)
+    levels[at] = levels[at] + added
+    given = looks(*levels)
+    kept, refused = without_jumps(given)
+    assert kept == given[:at] + given[at + 1 :]
+    (one,) = refused
+    assert one.id == f"b0/{given[at].overpass}"
+    assert one.reason.startswith(f"{added:+}"[0])
+    assert what in one.reason
+
+
+@pytest.mark.parametrize("change", [HAZE, FIRE, -HAZE, 2 * HAZE, FIRE + HAZE, np.full(6, 0.04), np.full(6, 0.25)])
+def test_haze_fire_and_seasons_are_no_jump(change: np.ndarray) -> None:
+    levels = seasons(8)
+    levels[4] = levels[4] + change
+    given = looks(*levels)
+    assert without_jumps(given) == (given, [])
+
+
+def test_where_it_cannot_be_told_which_are_wrong_none_is_left_out() -> None:
+    base = seasons(6)
+    half = looks(*(level + (0.1 if k >= 3 else 0.0) for k, level in enumerate(base)))
+    assert without_jumps(half) == (half, [])
+    few = looks(base[0], base[1] + 0.1, base[2])
+    assert without_jumps(few) == (few, [])
+
+
+def test_looks_are_compared_at_their_own_place_and_only_where_enough_was_clear() -> None:
+    here = looks(*seasons(5), None)
+    there = looks(*(level + 0.1 for level in seasons(5)), extent=Window(64, 0, 64, 64))
+    assert without_jumps([*here, *there]) == ([*here, *there], [])
+
+
+def test_a_jump_has_as_many_bands_as_a_look() -> None:
+    assert len(GROUND) == len(NAMES)
