@@ -21,6 +21,11 @@ STEP = (0.07, 0.13)
 """What counts as the offset of 0.1, as reflectance: seasons and the angle of the sun do the rest."""
 BANDS = [NAMES.index(name) for name in ("B02", "B03", "B04", "B08")]
 """In all of these it must be seen; in the short-wave infrared the darkest ground depends on what is in view."""
+WRONG = (
+    (1, "the offset of its baseline was never taken, or a veil lies over all of it"),
+    (-1, "the offset of its baseline was taken twice"),
+)
+"""What may be wrong with it; thin cloud that nobody marked is white as well."""
 CALM = 0.04
 """In those bands the neighbours differ from their median by no more than that, or nothing can be said."""
 
@@ -54,8 +59,8 @@ def _jumps(looks: Sequence[Look]) -> list[tuple[Look, str]]:
         step = levels[k] - usual
         if (np.abs(levels[near] - usual) > CALM).any():
             continue
-        for sign, what in ((1, "never taken"), (-1, "taken twice")):
+        for sign, what in WRONG:
             if ((sign * step > STEP[0]) & (sign * step < STEP[1])).all():
                 told = f"{float(step.mean()):+.2f} in all bands against {len(near)} looks before and after"
-                found.append((look, f"{told}: the offset of its baseline was {what}"))
+                found.append((look, f"{told}: {what}"))
     return found

@@ -76,6 +76,7 @@ def detect(
         )
         found = source.search(aoi, period)
         looks, failures = make_looks(aoi, found, maker, settings, progress, purse is not None and purse.limited)
+        looks, apart = without_jumps(looks)
         archive = Archive(aoi.grid, settings, looks)
         cells = CellKeeper(maker.folder / maker.recipe.digest[:12] / "cells", settings.evidence, aoi.digest)
         seen, sites = derive(aoi, archive, cells, settings, model.card.calibration, progress)
@@ -98,6 +99,7 @@ def detect(
             search=found,
             looks=tuple(looks),
             failures=failures,
+            apart=tuple(apart),
             sites=tuple(with_lineage(r, registry.entry(r.site_id)) for r in rows),
             seen_share=_seen_share(aoi, seen),
             months=_months(found, period),
@@ -135,8 +137,7 @@ def make_looks(
             step(1)
     checked.write()
     looks.sort(key=lambda look: (look.day, look.overpass, look.extent))
-    sound, apart = without_jumps(looks)
-    return sound, tuple(sorted([*failures, *apart], key=lambda failure: failure.id))
+    return looks, tuple(sorted(failures, key=lambda failure: failure.id))
 
 
 class Archive:

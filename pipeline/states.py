@@ -54,7 +54,7 @@ class Shown:
     """What an area in one look says of whether something is there.
 
     Cleared ground shows some ponds before there are any, and the more of them the larger it is. So a look is judged by
-    what the site came to be as well: a tenth of that is not its beginning.
+    what the site came to be as well: a small part of that is not its beginning.
     """
 
     even_m2: float

@@ -55,6 +55,8 @@ class Summary:
     """Share of the AOI seen at least once, 0 to 1."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
+    apart: tuple[Refusal, ...] = ()
+    """Looks that were made and left out, and why, see `jumps.py`."""
     spent: Mapping[str, Spent] = field(default_factory=dict)
     """What this run asked of whom."""
 
@@ -104,6 +106,7 @@ class Summary:
             *(f"  fetched  {spent.text()} from {provider}" for provider, spent in self.spent.items()),
             *_noted([note for look in self.looks for note in look.notes]),
             *_listed("refused", self.refused),
+            *_listed("left out", self.apart),
             *_listed("failed", self.failures),
             f"  files    {self.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
@@ -134,6 +137,7 @@ class Summary:
                 for look in self.looks
             ],
             "scenes": [*map(_used, self.search.scenes), *map(_not_used, self.search.refusals)],
+            "looks_left_out": [{"unit": refusal.id, "reason": refusal.reason} for refusal in self.apart],
             "failed_units": [{"unit": failure.id, "reason": failure.reason} for failure in self.failures],
         }
 

@@ -45,7 +45,7 @@ def test_a_look_that_lies_off_by_the_offset_is_not_used_and_the_others_are(added
     (one,) = refused
     assert one.id == f"b0/{given[at].overpass}"
     assert one.reason.startswith(f"{added:+}"[0])
-    assert what in one.reason
+    assert f"offset of its baseline was {what}" in one.reason
 
 
 @pytest.mark.parametrize("change", [HAZE, FIRE, -HAZE, 2 * HAZE, FIRE + HAZE, np.full(6, 0.04), np.full(6, 0.25)])
