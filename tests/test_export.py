@@ -180,6 +180,24 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.gpkg").read_bytes() == (tmp_path / "two.gpkg").read_bytes()
 
 
+def test_a_database_that_was_written_to_once_more_has_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GDAL does so now and then."""
+    write_all(tmp_path / "one.gpkg", [site()])
+    even_days = geopackage._even_days
+
+    def once_more(database: sqlite3.Connection) -> None:
+        even_days(database)
+        database.execute("UPDATE gpkg_contents SET last_change = ''")
+        database.commit()
+
+    monkeypatch.setattr(geopackage, "_even_days", once_more)
+    write_all(tmp_path / "two.gpkg", [site()])
+    assert (tmp_path / "one.gpkg").read_bytes() == (tmp_path / "two.gpkg").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"one.gpkg", "two.gpkg"}
+
+
 def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):

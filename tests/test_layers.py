@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pipeline"
 TOP_TO_BOTTOM = (
     "__main__", "cli", "evaluation", "training", "scan", "estimate", "summary", "export", "registry", "confidence", "history", "states", "sites", "cells", "fuse", "coverage",
+    "jumps",
     "checked", "looks", "engine", "segment", "weights", "network", "clear", "sources", "worlds", "interface", "spending", "aoi", "progress",
     "raster", "config", "grid", "bands", "atomic", "errors",
 )  # fmt: skip

@@ -83,8 +83,8 @@ def write_geopackage(
             "events": _write(part, "events", EventRecord, events, "Point"),
             "coverage": _write(part, "coverage", CoverageRecord, coverage, "Polygon"),
         }
-        _finish(part, counts, path)
-        part.replace(path)
+        whole = _finish(part, counts, path)
+        whole.replace(path)
     except OSError as cause:
         raise write_error(path, cause) from cause
     except (sqlite3.Error, *PYOGRIO) as cause:
@@ -93,7 +93,7 @@ def write_geopackage(
             raise UnitsFailed(f"{path}: the disk is full; free some space and run again") from cause
         raise InputError(f"{path}: cannot be written ({reason})") from cause
     finally:
-        for rest in (part, *path.parent.glob(f"{part.name}-*")):
+        for rest in (part, *path.parent.glob(f"{part.name}*")):
             rest.unlink(missing_ok=True) if path.parent.is_dir() else None
 
 
@@ -163,8 +163,13 @@ def _even_days(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
-    """Add the default styles, take the clock out, and check that every row arrived."""
+def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
+    """Add the default styles, take the clock out, and check that every row arrived. Returns the file that holds it all.
+
+    It is written anew, because a database remembers how often it was changed, and GDAL does that now and then once more.
+    So the same rows make the same bytes.
+    """
+    whole = part.with_name(f"{part.name}.whole")
     with closing(sqlite3.connect(part)) as database:
         database.execute(LAYER_STYLES)
         database.execute(
@@ -185,9 +190,13 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> None:
         _even_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
         database.commit()
+        whole.unlink(missing_ok=True)
+        database.execute("VACUUM INTO ?", (str(whole),))
+    with closing(sqlite3.connect(whole)) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         for layer, count in counts.items():
             (found,) = database.execute(f'SELECT count(*) FROM "{layer}"').fetchone()  # noqa: S608 our own names
             sound &= found == count
     if not sound:
         raise UnitsFailed(f"{path}: did not read back whole after writing; is the disk full?")
+    return whole
