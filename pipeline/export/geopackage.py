@@ -166,7 +166,7 @@ def _even_days(database: sqlite3.Connection) -> None:
 def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
     """Add the default styles, take the clock out, and check that every row arrived. Returns the file that holds it all.
 
-    It is written anew, because a database remembers how often it was changed, and GDAL does that now and then once more.
+    It is written anew: a database remembers how often it was changed, and GDAL does that now and then once more.
     So the same rows make the same bytes.
     """
     whole = part.with_name(f"{part.name}.whole")
