@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         workers = settings.engine.workers or usable_cores()
         progress, watcher = Progress(), Watcher(settings)
         if options.baseline:
-            watcher = baseline_of(options.baseline, settings, workers, progress)
+            watcher = baseline_of(options.baseline, settings, workers, progress, options.worlds)
         styles = among(options.styles, figures().styles, "style") or STYLES
         named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, options.every)
         cases = cases_of(trials, watcher, workers, progress)

@@ -19,6 +19,8 @@ SHIFT = 1.8
 """How far the colours of the shifted set go beyond their ranges; training goes to 1.5."""
 SITES = 3
 """Sites drawn into a real scene, at most."""
+LEAST_WORLDS = 16
+"""With fewer a baseline is not calibrated: there would be too few sites."""
 
 
 def trials_of(
@@ -58,10 +60,13 @@ def cases_of(trials: list[Trial], watcher: Watcher, workers: int, progress: Prog
     return [seen.case for seen in watch(trials, watcher, workers, progress)]
 
 
-def baseline_of(name: str, settings: Settings, workers: int, progress: Progress) -> Watcher:
-    """A watcher with a baseline in the network's place, calibrated as a network is."""
+def baseline_of(name: str, settings: Settings, workers: int, progress: Progress, worlds: int) -> Watcher:
+    """A watcher with a baseline in the network's place, calibrated as a network is.
+
+    `worlds`: how many it will be scored on; it is calibrated on as many others, within bounds: a forest is slow.
+    """
     watcher = Watcher(settings, name)
-    numbers, _ = fitted(watcher, workers, progress, WORLDS)
+    numbers, _ = fitted(watcher, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
     return replace(watcher, calibration=tuple(numbers.items()))
 
 
