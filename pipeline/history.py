@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
@@ -127,8 +128,11 @@ def looks_say(ground_m2: Doubles, pond_m2: Doubles, chain: Chain) -> tuple[Doubl
 
 
 def full_size(areas_m2: Doubles) -> float:
-    """The largest area that looks in a row agree on: their medians' greatest; areas in the order of time (look,)."""
-    return float(max(np.median(areas_m2[k : k + AGREE_LOOKS]) for k in range(max(1, len(areas_m2) - AGREE_LOOKS + 1))))
+    """The largest area that looks in a row agree on: their medians' greatest; areas in the order of time (look,), one
+    at least.
+    """
+    in_a_row = sliding_window_view(areas_m2, min(AGREE_LOOKS, len(areas_m2)))
+    return float(np.median(in_a_row, axis=1).max())
 
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:

@@ -22,8 +22,8 @@ STEP = (0.07, 0.13)
 BANDS = [NAMES.index(name) for name in ("B02", "B03", "B04", "B08")]
 """In all of these it must be seen; in the short-wave infrared the darkest ground depends on what is in view."""
 WRONG = (
-    (1, "the offset of its baseline was never taken, or a veil lies over all of it"),
-    (-1, "the offset of its baseline was taken twice"),
+    (1, "the offset of its processing baseline was never taken, or a veil lies over all of it"),
+    (-1, "the offset of its processing baseline was taken twice"),
 )
 """What may be wrong with it; thin cloud that nobody marked is white as well."""
 CALM = 0.04

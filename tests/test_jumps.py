@@ -45,7 +45,7 @@ def test_a_look_that_lies_off_by_the_offset_is_not_used_and_the_others_are(added
     (one,) = refused
     assert one.id == f"b0/{given[at].overpass}"
     assert one.reason.startswith(f"{added:+}"[0])
-    assert f"offset of its baseline was {what}" in one.reason
+    assert f"offset of its processing baseline was {what}" in one.reason
 
 
 @pytest.mark.parametrize("change", [HAZE, FIRE, -HAZE, 2 * HAZE, FIRE + HAZE, np.full(6, 0.04), np.full(6, 0.25)])
@@ -68,6 +68,8 @@ def test_looks_are_compared_at_their_own_place_and_only_where_enough_was_clear()
     here = looks(*seasons(5), None)
     there = looks(*(level + 0.1 for level in seasons(5)), extent=Window(64, 0, 64, 64))
     assert without_jumps([*here, *there]) == ([*here, *there], [])
+    alone = looks(GROUND + 0.1, extent=Window(128, 0, 64, 64))  # among those of another place it would stand apart
+    assert without_jumps([*here, *alone]) == ([*here, *alone], [])
 
 
 def test_a_jump_has_as_many_bands_as_a_look() -> None:

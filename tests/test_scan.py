@@ -127,7 +127,7 @@ def test_a_scene_that_lies_off_by_the_offset_of_a_baseline_is_left_out_and_told(
                         for name, offset in zip(file.descriptions, file.offsets, strict=True)]  # fmt: skip
     told = look(tmp_path / "scenes", tmp_path / "out")
     assert [refusal.id.endswith(wrong.overpass) for refusal in told.apart] == [True]
-    assert "the offset of its baseline was never taken" in told.apart[0].reason
+    assert "the offset of its processing baseline was never taken" in told.apart[0].reason
     (listed,) = json.loads((told.out / "manifest.json").read_text())["looks_left_out"]
     assert listed["reason"] in told.text()
     assert told.exit_code == 0

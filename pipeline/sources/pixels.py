@@ -158,7 +158,7 @@ Piece = tuple[Floats, Bools, Bytes | None]
 
 
 def settled(scene: Scene, piece: Piece, correct: bool) -> tuple[Piece, str | None]:
-    """What was read of a scene with the offset of its baseline taken once, whatever its provider did; and a note.
+    """What was read of a scene, the offset of its processing baseline taken once whatever its provider did; and a note.
 
     That it was taken twice, or never, is told from the pixels. Raises `SceneError` where it is not to be corrected.
     """
@@ -178,14 +178,12 @@ def _offset_left(reflectance: Floats, valid: Bools, classes: Bytes | None) -> tu
     visible = reflectance[:3][:, valid]
     dark = float((visible < DARKER).mean()) if valid.sum() >= ENOUGH_PX else 0.0
     if dark > MOST_DARKER:
-        said = f"{dark:.0%} of its visible reflectance is below {DARKER}: the offset of its baseline was taken twice"
-        return said, OFFSET
+        said = f"{dark:.0%} of its visible reflectance is below {DARKER}"
+        return f"{said}: the offset of its processing baseline was taken twice", OFFSET
     leaves = reflectance[NAMES.index("B04")][valid & (classes == VEGETATION)] if classes is not None else visible[:0]
     if leaves.size >= ENOUGH_PX and float(np.percentile(leaves, BRIGHT_PERCENT)) > BRIGHT:
-        return (
-            f"its vegetation is nowhere darker than {BRIGHT} in red: the offset of its baseline was not taken",
-            -OFFSET,
-        )
+        said = f"its vegetation is nowhere darker than {BRIGHT} in red"
+        return f"{said}: the offset of its processing baseline was not taken", -OFFSET
     return None
 
 

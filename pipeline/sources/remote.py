@@ -32,6 +32,30 @@ BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b
 
 
 @dataclass(slots=True, eq=False)
+class _Kept:
+    """Which parts of a file are kept, the latest used of them, beside its beginning."""
+
+    ends: "OrderedDict[int, int]" = field(default_factory=OrderedDict)
+    """End of each part by its first byte."""
+
+    def holding(self, first: int, n: int) -> int | None:
+        """First byte of the part that holds these, which is used with that; None: to be asked for."""
+        begin = next((begin for begin, end in self.ends.items() if begin <= first and first + n <= end), None)
+        if begin is not None:
+            self.ends.move_to_end(begin)
+        return begin
+
+    def add(self, first: int, n: int) -> list[int]:
+        """Keep a part. Returns the first bytes of those that are to make room for it."""
+        self.ends.pop(first, None)
+        self.ends[first] = first + n
+        dropped = []
+        while sum(end - begin for begin, end in self.ends.items()) > KEPT_BYTES and len(self.ends) > 1:
+            dropped.append(self.ends.popitem(last=False)[0])
+        return dropped
+
+
+@dataclass(slots=True, eq=False)
 class RemoteFile:
     """A file on a server."""
 
@@ -46,7 +70,8 @@ class RemoteFile:
     _version: str = ""
     _begin: bytes = b""
     _opened_s: float = 0.0
-    _parts: "OrderedDict[int, bytes]" = field(default_factory=OrderedDict)
+    _kept: _Kept = field(default_factory=_Kept)
+    _parts: dict[int, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Ask for the beginning. Raises as `Web.ask`; `SceneError` for what is no raster."""
@@ -67,14 +92,12 @@ class RemoteFile:
             return b""
         if first + n <= len(self._begin):
             return self._begin[first : first + n]
-        for begin, kept in self._parts.items():
-            if begin <= first and first + n <= begin + len(kept):
-                self._parts.move_to_end(begin)
-                return kept[first - begin : first - begin + n]
-        fetched = self._parts[first] = self._fetch(first, min(max(n, LEAST_BYTES), left))
-        while sum(map(len, self._parts.values())) > KEPT_BYTES and len(self._parts) > 1:
-            self._parts.popitem(last=False)
-        return fetched[:n]
+        begin = self._kept.holding(first, n)
+        if begin is None:
+            begin, self._parts[first] = first, self._fetch(first, _asked(n, left))
+            for dropped in self._kept.add(first, len(self._parts[first])):
+                del self._parts[dropped]
+        return self._parts[begin][first - begin : first - begin + n]
 
     def _fetch(self, first: int, n: int) -> bytes:
         if n > MOST_BYTES:
@@ -106,21 +129,18 @@ class RemoteFile:
 
 def fetched(size: int, blocks: Sequence[tuple[int, int]]) -> Spent:
     """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks (first byte, length) are read."""
-    parts, spent = OrderedDict[int, int](), Spent(1, min(FIRST_BYTES, size))
+    kept, spent = _Kept(), Spent(1, min(FIRST_BYTES, size))
     for first, length in blocks:
-        last = first + length
-        if last <= min(FIRST_BYTES, size):
-            continue
-        held = next((begin for begin, end in parts.items() if begin <= first and last <= end), None)
-        if held is not None:
-            parts.move_to_end(held)
-            continue
-        asked = min(max(length, LEAST_BYTES), size - first)
-        parts[first] = first + asked
-        spent += Spent(1, asked)
-        while sum(end - begin for begin, end in parts.items()) > KEPT_BYTES and len(parts) > 1:
-            parts.popitem(last=False)
+        if first + length > min(FIRST_BYTES, size) and kept.holding(first, length) is None:
+            asked = _asked(length, size - first)
+            kept.add(first, asked)
+            spent += Spent(1, asked)
     return spent
+
+
+def _asked(n: int, left: int) -> int:
+    """How many bytes are asked for where `n` are needed and `left` are left in the file."""
+    return min(max(n, LEAST_BYTES), left)
 
 
 @dataclass(slots=True, eq=False)
