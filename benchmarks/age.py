@@ -19,7 +19,7 @@ from pipeline.aoi import Aoi
 from pipeline.config import load
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.progress import Progress
-from pipeline.scan import detect
+from pipeline.run.detect import detect
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 from pipeline.worlds.archive import build_archive

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from pipeline.config import Settings, load
 from pipeline.engine import usable_cores
-from pipeline.evaluation.trials import Trial, Watcher
+from pipeline.evaluation.trials import Trial, TrialRunner
 from pipeline.progress import Progress
 
 FIRST_SEED = 970_000_001
@@ -22,12 +22,12 @@ LINKS_M = (50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0)
 
 def counted(settings: Settings, seed: int) -> dict[float, Counter[str]]:
     """By distance: sites reported and true sites found, in several parts, or joined with another one."""
-    watcher = Watcher(settings)
-    shown = watcher.shown(Trial(seed, ("kachin", "shan")[seed % 2]))
+    runner = TrialRunner(settings)
+    shown = runner.shown(Trial(seed, ("kachin", "shan")[seed % 2]))
     found = {}
     for link in LINKS_M:
         sites = settings.sites.model_copy(update={"link_m": link})
-        linked = Watcher(settings.model_copy(update={"sites": sites}))
+        linked = TrialRunner(settings.model_copy(update={"sites": sites}))
         kept = [f.site.polygon_m for f in linked.found(shown.looks) if f.confidence >= sites.min_confidence]
         on = [[polygon.intersects(true.polygon) for polygon in kept] for true in shown.truth]
         found[link] = Counter(

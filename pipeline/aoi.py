@@ -19,19 +19,18 @@ from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.ops import unary_union
 
+from pipeline import resources
 from pipeline.errors import AoiError, one_line
 from pipeline.grid import LONLAT, Grid, Window, grid_at, reprojected, window_of
 from pipeline.raster import Bools
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "aoi"
 MOST_BYTES = 50_000_000
 MOST_DEGREES = 20.0
 """Widest AOI: one UTM zone must serve all of it."""
 LEAST_KM2 = 0.01
 EARTH = Geod(ellps="WGS84")
 
-Area: TypeAlias = Polygon | MultiPolygon
+Polygonal: TypeAlias = Polygon | MultiPolygon
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,11 +43,11 @@ class Aoi:
     """Name for people."""
     prefix: str
     """Three capital letters that site ids begin with."""
-    polygon: Area
+    polygon: Polygonal
     """Lon/lat, EPSG:4326, valid."""
     grid: Grid = field(init=False)
     """The UTM zone of its centroid."""
-    polygon_m: Area = field(init=False)
+    polygon_m: Polygonal = field(init=False)
     """The same in metres on the grid's CRS."""
 
     def __post_init__(self) -> None:
@@ -89,15 +88,16 @@ class Aoi:
 
 
 def read_aoi(name_or_path: str) -> Aoi:
-    """The AOI of a name in `aoi/` or of a GeoJSON file. Self-crossing rings are repaired.
+    """The AOI of a name in `aoi/` (the user's own first) or of a GeoJSON file. Self-crossing rings are repaired.
 
     Raises `AoiError` in one line for everything that cannot be used.
     """
     path = Path(name_or_path)
     if not (path.suffix.lower() in {".geojson", ".json"} or "/" in name_or_path or "\\" in name_or_path):
-        path = FOLDER / f"{name_or_path}.geojson"
-        if not path.is_file():
+        found = resources.find("aoi", f"{name_or_path}.geojson")
+        if found is None:
             raise AoiError(_unknown(name_or_path))
+        path = found
     content = _read(path)
     polygon = _usable(_polygon(content, path), path)
     known = _first_properties(content)
@@ -108,11 +108,11 @@ def read_aoi(name_or_path: str) -> Aoi:
 
 def list_aois() -> list[Aoi]:
     """The AOIs in `aoi/`, by name."""
-    return [read_aoi(path.stem) for path in sorted(FOLDER.glob("*.geojson"))]
+    return [read_aoi(name) for name in resources.names("aoi", "*.geojson")]
 
 
 def _unknown(name: str) -> str:
-    names = sorted(path.stem for path in FOLDER.glob("*.geojson"))
+    names = resources.names("aoi", "*.geojson")
     near = difflib.get_close_matches(name, names, n=2, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown AOI {name!r}: {hint}Known are {', '.join(names)}; the path of a GeoJSON file works too"
@@ -136,7 +136,7 @@ def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a coordinate")
 
 
-def _polygon(content: dict[str, Any], path: Path) -> Area:
+def _polygon(content: dict[str, Any], path: Path) -> Polygonal:
     """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it says another CRS."""
     try:
         geometries = [shape(_checked(member)) for member in _members(content)]
@@ -197,7 +197,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _lonlat(area: Area, crs: Any, path: Path) -> Area:
+def _lonlat(area: Polygonal, crs: Any, path: Path) -> Polygonal:
     if crs is None:
         return area
     try:
@@ -205,7 +205,7 @@ def _lonlat(area: Area, crs: Any, path: Path) -> Area:
         source = CRS.from_user_input(name).to_2d()
         if source.is_geographic:
             return area
-        moved: Area = reprojected(area, source.to_wkt(), LONLAT)
+        moved: Polygonal = reprojected(area, source.to_wkt(), LONLAT)
     except (ProjError, KeyError, TypeError, ValueError) as cause:
         raise AoiError(f"{path}: its `crs` member is not understood; save it as WGS 84 (EPSG:4326)") from cause
     if not np.isfinite(shapely.get_coordinates(moved)).all():
@@ -213,7 +213,7 @@ def _lonlat(area: Area, crs: Any, path: Path) -> Area:
     return moved
 
 
-def _in_range(areas: list[Area], path: Path) -> None:
+def _in_range(areas: list[Polygonal], path: Path) -> None:
     west, south, east, north = shapely.total_bounds(areas)
     if max(abs(west), abs(east)) > 180.0001 or max(abs(south), abs(north)) > 90.0001:
         if max(abs(west), abs(east)) <= 360 and max(abs(south), abs(north)) <= 90:
@@ -235,7 +235,7 @@ def _polygonal(geometry: Any) -> Any:
     return unary_union([part for part in parts if not part.is_empty])
 
 
-def _usable(polygon: Any, path: Path) -> Area:
+def _usable(polygon: Any, path: Path) -> Polygonal:
     if polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
         raise AoiError(f"{path}: the polygon is empty")
     area_km2 = abs(EARTH.geometry_area_perimeter(polygon)[0]) / 1e6

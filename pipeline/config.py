@@ -2,16 +2,17 @@
 
 import difflib
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline import resources
 from pipeline.errors import ConfigError, one_line
 
-ROOT = Path(__file__).parent.parent
-"""The checkout."""
-DEFAULTS = ROOT / "configs" / "default.toml"
+DEFAULTS = "default.toml"
+"""The file in `configs/` that holds every setting."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -35,14 +36,14 @@ class ClearSettings(Section):
 
     scl_unclear: tuple[Annotated[int, Field(ge=0, le=11)], ...]
     margin_px: Annotated[int, Field(ge=0, le=40)]
-    own_bright: Share
-    own_white: Positive
-    own_min_nir: Share
-    own_max_swir_ratio: Positive
-    own_veil: Share
-    own_shadow_nir: Share
-    own_shadow_swir: Share
-    own_shadow_reach_px: Annotated[int, Field(ge=0, le=60)]
+    fallback_bright: Share
+    fallback_white: Positive
+    fallback_min_nir: Share
+    fallback_max_swir_ratio: Positive
+    fallback_haze: Share
+    fallback_shadow_nir: Share
+    fallback_shadow_swir: Share
+    fallback_shadow_reach_px: Annotated[int, Field(ge=0, le=60)]
 
 
 class SegmentSettings(Section):
@@ -103,20 +104,27 @@ class EngineSettings(Section):
     workers: Annotated[int, Field(ge=0, le=256)]
 
 
+class OffsetError(StrEnum):
+    """What to do with a scene whose BOA_ADD_OFFSET was applied twice, or not at all, as its pixels show."""
+
+    REFUSE = "refuse"
+    CORRECT = "correct"
+
+
 class ReadingSettings(Section):
-    """What is done about numbers that are not what a provider says."""
+    """How stored numbers become reflectance."""
 
-    offsets: Literal["refuse", "correct"]
+    boa_offset_error: OffsetError
 
 
-class NetworkSettings(Section):
-    """How long a provider is asked."""
+class HttpSettings(Section):
+    """How often and how long a provider is asked."""
 
-    tries: Annotated[int, Field(ge=1, le=20)]
-    total_s: Positive
-    longest_wait_s: Positive
-    connect_s: Positive
-    quiet_s: Positive
+    max_attempts: Annotated[int, Field(ge=1, le=20)]
+    total_timeout_s: Positive
+    max_wait_s: Positive
+    connect_timeout_s: Positive
+    read_timeout_s: Positive
 
 
 class SpendingSettings(Section):
@@ -150,25 +158,41 @@ class Settings(Section):
     coverage: CoverageSettings
     engine: EngineSettings
     reading: ReadingSettings
-    network: NetworkSettings
+    http: HttpSettings
     spending: SpendingSettings
     simulated: SimulatedSettings
 
 
-def load(path: Path | None = None) -> Settings:
-    """The default settings, with those of the file at `path` in their place.
+def load(file: str | Path | None = None) -> Settings:
+    """The default settings, with those of the user's `configs/default.toml` and of `file` in their place.
 
-    Raises `ConfigError` in one line: file, key, what is wrong, and for an unknown key the nearest known one.
+    `file`: a path, or the name of a file in `configs/`. Raises `ConfigError` in one line: file, key, what is wrong, and
+    for an unknown key the nearest known one.
     """
-    content = _read(DEFAULTS)
-    if path is not None:
-        content = _merged(content, _read(path), path, "")
+    shipped = resources.shipped("configs") / DEFAULTS
+    content, last = _read(shipped), shipped
+    for path in (*_own_defaults(shipped), *([] if file is None else [_named(file)])):
+        content, last = _merged(content, _read(path), path, ""), path
     try:
         return Settings.model_validate(content)
     except ValidationError as cause:
         first = cause.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}, not {_shown(first['input'])}") from cause
+        raise ConfigError(f"{last}: {key}: {first['msg']}, not {_shown(first['input'])}") from cause
+
+
+def _own_defaults(shipped: Path) -> list[Path]:
+    """The user's own defaults, where the folder that the command is run in has some."""
+    own = resources.find("configs", DEFAULTS)
+    return [own] if own is not None and own.resolve() != shipped.resolve() else []
+
+
+def _named(file: str | Path) -> Path:
+    """The file at a path, or of a name in `configs/`."""
+    path = Path(file)
+    if path.exists() or len(path.parts) > 1:
+        return path
+    return resources.find("configs", f"{path.name.removesuffix('.toml')}.toml") or path
 
 
 def _shown(value: object) -> str:

@@ -5,6 +5,7 @@ PipelineError                   2   anything a person can act on; printed in one
 │   ├── ConfigError             2   a settings file
 │   └── AoiError                2   an area of interest
 ├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
+│   └── SceneNotNeeded          -   it is sound, but was not asked for
 ├── NothingObserved             3   no scene, or no clear pixel
 ├── CapReached                  4   a limit of spending
 │   └── QuotaUsed               4   the provider's own
@@ -39,6 +40,10 @@ class SceneError(PipelineError):
     """One acquisition cannot be used; the message is the reason that `manifest.json` keeps."""
 
 
+class SceneNotNeeded(SceneError):
+    """An acquisition that is sound but was not asked for."""
+
+
 class NothingObserved(PipelineError):
     """No scene, or no clear pixel: nothing can be said about the area."""
 
@@ -67,7 +72,7 @@ class UnitsFailed(PipelineError):
     exit_code = 6
 
 
-LONGEST = 300
+MAX_MESSAGE = 300
 """Characters of a message that quotes what somebody else wrote."""
 
 
@@ -75,7 +80,12 @@ def one_line(text: object) -> str:
     """Text from outside (a file name, a library's message) in one line that any terminal and file can hold."""
     line = " ".join(str(text).split())
     shown = "".join(k if k.isprintable() else k.encode("unicode_escape").decode() for k in line)
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+    return shown if len(shown) <= MAX_MESSAGE else shown[: MAX_MESSAGE - 1] + "…"
+
+
+def describe(cause: BaseException) -> str:
+    """What a library's exception says, short and in one line."""
+    return one_line(cause)[:160] or type(cause).__name__
 
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

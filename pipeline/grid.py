@@ -19,7 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 PIXEL_M = 10
 """Pixel size, metres."""
-
+ALIGN_PX = 16
+"""Windows that the network sees begin and end on multiples of this, so that its pooling cells agree."""
 
 LONLAT = "EPSG:4326"
 """WGS 84, always as (lon, lat)."""
@@ -112,6 +113,11 @@ def window_of(bounds_m: tuple[float, float, float, float]) -> Window:
     west, south, east, north = bounds_m
     col, row = math.floor(west / PIXEL_M), math.floor(-north / PIXEL_M)
     return Window(row, col, max(1, math.ceil(-south / PIXEL_M) - row), max(1, math.ceil(east / PIXEL_M) - col))
+
+
+def aligned_up(size_px: int) -> int:
+    """The smallest multiple of `ALIGN_PX` that is no less."""
+    return -(-size_px // ALIGN_PX) * ALIGN_PX
 
 
 def hull(windows: list[Window]) -> Window:

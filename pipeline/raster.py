@@ -36,3 +36,16 @@ class Raster:
             raise ValueError(f"SCL of {self.scl.shape} on {self.window}")
         if not np.isfinite(self.reflectance).all():
             raise ValueError("reflectance that is not finite")
+
+    def cropped(self, window: Window) -> "Raster":
+        """The part on a window inside this one. Raises `ValueError` where it is not inside."""
+        if window == self.window:
+            return self
+        rows, cols = window.within(self.window)
+        return Raster(
+            window=window,
+            reflectance=self.reflectance[:, rows, cols],
+            valid=self.valid[rows, cols],
+            scl=None if self.scl is None else self.scl[rows, cols],
+            notes=self.notes,
+        )

@@ -14,9 +14,9 @@ import numpy as np
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Pixels = Callable[[int, tuple[float, ...], int, int, list[str], str, str], np.ndarray]
-Act = Callable[[Answer], Answer | None]
+Act = Callable[[Response], Response | None]
 """Gets what would be answered and gives what is answered instead; None: the connection is cut without a word."""
 PAGE = 2
 
@@ -71,7 +71,7 @@ class Hub:
     def tokens(self) -> int:
         return len(self.to("/token"))
 
-    def answer(self, one: Asked) -> Answer | None:
+    def response(self, one: Asked) -> Response | None:
         self.asked.append(one)
         if one.path == "/auth/token":
             said, script = self.token(one), self.token_script
@@ -83,7 +83,7 @@ class Hub:
             return 404, {}, b"not here"
         return script.pop(0)(said) if script else said
 
-    def token(self, one: Asked) -> Answer:
+    def token(self, one: Asked) -> Response:
         form = dict(pair.split("=", 1) for pair in one.body.decode().split("&"))
         known = self.secrets.get(form.get("client_id", "")) == form.get("client_secret")
         if form.get("grant_type") != "client_credentials" or not known:
@@ -93,10 +93,10 @@ class Hub:
         self.valid.add(text)
         return _json({"access_token": text, "expires_in": self.expires_in, "token_type": "Bearer"})
 
-    def authorised(self, one: Asked, answer: Callable[[Any], Answer]) -> Answer:
-        return answer(one.content) if one.bearer in self.valid else error(401, "Unauthorized")
+    def authorised(self, one: Asked, response: Callable[[Any], Response]) -> Response:
+        return response(one.content) if one.bearer in self.valid else error(401, "Unauthorized")
 
-    def found(self, query: dict[str, Any]) -> Answer:
+    def found(self, query: dict[str, Any]) -> Response:
         first = int(query.get("next", 0))
         some = self.items[first : first + PAGE]
         context = {"limit": PAGE, "returned": len(some)}
@@ -104,7 +104,7 @@ class Hub:
             context["next"] = first + PAGE
         return _json({"type": "FeatureCollection", "features": some, "links": [], "context": context})
 
-    def cut(self, asked: dict[str, Any]) -> Answer:
+    def cut(self, asked: dict[str, Any]) -> Response:
         bounds, output = asked["input"]["bounds"], asked["output"]
         span = asked["input"]["data"][0]["dataFilter"]["timeRange"]
         epsg, box = int(bounds["properties"]["crs"].rsplit("/", 1)[1]), tuple(bounds["bbox"])
@@ -134,7 +134,7 @@ def tiff(numbers: np.ndarray, epsg: int, box: tuple[float, ...]) -> bytes:
         return bytes(memory.read())
 
 
-def error(status: int, message: str, **headers: str) -> Answer:
+def error(status: int, message: str, **headers: str) -> Response:
     """As Sentinel Hub tells errors."""
     code, _, body = _json({"error": {"status": status, "reason": "?", "message": message, "code": "X"}}, status)
     return code, {name.replace("_", "-"): value for name, value in headers.items()}, body
@@ -145,31 +145,31 @@ def status(code: int, message: str = "scripted", **headers: str) -> Act:
     return lambda _: error(code, message, **headers)
 
 
-def fine(answer: Answer) -> Answer:
+def fine(response: Response) -> Response:
     """Answers as it should."""
-    return answer
+    return response
 
 
-def drop(_: Answer) -> None:
+def drop(_: Response) -> None:
     """Cuts the connection."""
 
 
 def sleep(seconds: float) -> Act:
     """Answers late."""
 
-    def late(answer: Answer) -> Answer:
+    def late(response: Response) -> Response:
         time.sleep(seconds)
-        return answer
+        return response
 
     return late
 
 
 def body(content: bytes | Callable[[bytes], bytes]) -> Act:
     """Answers with another body and status 200."""
-    return lambda answer: (200, answer[1], content if isinstance(content, bytes) else content(answer[2]))
+    return lambda response: (200, response[1], content if isinstance(content, bytes) else content(response[2]))
 
 
-def _json(content: object, code: int = 200) -> Answer:
+def _json(content: object, code: int = 200) -> Response:
     return code, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
 
@@ -188,19 +188,19 @@ def hub(answer_pixels: Pixels, items: list[Any]) -> Iterator[Hub]:
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            said = server.answer(Asked(time.monotonic(), self.path, bearer, content))
+            said = server.response(Asked(time.monotonic(), self.path, bearer, content))
             self.close_connection = said is None
             if said is None:
                 return
             with suppress(OSError):  # whoever asked may not have waited
                 self.send(*said)
 
-        def send(self, code: int, headers: dict[str, str], answer: bytes) -> None:
+        def send(self, code: int, headers: dict[str, str], response: bytes) -> None:
             self.send_response(code)
-            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+            for name, value in {**headers, "Content-Length": str(len(response))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(response)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pipeline.sources.web import Patience, Web
-from pipeline.spending import Purse
+from pipeline.sources.budget import Budget
+from pipeline.sources.http import HttpClient, RetryPolicy
 
-Answer = tuple[int, dict[str, str], bytes]
-QUICK = Patience(tries=3, total_s=5.0, longest_wait_s=0.3, connect_s=2.0, quiet_s=1.0, first_wait_s=0.01)
+Response = tuple[int, dict[str, str], bytes]
+QUICK = RetryPolicy(tries=3, total_s=5.0, longest_wait_s=0.3, connect_s=2.0, quiet_s=1.0, first_wait_s=0.01)
 
 
-def quick_web(provider: str = "test", milliseconds: bool = False, ledger: Path = Path(os.devnull), **limits) -> Web:
+def quick_http(provider: str = "test", milliseconds: bool = False, ledger: Path = Path(os.devnull), **limits) -> HttpClient:
     """A transport that gives up soon; what it spends is written to `ledger`."""
-    return Web(provider, QUICK, Purse(ledger, "run", **limits), milliseconds)
+    return HttpClient(provider, QUICK, Budget(ledger, "run", **limits), milliseconds)
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Server:
     """Of the STAC API, if there are any."""
     page: int = 2
     """Items per page."""
-    faults: list[Callable[[str], Answer | None]] = field(default_factory=list)
+    faults: list[Callable[[str], Response | None]] = field(default_factory=list)
     """Each is asked once with the path, then gone if it answered. Status 0 drops the connection; a `Content-Length`
     among the headers is sent as it is."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request."""
-    guard: Callable[[str, Mapping[str, str]], Answer | None] | None = None
+    guard: Callable[[str, Mapping[str, str]], Response | None] | None = None
     """Asked each time with path and headers; what it says is said instead."""
     drip_s: float = 0.0
     """Above 0: a body comes byte by byte, with so many seconds between."""
@@ -51,7 +51,7 @@ class Server:
     url: str = ""
     """Where it listens."""
 
-    def answer(self, method: str, path: str, ranges: str | None, body: bytes) -> Answer:
+    def response(self, method: str, path: str, ranges: str | None, body: bytes) -> Response:
         """What to say."""
         self.asked.append((method, path))
         for fault in self.faults:
@@ -107,7 +107,7 @@ class Server:
         return {"type": "FeatureCollection", "features": some, "links": links}
 
 
-def _json(content: object) -> Answer:
+def _json(content: object) -> Response:
     return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
 
@@ -133,7 +133,7 @@ def serving(folder: Path) -> Iterator[Server]:
             length = int(self.headers.get("Content-Length") or 0)
             asked = self.rfile.read(length)
             guarded = server.guard(self.path, self.headers) if server.guard else None
-            code, headers, body = guarded or server.answer(method, self.path, self.headers.get("Range"), asked)
+            code, headers, body = guarded or server.response(method, self.path, self.headers.get("Range"), asked)
             if code == 0:
                 self.close_connection = True
                 self.connection.close()

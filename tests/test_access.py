@@ -13,7 +13,7 @@ from scenes import GRID, PLACE, aoi
 from test_stac import make_item, opened
 
 from pipeline.errors import CredentialsRefused
-from pipeline.sources import access
+from pipeline.sources import credentials as access
 from pipeline.sources.interface import Period
 from pipeline.sources.stac import StacSource, files_of
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box, mapping
 
-from pipeline.aoi import FOLDER, list_aois, read_aoi
+from pipeline.aoi import list_aois, read_aoi
 from pipeline.errors import AoiError
+from pipeline.worlds.catalogue import FOLDER
 
 SQUARE = [[99.0, 21.0], [99.1, 21.0], [99.1, 21.1], [99.0, 21.1], [99.0, 21.0]]
 

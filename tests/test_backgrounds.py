@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scenes import forest, write
 
+from pipeline.aoi import ROOT
 from pipeline.bands import NAMES
 from pipeline.errors import InputError
 from pipeline.training.backgrounds import MARGIN_PX, painted, read_background, read_backgrounds
-from pipeline.weights import ROOT
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 SHAPE = (200, 216)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from pipeline.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence, pond_area
 from pipeline.errors import InputError, PipelineError
 from pipeline.evaluation.calibrate import _areas, _chain, _logistic, _SeenOnsets, _shown
-from pipeline.evaluation.trials import START, Watched
+from pipeline.evaluation.trials import START, TrialResult
 from pipeline.evaluation.truth import Case, TrueSite
-from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED, UNMEASURED, Shown
+from pipeline.looks.calibration import AreaLikelihood
+from pipeline.sites.confidence import AREA, CHAIN, FEATURES, chain_of, check_calibrated, confidence, pond_area
+from pipeline.sites.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED, UNCALIBRATED
 
 LAST = date(2025, 12, 31)
 
@@ -34,17 +35,17 @@ def seen_site(rng: np.random.Generator, begun: int, hidden: bool = False) -> _Se
     return _SeenOnsets(days, told * 4, told, ((CLEARED, k), (PONDS, k)))
 
 
-def even(shown: Shown, full_m2: float = 1100.0) -> float:
+def even(shown: AreaLikelihood, full_m2: float = 1100.0) -> float:
     """Area that says nothing at a site of that size."""
-    return max(shown.even_m2, shown.even_share * full_m2)
+    return max(shown.break_even_m2, shown.break_even_share * full_m2)
 
 
 def test_the_even_area_lies_between_what_looks_show_with_and_without() -> None:
     rng = np.random.default_rng(1)
     sites = [seen_site(rng, int(begun)) for begun in rng.integers(60, 500, 25)]
-    _, ponds = _shown(sites, UNMEASURED.rates)
+    _, ponds = _shown(sites, UNCALIBRATED.rates)
     assert np.exp(3) < even(ponds) < np.exp(6)
-    assert ponds.steepness > 1
+    assert ponds.log_slope > 1
 
 
 def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
@@ -52,9 +53,9 @@ def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
     begun = rng.integers(60, 500, 24)
     seen = [seen_site(rng, int(one)) for one in begun]
     hidden = [seen_site(rng, int(one), hidden=True) for one in begun[:12]]
-    _, ponds = _shown([*seen, *hidden], UNMEASURED.rates)
+    _, ponds = _shown([*seen, *hidden], UNCALIBRATED.rates)
     assert np.exp(3) < even(ponds) < np.exp(6)
-    assert ponds.steepness > 1
+    assert ponds.log_slope > 1
 
 
 def test_where_large_sites_show_more_before_they_begin_a_share_of_their_size_says_nothing() -> None:
@@ -64,7 +65,7 @@ def test_where_large_sites_show_more_before_they_begin_a_share_of_their_size_say
         share = np.where(np.arange(40) >= begun, 1.0, 0.1) * np.exp(rng.normal(0, 0.2, 40))
         days = START.toordinal() + np.arange(0, 600, 15)
         sites.append(_SeenOnsets(days, share * full * 4, share * full, ((CLEARED, int(begun)), (PONDS, int(begun)))))
-    _, ponds = _shown(sites, UNMEASURED.rates)
+    _, ponds = _shown(sites, UNCALIBRATED.rates)
     assert 0.13 < even(ponds, np.exp(10)) / np.exp(10) < 0.8
 
 
@@ -79,7 +80,7 @@ def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
         _SeenOnsets(days, one, other, ((CLEARED, int(k)), (PONDS, int(k) + 4)))
         for one, other, k in zip(ground, ponds, begun, strict=True)
     ]
-    for shown in _shown(sites, UNMEASURED.rates):
+    for shown in _shown(sites, UNCALIBRATED.rates):
         much, nothing = shown.ratio(np.array([1e6, 0.0]), full_m2=0.0)
         assert much + 2 * nothing <= 0
 
@@ -87,7 +88,7 @@ def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
 def test_onsets_need_sites_that_began_while_they_were_looked_at() -> None:
     old = seen_site(np.random.default_rng(1), 0)
     with pytest.raises(PipelineError, match="began between two looks"):
-        _shown([old], UNMEASURED.rates)
+        _shown([old], UNCALIBRATED.rates)
 
 
 def test_a_site_goes_through_its_states() -> None:
@@ -99,17 +100,17 @@ def test_a_site_goes_through_its_states() -> None:
 
 
 def test_rates_are_changes_by_the_time_in_which_they_could_happen() -> None:
-    worlds = [Watched(Case(26.0, START + timedelta(days=700), LAST, (site(-50, 365),), (), ()), ()) for _ in range(200)]
-    from pipeline.history import SiteLook
+    worlds = [TrialResult(Case(26.0, START + timedelta(days=700), LAST, (site(-50, 365),), (), ()), ()) for _ in range(200)]
+    from pipeline.sites.history import SiteLook
 
-    class Found:
+    class AssessedSite:
         class past:  # noqa: N801 - stands for a history
             looks = tuple(
                 SiteLook(START + timedelta(days=k), "o", 1.0, max(0.0, k), max(0.0, k + 60))
                 for k in range(-200, 900, 50)
             )
 
-    chain = _chain(worlds, [(Found, site(-50, 365))])  # type: ignore[list-item]
+    chain = _chain(worlds, [(AssessedSite, site(-50, 365))])  # type: ignore[list-item]
     assert chain["per_year_built"] == pytest.approx(1.0, rel=0.02)
     assert chain["per_year_idled"] < 0.01
     assert chain["first_ponds"] > 0.95

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import cells
-from pipeline.cells import CellKeeper, Weighed
 from pipeline.config import load
-from pipeline.coverage import RunningSeen, months_between
-from pipeline.fuse import Running
+from pipeline.evidence import cells
+from pipeline.evidence.cells import CellEvidence, EvidenceCache
+from pipeline.evidence.coverage import RunningCoverage, months_between
+from pipeline.evidence.fuse import RunningEvidence
 from pipeline.grid import Window
-from pipeline.looks import Look, Stack
+from pipeline.looks.archive import Look, Stack
 
 RULE = load(None).evidence
 CELL = Window(0, 0, 6, 8)
@@ -61,11 +61,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return disk
 
 
-def weighed(folder: Path, looks: list[Look], aoi: str = "a", rule=RULE) -> Weighed:
-    return CellKeeper(folder, rule, aoi).weighed("c", CELL, INSIDE, looks)
+def weighed(folder: Path, looks: list[Look], aoi: str = "a", rule=RULE) -> CellEvidence:
+    return EvidenceCache(folder, rule, aoi).weighed("c", CELL, INSIDE, looks)
 
 
-def same(one: Weighed, other: Weighed) -> bool:
+def same(one: CellEvidence, other: CellEvidence) -> bool:
     planes = zip(
         (one.pond.best, one.pond.last, one.pond.count, one.seen.ever),
         (other.pond.best, other.pond.last, other.pond.count, other.seen.ever),
@@ -119,7 +119,7 @@ def test_another_rule_or_area_or_a_damaged_file_begins_anew(disk: Disk, tmp_path
 def test_what_months_saw_can_be_gone_on_with_from_any_look(gaps: list[int], cut: int) -> None:
     days = [FIRST + timedelta(days=sum(gaps[: k + 1])) for k in range(len(gaps))]
     looks = [Look(Path("x"), CELL, day, f"{k:03}", 1.0, f"k{k}", computed=False) for k, day in enumerate(days)]
-    disk, nothing = Disk(), RunningSeen.nothing(CELL.shape)
+    disk, nothing = Disk(), RunningCoverage.nothing(CELL.shape)
     whole = nothing.after(disk.stack(looks, CELL), INSIDE)
     parts = nothing.after(disk.stack(looks[:cut], CELL), INSIDE).after(disk.stack(looks[cut:], CELL), INSIDE)
     assert whole.told(INSIDE) == parts.told(INSIDE)
@@ -132,4 +132,4 @@ def test_what_months_saw_can_be_gone_on_with_from_any_look(gaps: list[int], cut:
 
 
 def test_running_evidence_begins_with_nothing() -> None:
-    assert Running.nothing(CELL.shape, RULE).agreed(RULE).max() == 0
+    assert RunningEvidence.nothing(CELL.shape, RULE).agreed(RULE).max() == 0

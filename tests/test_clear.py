@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clear import RADIUS_PX, clear
 from pipeline.config import load
 from pipeline.grid import Window
+from pipeline.looks.clear import RADIUS_PX, clear
 from pipeline.raster import Raster
 
 SETTINGS = load(None).clear

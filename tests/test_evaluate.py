@@ -12,6 +12,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
+from pipeline.aoi import ROOT
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
@@ -19,23 +20,22 @@ from pipeline.evaluation.gallery import worst, write_gallery
 from pipeline.evaluation.limits import limits, limits_picture, limits_table
 from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
-from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, Watcher, WorldLooks, overpasses, watch
+from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, overpasses, run_trials
 from pipeline.evaluation.truth import (
     Case,
-    LookAlike,
+    KnownLookAlike,
     Reported,
     TrueSite,
     clusters,
+    known_look_alikes,
     overlap,
-    true_look_alikes,
     true_sites,
 )
 from pipeline.grid import Window
-from pipeline.looks import Stack
+from pipeline.looks.archive import Stack
 from pipeline.progress import Progress
-from pipeline.states import IDLE, PONDS, RESUMED
-from pipeline.weights import ROOT
-from pipeline.worlds.figures import figures
+from pipeline.sites.states import IDLE, PONDS, RESUMED
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.world import make_world
 
 FIRST, LAST = date(2024, 10, 1), date(2025, 12, 31)
@@ -53,7 +53,7 @@ def told(x: float, confidence: float = 0.9, area: tuple[float, float, float] = (
     return Reported(box(x + 3, 2, x + 5, 4), confidence, (date(2025, 1, 1), date(2025, 1, 11)), ponds, area)
 
 
-def case(truth: list[TrueSite], reported: list[Reported], alikes: tuple[LookAlike, ...] = ()) -> Case:
+def case(truth: list[TrueSite], reported: list[Reported], alikes: tuple[KnownLookAlike, ...] = ()) -> Case:
     return Case(100.0, FIRST, LAST, tuple(truth), alikes, tuple(reported))
 
 
@@ -62,7 +62,7 @@ def scored(*cases: Case) -> Scores:
 
 
 def test_a_site_is_found_when_a_reported_one_lies_on_it_and_false_when_it_lies_on_none() -> None:
-    found = scored(case([true(0), true(100)], [told(0), told(500)], (LookAlike("quarry", box(490, 0, 510, 9)),)))
+    found = scored(case([true(0), true(100)], [told(0), told(500)], (KnownLookAlike("quarry", box(490, 0, 510, 9)),)))
     assert (found.found.hits, found.found.of) == (1, 2)
     assert (found.true.hits, found.true.of) == (1, 2)
     assert found.false_per_1000_km2.value == pytest.approx(10)
@@ -166,7 +166,7 @@ def test_a_score_of_nothing_says_so() -> None:
 
 
 def test_truth_lies_where_the_world_has_it() -> None:
-    world = make_world(11, 256, "shan", date(2023, 1, 1), LAST, 3, decoys=8)
+    world = make_world(11, 256, "shan", date(2023, 1, 1), LAST, 3, look_alikes=8)
     window = Window(-243_200, 51_200, 256, 256)
     seen = np.ones((2, *window.shape), bool)
     seen[0] = False
@@ -181,7 +181,7 @@ def test_truth_lies_where_the_world_has_it() -> None:
     for site, plan in zip(sites, [s for s in world.sites if s.ground_from <= LAST], strict=True):
         assert site.polygon.area == pytest.approx(plan.footprint.sum() * 100)
         assert window.polygon_m.contains(site.polygon)
-    alikes = true_look_alikes(world, window, LAST)
+    alikes = known_look_alikes(world, window, LAST)
     assert alikes
     assert all(window.polygon_m.contains(alike.polygon) for alike in alikes)
 
@@ -201,7 +201,7 @@ def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
 
 def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
     trials = [Trial(970_000_006, "kachin"), Trial(970_000_004, "kachin")]
-    one, two = watch(trials, Watcher(SETTINGS), 1, QUIET), watch(trials[::-1], Watcher(SETTINGS), 2, QUIET)[::-1]
+    one, two = run_trials(trials, TrialRunner(SETTINGS), 1, QUIET), run_trials(trials[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1]
     for a, b in zip(one, two, strict=True):
         assert [r.confidence for r in a.case.reported] == [r.confidence for r in b.case.reported]
         assert a.case.truth == b.case.truth
@@ -211,7 +211,7 @@ def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_o
 
 def test_real_scenes_are_looked_at_with_and_without_sites_drawn_in() -> None:
     words, trials = trials_of("real", 4, EVALUATION)
-    cases = cases_of(trials, Watcher(SETTINGS), 1, QUIET)
+    cases = cases_of(trials, TrialRunner(SETTINGS), 1, QUIET)
     assert "real scenes" in words
     assert all(0.5 < seen.km2 < 2 for seen in cases)
     assert not any(seen.truth for seen in cases[::2])
@@ -223,7 +223,7 @@ def test_a_world_is_looked_at_twice_a_month_when_it_is_clearest() -> None:
     assert passes == sorted(passes)
     assert passes[-1][0] <= END
     shares = [[share for day, share in overpasses(seed) if day.month == 1] for seed in range(40)]
-    assert np.mean(shares) < figures().air.cloud_share[0] / 2  # of three overpasses the clearest
+    assert np.mean(shares) < parameters().air.cloud_share[0] / 2  # of three overpasses the clearest
     assert overpasses(7, every=30) == passes[-1:]
     assert overpasses(7, every=4) == passes[::-1][::4][::-1]
 
@@ -277,10 +277,10 @@ def test_the_worst_errors_are_drawn_and_named(tmp_path: Path) -> None:
     west, _, _, north = PLACE.bounds_m
     missed = replace(true(0), polygon=box(west + 300, north - 400, west + 400, north - 300), filling="milky")
     false = replace(told(0), polygon=box(west + 600, north - 200, west + 650, north - 150), confidence=0.8)
-    alike = LookAlike("quarry", false.polygon)
+    alike = KnownLookAlike("quarry", false.polygon)
     mistakes = worst([trial], [case([missed], [false], (alike,))], 0.5, most=3)
     assert [mistake.false for mistake in mistakes] == [True, False]
-    words = write_gallery(tmp_path / "worst.png", mistakes, Watcher(SETTINGS), QUIET)
+    words = write_gallery(tmp_path / "worst.png", mistakes, TrialRunner(SETTINGS), QUIET)
     assert "confidence 0.80, on quarry" in words
     assert "missed, 8 ponds of 16 m, milky" in words
     with warnings.catch_warnings():

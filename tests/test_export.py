@@ -14,8 +14,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 from pipeline.errors import InputError
 from pipeline.export import geojson, geopackage, qgis
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
-from pipeline.export.rows import lineage_events, saying_of, with_lineage
-from pipeline.registry.names import MERGED, WITHDRAWN, Entry, Registry
+from pipeline.export.rows import lineage_events, published_state_of, with_lineage
+from pipeline.sites.names import MERGED, WITHDRAWN, RegisteredSite, Registry
 
 PROPERTIES = [
     "site_id",
@@ -39,7 +39,7 @@ PROPERTIES = [
     "model",
     "run_id",
     "parent",
-    "said_before",
+    "earlier_dates",
 ]
 OUTLINE = box(99.1, 21.1, 99.102, 21.103).difference(box(99.1005, 21.1005, 99.101, 21.101))
 
@@ -220,23 +220,23 @@ def test_styles_name_every_status_and_event() -> None:
     assert values == {"candidate", "confirmed", "idle", "ended", "rejected"}
 
 
-def test_a_row_says_where_a_site_came_from_and_what_was_said_before() -> None:
-    first = saying_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
-    second = saying_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
+def test_a_row_says_where_a_site_came_from_and_what_was_earlier_dates() -> None:
+    first = published_state_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
+    second = published_state_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
     third = replace(second, on=date(2026, 3, 5), status="idle")  # the dates are the same: nothing was said otherwise
-    entry = Entry("SHN-0001", OUTLINE, parent="SHN-0007", sayings=(first, second, third))
+    entry = RegisteredSite("SHN-0001", OUTLINE, parent="SHN-0007", published=(first, second, third))
     row = with_lineage(site(), entry)
     assert row.parent == "SHN-0007"
-    assert row.said_before == "2026-01-05: ground by 2024-01-05, ponds by 2025-02-01"
-    assert with_lineage(site(), Entry("SHN-0001", OUTLINE, sayings=(first,))).said_before is None
+    assert row.earlier_dates == "2026-01-05: ground by 2024-01-05, ponds by 2025-02-01"
+    assert with_lineage(site(), RegisteredSite("SHN-0001", OUTLINE, published=(first,))).earlier_dates is None
 
 
 def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
     days = [date(2026, month, 1) for month in (1, 2, 3)]
-    said = [saying_of(site(), day) for day in days]
-    parent = Entry("SHN-0001", OUTLINE, sayings=(said[0],))
-    part = Entry("SHN-0002", OUTLINE, parent="SHN-0001", sayings=(said[1], replace(said[2], status=WITHDRAWN)))
-    other = Entry("SHN-0003", OUTLINE, sayings=(said[0], replace(said[2], status=MERGED + "SHN-0001")))
+    said = [published_state_of(site(), day) for day in days]
+    parent = RegisteredSite("SHN-0001", OUTLINE, published=(said[0],))
+    part = RegisteredSite("SHN-0002", OUTLINE, parent="SHN-0001", published=(said[1], replace(said[2], status=WITHDRAWN)))
+    other = RegisteredSite("SHN-0003", OUTLINE, published=(said[0], replace(said[2], status=MERGED + "SHN-0001")))
     told = [(e.site_id, e.kind, e.after, e.by) for e in lineage_events(Registry("SHN", (parent, part, other)))]
     assert told == [
         ("SHN-0002", "split", days[0], days[1]),

@@ -9,29 +9,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import QUICK, Answer, Server, quick_web, serving
+from loopback import QUICK, Response, Server, quick_http, serving
 from scenes import GRID, PLACE, aoi
 from test_stac import UNCLEAR, make_item
 
 from pipeline.errors import CapReached, CredentialsRefused, InputError, QuotaUsed, SceneError
 from pipeline.raster import Raster
+from pipeline.sources.budget import Budget, SpendingLimits, read_ledger
+from pipeline.sources.http import NO_AUTH, HttpClient, RequestAuth, RetryPolicy, retry_after
 from pipeline.sources.interface import Period, Scene
 from pipeline.sources.remote import RemoteFile
 from pipeline.sources.stac import StacSource, stac_source
-from pipeline.sources.web import NO_TOKEN, Patience, Token, Web, retry_after
-from pipeline.spending import Limits, Purse, read_ledger
 
 ALWAYS = Period(None, None)
 SOON = {"Retry-After": "0.05"}
 DATE = {"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)}
-Fault = Callable[[str], Answer | None]
+Fault = Callable[[str], Response | None]
 
 
 def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"no") -> Fault:
     return lambda path: (code, headers or {}, body)
 
 
-def slow(path: str) -> Answer:
+def slow(path: str) -> Response:
     time.sleep(QUICK.quiet_s + 0.3)
     return 500, {}, b""
 
@@ -93,7 +93,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with serving(folder) as server:
         server.items = [make_item(folder, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
-        source = stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+        source = stac_source(f"{server.url}/api", UNCLEAR, quick_http)
         scenes = source.search(aoi(), ALWAYS).scenes
         yield Served(server, source, scenes, source.read(scenes, GRID, PLACE))
 
@@ -143,13 +143,13 @@ def test_a_catalogue_has_the_same_patience(name: str, served: Served) -> None:
 
 
 def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:
-    web = Web("test", Patience(5, 1.0, 0.3, 1.0, 1.0, 0.01), Purse(tmp_path / "ledger.jsonl", "run"))
+    http = HttpClient("test", RetryPolicy(5, 1.0, 0.3, 1.0, 1.0, 0.01), Budget(tmp_path / "ledger.jsonl", "run"))
     with serving(tmp_path) as server:
         (tmp_path / "a").write_bytes(bytes(100))
         server.drip_s = 0.2
         begun = time.monotonic()
         with pytest.raises(SceneError, match=r"too slow|no time"):
-            web.ask("GET", f"{server.url}/a", 1000)
+            http.ask("GET", f"{server.url}/a", 1000)
         assert time.monotonic() - begun < 3
     assert sum(entry.spent.n_bytes for entry in read_ledger(tmp_path / "ledger.jsonl")) > 2  # what came was paid for
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: 
     with serving(tmp_path) as server:
         path = tmp_path / "a.tif"
         path.write_bytes(b"II*\0" + bytes(200_000))
-        file = RemoteFile(quick_web(), f"{server.url}/a.tif")
+        file = RemoteFile(quick_http(), f"{server.url}/a.tif")
         path.write_bytes(b"II*\0" + bytes(300_000))
         with pytest.raises(SceneError, match="replaced"):
             file.part(100_000, 1000)
@@ -168,17 +168,17 @@ def test_a_token_that_ran_out_is_renewed_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
     asked: list[bool] = []
 
-    def access(url: str, again: bool) -> Token:
+    def access(url: str, again: bool) -> RequestAuth:
         asked.append(again)
-        return NO_TOKEN
+        return NO_AUTH
 
     with serving(tmp_path) as server:
         server.faults.append(status(401))
-        assert quick_web().ask("GET", f"{server.url}/a", 10, access=access).body == b"x"
+        assert quick_http().ask("GET", f"{server.url}/a", 10, access=access).body == b"x"
         assert asked == [False, True]
         server.faults += [status(401)] * 5
         with pytest.raises(CredentialsRefused):
-            quick_web().ask("GET", f"{server.url}/a", 10, access=access)
+            quick_http().ask("GET", f"{server.url}/a", 10, access=access)
         assert asked == [False, True, False, True]
         assert len(server.faults) == 3
 
@@ -208,11 +208,11 @@ def test_retry_after_in_every_form(text: str | None, milliseconds: bool, seconds
 def test_a_limit_stops_before_anything_more_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(600))
     ledger = tmp_path / "ledger.jsonl"
-    web = quick_web(ledger=ledger, of_run=Limits(n_bytes=1000))
+    http = quick_http(ledger=ledger, of_run=SpendingLimits(n_bytes=1000))
     with serving(tmp_path) as server:
         for _ in range(2):
-            web.ask("GET", f"{server.url}/a", 1000)
+            http.ask("GET", f"{server.url}/a", 1000)
         with pytest.raises(CapReached, match=r"limit of 1e-06 GB for this run"):
-            web.ask("GET", f"{server.url}/a", 1000)
+            http.ask("GET", f"{server.url}/a", 1000)
         assert len(server.asked) == 2
     assert sum(entry.spent.n_bytes for entry in read_ledger(ledger)) == 1200

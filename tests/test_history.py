@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import load
 from pipeline.grid import Window
-from pipeline.history import History, SiteLook, events, history, history_of
-from pipeline.looks import Stack
-from pipeline.sites import Site
-from pipeline.states import STATES, UNMEASURED
+from pipeline.looks.archive import Stack
+from pipeline.sites.extract import Site
+from pipeline.sites.history import History, SiteLook, events, history, history_of
+from pipeline.sites.states import STATES, UNCALIBRATED
 
 SETTINGS = load(None).history
 FIRST = date(2024, 1, 5)
@@ -34,7 +34,7 @@ def looks(pattern: str, every: int = 10, first: date = FIRST) -> list[SiteLook]:
 
 
 def told(pattern: str, every: int = 10) -> History:
-    return history_of(looks(pattern, every), SETTINGS, UNMEASURED)
+    return history_of(looks(pattern, every), SETTINGS, UNCALIBRATED)
 
 
 def states(past: History) -> str:
@@ -125,7 +125,7 @@ def test_a_look_that_agrees_never_widens_an_interval(pattern: str, at: st.DataOb
     fewer = looks(pattern, every=20)
     late = fewer[place].day + timedelta(days=7)
     more = sorted([*fewer, SiteLook(late, "more", 1.0, *AREAS[pattern[place]])], key=lambda look: look.day)
-    one, two = (history_of(some, SETTINGS, UNMEASURED) for some in (fewer, more))
+    one, two = (history_of(some, SETTINGS, UNCALIBRATED) for some in (fewer, more))
     for before, after in ((one.ground, two.ground), (one.ponds, two.ponds)):
         assert (before is None) == (after is None)
         if before is not None and after is not None:
@@ -139,8 +139,8 @@ def test_a_look_that_says_nothing_changes_nothing(pattern: str, at: st.DataObjec
     whole = looks(pattern, every=20)
     place = at.draw(st.integers(1, len(pattern) - 1))
     middle = SiteLook(whole[place].day - timedelta(days=10), "vague", 1.0, *AREAS["?"])
-    one = history_of(whole, SETTINGS, UNMEASURED)
-    two = history_of(sorted([*whole, middle], key=lambda look: look.day), SETTINGS, UNMEASURED)
+    one = history_of(whole, SETTINGS, UNCALIBRATED)
+    two = history_of(sorted([*whole, middle], key=lambda look: look.day), SETTINGS, UNCALIBRATED)
     for before, after in ((one.ground, two.ground), (one.ponds, two.ponds)):
         assert (before is None) == (after is None)
         if before is not None and after is not None:
@@ -163,7 +163,7 @@ def test_intervals_are_in_order_whatever_the_areas(areas: list[tuple[float, floa
     for pond, ground, gap in areas:
         day += timedelta(days=gap)
         some.append(SiteLook(day, "o", 1.0, pond, ground))
-    past = history_of(some, SETTINGS, UNMEASURED)
+    past = history_of(some, SETTINGS, UNCALIBRATED)
     for found in (past.ground, past.ponds):
         if found is not None:
             assert found.after is None or found.after < found.by
@@ -187,7 +187,7 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
         window=window, pond=pond[-1] > 0, ground=np.ones(window.shape, bool), mean_pond_fraction=1.0, mean_ground=1.0,
         polygon_m=window.polygon_m,
     )  # fmt: skip
-    past = history(site, stack, SETTINGS, UNMEASURED)
+    past = history(site, stack, SETTINGS, UNCALIBRATED)
     assert past.ponds is not None
     assert past.ground is not None
     assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == stack.days[2:4]

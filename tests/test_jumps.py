@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.bands import NAMES
+from pipeline.evidence.outliers import without_outliers
 from pipeline.grid import Window
-from pipeline.jumps import without_jumps
-from pipeline.looks import Look
+from pipeline.looks.archive import Look
 
 PLACE = Window(0, 0, 64, 64)
 GROUND = np.array([0.05, 0.07, 0.06, 0.28, 0.20, 0.12])
@@ -40,7 +40,7 @@ def test_a_look_that_lies_off_by_the_offset_is_not_used_and_the_others_are(added
     levels = seasons(8)
     levels[at] = levels[at] + added
     given = looks(*levels)
-    kept, refused = without_jumps(given)
+    kept, refused = without_outliers(given)
     assert kept == given[:at] + given[at + 1 :]
     (one,) = refused
     assert one.id == f"b0/{given[at].overpass}"
@@ -53,23 +53,23 @@ def test_haze_fire_and_seasons_are_no_jump(change: np.ndarray) -> None:
     levels = seasons(8)
     levels[4] = levels[4] + change
     given = looks(*levels)
-    assert without_jumps(given) == (given, [])
+    assert without_outliers(given) == (given, [])
 
 
 def test_where_it_cannot_be_told_which_are_wrong_none_is_left_out() -> None:
     base = seasons(6)
     half = looks(*(level + (0.1 if k >= 3 else 0.0) for k, level in enumerate(base)))
-    assert without_jumps(half) == (half, [])
+    assert without_outliers(half) == (half, [])
     few = looks(base[0], base[1] + 0.1, base[2])
-    assert without_jumps(few) == (few, [])
+    assert without_outliers(few) == (few, [])
 
 
 def test_looks_are_compared_at_their_own_place_and_only_where_enough_was_clear() -> None:
     here = looks(*seasons(5), None)
     there = looks(*(level + 0.1 for level in seasons(5)), extent=Window(64, 0, 64, 64))
-    assert without_jumps([*here, *there]) == ([*here, *there], [])
+    assert without_outliers([*here, *there]) == ([*here, *there], [])
     alone = looks(GROUND + 0.1, extent=Window(128, 0, 64, 64))  # among those of another place it would stand apart
-    assert without_jumps([*here, *alone]) == ([*here, *alone], [])
+    assert without_outliers([*here, *alone]) == ([*here, *alone], [])
 
 
 def test_a_jump_has_as_many_bands_as_a_look() -> None:

@@ -14,15 +14,15 @@ from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, reprojected
-from pipeline.network import NetworkSpec
+from pipeline.looks.network import NetworkSpec
+from pipeline.looks.weights import Model, load_model
 from pipeline.progress import Progress
 from pipeline.sources.folder import FolderSource
 from pipeline.training import tune as tuning
 from pipeline.training.chips import ChipSettings
 from pipeline.training.fit import FitSettings, fit
-from pipeline.training.labels import Labelled, label_chips, read_areas
+from pipeline.training.labels import Labelled, label_chips, read_label_areas
 from pipeline.training.tune import TuneSettings, tune
-from pipeline.weights import Model, load_model
 
 QUIET = Progress(quiet=True)
 MASKS = load(None).clear
@@ -63,7 +63,7 @@ def scenes(folder: Path, *days: str) -> FolderSource:
 
 
 def cut(tmp_path: Path, base: Model, *features: tuple[BaseGeometry, dict[str, object]], days=("20250110",)) -> Labelled:
-    areas = read_areas(labels(tmp_path / "labels.geojson", *features))
+    areas = read_label_areas(labels(tmp_path / "labels.geojson", *features))
     return label_chips(areas, scenes(tmp_path / "scenes", *days), base, 32, MASKS, QUIET)
 
 
@@ -75,7 +75,7 @@ def test_outlines_are_read_with_what_was_said_of_them(tmp_path: Path) -> None:
         (NOTHING, {"verdict": "rejected", "label": None}),
         (NOTHING, {"verdict": None}),
     )
-    areas = read_areas(path)
+    areas = read_label_areas(path)
     assert [area.kind for area in areas] == ["pond", "site", "none"]
     assert areas[0].first == date(2024, 2, 1)
     assert areas[0].last is None
@@ -89,17 +89,17 @@ def test_outlines_are_read_with_what_was_said_of_them(tmp_path: Path) -> None:
 )
 def test_bad_outlines_are_refused_with_their_place(tmp_path: Path, properties: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        read_areas(labels(tmp_path / "a.geojson", (POND, properties)))
+        read_label_areas(labels(tmp_path / "a.geojson", (POND, properties)))
 
 
 def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no feature has a label"):
-        read_areas(labels(tmp_path / "a.geojson", (POND, {"name": "x"})))
+        read_label_areas(labels(tmp_path / "a.geojson", (POND, {"name": "x"})))
     with pytest.raises(InputError, match="no such file"):
-        read_areas(tmp_path / "b.geojson")
+        read_label_areas(tmp_path / "b.geojson")
     (tmp_path / "c.geojson").write_text("{")
     with pytest.raises(InputError, match="cannot be read as labels"):
-        read_areas(tmp_path / "c.geojson")
+        read_label_areas(tmp_path / "c.geojson")
 
 
 def test_ponds_are_drawn_by_the_share_of_each_pixel_and_only_outlines_count(tmp_path: Path, base: Model) -> None:

@@ -12,20 +12,12 @@ from pipeline.config import load
 from pipeline.engine import executor_for, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
-from pipeline.looks import (
-    CLEAR,
-    NO_DATA,
-    NOT_CLEAR,
-    LookMaker,
-    LookTask,
-    look_at,
-    open_look,
-    plan,
-    read_stack,
-    recipe_of,
-)
+from pipeline.looks.archive import LookMaker, look_at, read_stack
+from pipeline.looks.file import open_look
+from pipeline.looks.observe import CLEAR, NO_DATA, NOT_CLEAR
+from pipeline.looks.task import LookTask, plan, recipe_of
+from pipeline.looks.weights import Model, has_bf16, load_model
 from pipeline.sources.interface import overpasses
-from pipeline.weights import Model, has_bf16, load_model
 
 SETTINGS = load(None)
 MODEL = load_model(SETTINGS.model, "cpu", "fp32")

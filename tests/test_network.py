@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pipeline.bands import BANDS
-from pipeline.network import Network, NetworkSpec, folded, receptive_radius_px
+from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px, without_batch_norm
 
 SPECS = [NetworkSpec(widths=(4,)), NetworkSpec(widths=(4, 6)), NetworkSpec(widths=(3, 4, 5))]
 
@@ -65,7 +65,7 @@ def test_folded_gives_the_same_logits_when_norm_has_statistics() -> None:
         net(3 + 2 * torch.randn(2, len(BANDS), 16, 16))
     net.eval()
     x = torch.randn(1, len(BANDS), 16, 16)
-    plain = folded(net)
+    plain = without_batch_norm(net)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in plain.modules())
     torch.testing.assert_close(plain(x), net(x), rtol=1e-4, atol=1e-4)
 

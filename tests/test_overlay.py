@@ -9,10 +9,10 @@ import pytest
 from scipy.ndimage import binary_dilation, binary_erosion
 from shapely.geometry import box
 
+from pipeline.aoi import ROOT
 from pipeline.evaluation.overlay import FILLINGS, REACH_PX, drawing, overlaid
 from pipeline.grid import PIXEL_M, Window
 from pipeline.training.backgrounds import read_background
-from pipeline.weights import ROOT
 
 EVALUATION = ROOT / "backgrounds" / "evaluation"
 PLACE = Window(-5120, 512, 512, 512)
@@ -60,8 +60,8 @@ def test_sites_are_drawn_where_the_truth_says_and_nowhere_else() -> None:
 
 
 def test_the_air_that_the_scene_holds_lies_over_the_site_too() -> None:
-    clear = replace(scene(), air=np.zeros(6, np.float32))
-    hazy = replace(clear, air=np.full(6, 0.05, np.float32))
+    clear = replace(scene(), path_radiance=np.zeros(6, np.float32))
+    hazy = replace(clear, path_radiance=np.full(6, 0.05, np.float32))
     one, other = (overlaid(of, np.random.default_rng(4), PLACE, 1, DAY)[0] for of in (clear, hazy))
     inside = binary_erosion(one.ground, np.ones((3, 3)), iterations=2)
     assert inside.sum() > 20

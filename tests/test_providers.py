@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 from fake_hub import Hub, hub
-from loopback import Server, quick_web, serving
+from loopback import Server, quick_http, serving
 from scenes import GRID, PLACE, aoi
 from shapely.geometry import mapping
 from test_safe import write_product
@@ -24,13 +24,13 @@ from pipeline.cli import main
 from pipeline.errors import CredentialsRefused, PipelineError, QuotaUsed, SceneError
 from pipeline.export.records import SiteRecord
 from pipeline.grid import Grid, Window
-from pipeline.scan import detect
+from pipeline.run.detect import detect
+from pipeline.run.summary import Summary
+from pipeline.sources.budget import read_ledger, totals
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Scene
-from pipeline.sources.sentinel_hub import sentinel_hub_source
+from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 from pipeline.sources.stac import stac_source
-from pipeline.spending import read_ledger, totals
-from pipeline.summary import Summary
 from pipeline.worlds.archive import build_archive
 
 UNCLEAR = SERIAL.clear.scl_unclear
@@ -117,7 +117,7 @@ def alike(records: tuple[SiteRecord, ...]) -> list[dict[str, object]]:
 def test_a_searchable_catalogue_over_http_gives_the_same_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
     with api(scenes) as server:
-        source = stac_source(f"{server.url}/api", UNCLEAR, lambda name, ms: quick_web(name, ms, ledger))
+        source = stac_source(f"{server.url}/api", UNCLEAR, lambda name, ms: quick_http(name, ms, ledger))
         told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
         assert told.error is None
         own = {"source": "", "run_id": ""}
@@ -130,7 +130,7 @@ def test_sentinel_hub_gives_the_same_sites(
 ) -> None:
     ledger = tmp_path / "ledger.jsonl"
     with sentinel_hub(scenes, monkeypatch) as server:
-        source = sentinel_hub_source("cdse", UNCLEAR, lambda name, ms: quick_web(name, ms, ledger))
+        source = sentinel_hub_source("cdse", UNCLEAR, lambda name, ms: quick_http(name, ms, ledger))
         told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
         assert told.error is None
         assert alike(told.sites) == alike(first.sites)
@@ -246,7 +246,7 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
     from pipeline.sources.failover import FailoverSource
 
     with api(scenes) as broken, api(scenes) as sound:
-        sources = [stac_source(f"{server.url}/api", UNCLEAR, quick_web) for server in (broken, sound)]
+        sources = [stac_source(f"{server.url}/api", UNCLEAR, quick_http) for server in (broken, sound)]
         both = FailoverSource((replace(sources[0], provider="first"), replace(sources[1], provider="second")))
         broken.faults += [lambda path: (404, {}, b"gone") if path.endswith(".tif") else None] * 1000
         told = detect(AREA, both, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
@@ -276,7 +276,7 @@ def test_where_all_providers_fail_alike_the_run_ends_as_with_one(failures, code:
     from pipeline.sources.failover import FailoverSource
 
     one, other = (
-        replace(stac_source("earthsearch", UNCLEAR, quick_web), provider=name) for name in ("first", "second")
+        replace(stac_source("earthsearch", UNCLEAR, quick_http), provider=name) for name in ("first", "second")
     )
 
     def read(self, *_: object):
@@ -298,7 +298,7 @@ def test_clouded_windows_cost_next_to_nothing(tmp_path: Path) -> None:
         items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
         server.items = [item.to_dict(include_self_link=False) for item in items]
         for unclear in (UNCLEAR, ()):
-            source = stac_source(f"{server.url}/api", unclear, quick_web)
+            source = stac_source(f"{server.url}/api", unclear, quick_http)
             listed, before = source.search(aoi(), ALWAYS).scenes, server.sent
             for scene in listed:
                 source.read([scene], GRID, PLACE)
@@ -311,7 +311,7 @@ def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
         server.items = [item.to_dict(include_self_link=False) for item in items]
-        source = stac_source(f"{server.url}/api", UNCLEAR, quick_web)
+        source = stac_source(f"{server.url}/api", UNCLEAR, quick_http)
         listed, windows = source.search(aoi(), ALWAYS).scenes, [PLACE, PLACE.grown(16)]
         prices = [source.price([scene], GRID, windows) for scene in listed]
         before = server.sent

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import SceneError
-from pipeline.sources.radiometry import TABLE, is_raised, of_item, scale_and_offset
+from pipeline.sources.radiometry import RULES, baseline_has_boa_offset, scale_and_offset, scale_and_offset_of
 
 C1, L2A = "sentinel-2-c1-l2a", "sentinel-2-l2a"
 SAID = (0.0001, -0.1)
@@ -24,11 +24,11 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_each_row_gives_what_is_known_of_its_provider(case) -> None:
     *asked, expected = case
-    assert of_item(*asked) == (0.0001, expected)
+    assert scale_and_offset_of(*asked) == (0.0001, expected)
 
 
 def test_there_is_a_case_for_each_row() -> None:
-    assert len(CASES) == len(TABLE)
+    assert len(CASES) == len(RULES)
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_there_is_a_case_for_each_row() -> None:
 )  # fmt: skip
 def test_where_nothing_decides_the_item_is_refused(asked) -> None:
     with pytest.raises(SceneError, match="does not say how its numbers become reflectance"):
-        of_item(*asked)
+        scale_and_offset_of(*asked)
 
 
 def test_baselines_are_numbers_and_not_words() -> None:
-    assert is_raised("10.00")
-    assert is_raised("04.00")
-    assert not is_raised("02.14")
+    assert baseline_has_boa_offset("10.00")
+    assert baseline_has_boa_offset("04.00")
+    assert not baseline_has_boa_offset("02.14")
     with pytest.raises(SceneError, match="is none"):
-        is_raised("N0511")
+        baseline_has_boa_offset("N0511")
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(0.0, 0.0), (float("nan"), 0.0), (0.0001, 5.0), (10.0, 0.0)])

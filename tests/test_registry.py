@@ -16,8 +16,8 @@ from shapely.ops import unary_union
 from pipeline.cli import main
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, Grid, reprojected
-from pipeline.registry.file import locked, read_registry, write_registry
-from pipeline.registry.names import MERGED, WITHDRAWN, Registry, Saying
+from pipeline.sites.names import MERGED, WITHDRAWN, PublishedState, Registry
+from pipeline.sites.registry import locked, read_registry, write_registry
 
 GRID = Grid(32647)
 LINK_M = 150.0
@@ -38,8 +38,8 @@ def named(registry: Registry, *polygons) -> tuple[Registry, list[str]]:
     return registry.named(list(polygons), GRID, LINK_M)
 
 
-def saying(on: date = TODAY, by: date = date(2025, 3, 1), status: str = "confirmed", run: str = "r1") -> Saying:
-    return Saying(on, run, status, (None, by), (None, by))
+def state_said(on: date = TODAY, by: date = date(2025, 3, 1), status: str = "confirmed", run: str = "r1") -> PublishedState:
+    return PublishedState(on, run, status, (None, by), (None, by))
 
 
 places = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), unique=True, max_size=12)
@@ -136,52 +136,52 @@ def test_a_resting_name_is_never_given_to_another_place() -> None:
 
 def test_what_was_said_is_kept_when_it_changes_and_only_then() -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.published({name: saying()}, TODAY, "r1")
+    registry = registry.recorded({name: state_said()}, TODAY, "r1")
     later = TODAY + timedelta(days=30)
-    again = registry.published({name: saying(later, run="r2")}, later, "r2")
+    again = registry.recorded({name: state_said(later, run="r2")}, later, "r2")
     assert again == registry
-    sharper = registry.published({name: saying(later, by=date(2025, 2, 1), run="r3")}, later, "r3")
-    assert [said.on for said in sharper.entry(name).sayings] == [TODAY, later]
+    sharper = registry.recorded({name: state_said(later, by=date(2025, 2, 1), run="r3")}, later, "r3")
+    assert [said.on for said in sharper.entry(name).published] == [TODAY, later]
 
 
 def test_a_site_that_is_no_longer_supported_is_withdrawn_once_and_may_return() -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.published({name: saying()}, TODAY, "r1")
-    gone = registry.published({}, TODAY, "r2")
-    assert gone.entry(name).sayings[-1].status == WITHDRAWN
-    assert gone.published({}, TODAY, "r3") == gone
-    back = gone.published({name: saying(run="r4")}, TODAY, "r4")
-    assert [said.status for said in back.entry(name).sayings] == ["confirmed", WITHDRAWN, "confirmed"]
+    registry = registry.recorded({name: state_said()}, TODAY, "r1")
+    gone = registry.recorded({}, TODAY, "r2")
+    assert gone.entry(name).published[-1].status == WITHDRAWN
+    assert gone.recorded({}, TODAY, "r3") == gone
+    back = gone.recorded({name: state_said(run="r4")}, TODAY, "r4")
+    assert [said.status for said in back.entry(name).published] == ["confirmed", WITHDRAWN, "confirmed"]
 
 
 def test_a_merged_site_is_said_to_be_merged_and_not_withdrawn() -> None:
     registry, (small, large) = named(Registry("SHN"), bar(0, 1), bar(5, 9))
-    registry = registry.published({small: saying(), large: saying()}, TODAY, "r1")
+    registry = registry.recorded({small: state_said(), large: state_said()}, TODAY, "r1")
     registry, _ = named(registry, bar(0, 9))
-    registry = registry.published({large: saying()}, TODAY, "r2")
-    assert registry.entry(small).sayings[-1].status == MERGED + large
+    registry = registry.recorded({large: state_said()}, TODAY, "r2")
+    assert registry.entry(small).published[-1].status == MERGED + large
 
 
 def test_a_clock_that_went_backwards_is_refused_and_nothing_is_lost() -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.published({name: saying()}, TODAY, "r1")
+    registry = registry.recorded({name: state_said()}, TODAY, "r1")
     with pytest.raises(InputError, match=r"clock says 2020-01-01: set the clock right"):
         registry.check_clock(date(2020, 1, 1))
     with pytest.raises(InputError, match="clock"):
-        registry.published({}, date(2020, 1, 1), "r2")
+        registry.recorded({}, date(2020, 1, 1), "r2")
 
 
 def test_copies_that_went_different_ways_are_joined() -> None:
     common, _ = named(Registry("SHN"), bar(0, 3))
-    common = common.published({"SHN-0001": saying()}, TODAY, "r1")
+    common = common.recorded({"SHN-0001": state_said()}, TODAY, "r1")
     ours, _ = named(common, bar(0, 3), square(4, 4))
     later = TODAY + timedelta(days=9)
-    theirs = common.published({"SHN-0001": saying(later, status="ended", run="r2")}, later, "r2")
+    theirs = common.recorded({"SHN-0001": state_said(later, status="ended", run="r2")}, later, "r2")
     both = ours.joined(theirs)
     assert [e.site_id for e in both.entries] == ["SHN-0001", "SHN-0002"]
-    assert [said.status for said in both.entry("SHN-0001").sayings] == ["confirmed", "ended"]
+    assert [said.status for said in both.entry("SHN-0001").published] == ["confirmed", "ended"]
     assert both.joined(theirs) == both
-    assert theirs.joined(ours).entry("SHN-0001").sayings == both.entry("SHN-0001").sayings
+    assert theirs.joined(ours).entry("SHN-0001").published == both.entry("SHN-0001").published
 
 
 def test_copies_that_gave_one_id_to_two_places_are_not_joined() -> None:
@@ -205,11 +205,11 @@ def test_copies_that_named_one_place_apart_keep_the_older_name() -> None:
 def test_the_file_is_byte_for_byte_the_same_when_nothing_changed(tmp_path: Path) -> None:
     path, sites = tmp_path / "registry.json", [square(1, 1), square(3, 4)]
     registry, ids = named(read_registry(path, "SHN"), *sites)
-    registry = registry.published({name: saying() for name in ids}, TODAY, "r1")
+    registry = registry.recorded({name: state_said() for name in ids}, TODAY, "r1")
     write_registry(path, registry)
     before = path.read_bytes()
     registry, again = named(read_registry(path, "SHN"), *sites)
-    registry = registry.published({name: saying() for name in ids}, TODAY, "r1")
+    registry = registry.recorded({name: state_said() for name in ids}, TODAY, "r1")
     write_registry(path, registry)
     assert again == ids
     assert path.read_bytes() == before
@@ -217,14 +217,14 @@ def test_the_file_is_byte_for_byte_the_same_when_nothing_changed(tmp_path: Path)
 
 def test_lineage_and_sayings_come_back_from_the_file(tmp_path: Path) -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 9))
-    registry = registry.published({name: saying()}, TODAY, "r1")
+    registry = registry.recorded({name: state_said()}, TODAY, "r1")
     registry, ids = named(registry, bar(0, 1), bar(4, 9))
-    registry = registry.published({k: saying(by=date(2025, 1, 1)) for k in ids}, TODAY, "r2")
+    registry = registry.recorded({k: state_said(by=date(2025, 1, 1)) for k in ids}, TODAY, "r2")
     write_registry(tmp_path / "r.json", registry)
     back = read_registry(tmp_path / "r.json", "SHN")
     for one, two in zip(registry.entries, back.entries, strict=True):
-        assert (one.site_id, one.parent, one.merged_into, one.sayings) == (
-            two.site_id, two.parent, two.merged_into, two.sayings,
+        assert (one.site_id, one.parent, one.merged_into, one.published) == (
+            two.site_id, two.parent, two.merged_into, two.published,
         )  # fmt: skip
         assert one.territory.symmetric_difference(two.territory).area < 1e-3 * one.territory.area
 
@@ -235,7 +235,7 @@ def test_a_registry_of_version_1_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps({"version": 1, "prefix": "SHN", "sites": [entry]}))
     registry = read_registry(path, "SHN")
     assert registry.entries[0].site_id == "SHN-0001"
-    assert registry.entries[0].sayings == ()
+    assert registry.entries[0].published == ()
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_damaged_registry_is_refused_in_one_line_and_left_alone(tmp_path: Path
 def test_a_half_written_registry_is_refused_at_any_length(tmp_path: Path) -> None:
     registry, ids = named(Registry("SHN"), square(1, 1), square(3, 4))
     path = tmp_path / "registry.json"
-    write_registry(path, registry.published({name: saying() for name in ids}, TODAY, "r1"))
+    write_registry(path, registry.recorded({name: state_said() for name in ids}, TODAY, "r1"))
     whole = path.read_text()
     for length in range(0, len(whole) - 2, 37):
         path.write_text(whole[:length])

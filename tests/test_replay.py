@@ -11,11 +11,11 @@ from shapely.geometry import box
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
-from pipeline.evaluation.replay import Replay, Replayed, replay_table, until
+from pipeline.evaluation.replay import Replay, ReplayResult, replay_table, until
 from pipeline.evaluation.trials import Trial
 from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import Window
-from pipeline.looks import Stack
+from pipeline.looks.archive import Stack
 
 FIRST = date(2024, 1, 1)
 DAYS = tuple(FIRST + timedelta(days=10 * k) for k in range(12))
@@ -61,8 +61,8 @@ class Seer:
         ]
 
 
-def lived(*watchers: Seer, exchanges: int = 0) -> Replayed:
-    return Replay(watchers, exchanges)(Trial(1, "shan"))
+def lived(*runners: Seer, exchanges: int = 0) -> ReplayResult:
+    return Replay(runners, exchanges)(Trial(1, "shan"))
 
 
 def test_delays_count_the_clear_looks_with_ponds_before_the_announcement() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from loopback import quick_web
+from loopback import quick_http
 from scenes import PLACE, aoi
 from shapely.geometry import box, mapping
 
@@ -26,11 +26,11 @@ from pipeline.evaluation.truth import read_case
 from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.progress import Progress
-from pipeline.scan import detect
+from pipeline.run.detect import detect
+from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 from pipeline.sources.stac import stac_source
-from pipeline.summary import Summary
 from pipeline.worlds.archive import build_archive
 
 QUIET = Progress(quiet=True)
@@ -147,8 +147,8 @@ def test_a_scan_month_by_month_ends_where_one_run_over_all_does(first: Summary, 
     for last in (date(2024, 12, 31), date(2025, 2, 28), None):
         by_month = look(scenes, tmp_path, period=Period(None, last))
     assert products(tmp_path)["coverage.geojson"] == products(first.out)["coverage.geojson"]
-    told = [{**vars_of(record), "said_before": None, "site_id": "", "parent": None} for record in by_month.sites]
-    assert told == [{**vars_of(record), "said_before": None, "site_id": "", "parent": None} for record in first.sites]
+    told = [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in by_month.sites]
+    assert told == [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in first.sites]
     assert list(tmp_path.rglob("cells/*.npz"))
 
 
@@ -179,7 +179,7 @@ def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, 
 def test_the_same_scenes_listed_by_a_catalogue_give_the_same_sites(
     first: Summary, scenes: Path, tmp_path: Path
 ) -> None:
-    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear, quick_web)
+    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear, quick_http)
     assert source.simulated
     told = detect(AREA, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
     assert told.error is None

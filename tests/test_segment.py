@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from pipeline import bands
 from pipeline.config import load
 from pipeline.grid import Window
-from pipeline.network import Network, NetworkSpec, halved, receptive_radius_px
+from pipeline.looks.card import ModelCard
+from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px, to_bf16
+from pipeline.looks.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
+from pipeline.looks.weights import Model, Resolved, has_bf16, load_model
 from pipeline.raster import Raster
-from pipeline.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
 from pipeline.training.score import raster_of, scores_of, validation_looks
-from pipeline.weights import Model, ModelCard, Resolved, has_bf16, load_model
 
 CPU = torch.device("cpu")
 PRECISIONS: list[Resolved] = ["fp32", "bf16"] if has_bf16(CPU) else ["fp32"]
@@ -47,7 +48,7 @@ def model(precision: Resolved = "fp32", widths: tuple[int, ...] = (8, 12, 16)) -
     net = Network(spec)
     net.head.weight.data *= 6  # spreads the codes, so that a difference shows
     if precision == "bf16":
-        halved(net)
+        to_bf16(net)
     return Model(net.to(memory_format=torch.channels_last).eval(), card, CPU, precision)
 
 

@@ -23,16 +23,17 @@ from pipeline.config import load
 from pipeline.errors import CapReached, CredentialsRefused, InputError, SceneError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.raster import Raster
-from pipeline.sources import sentinel_hub
+from pipeline.sources.budget import Budget, SpendingLimits
+from pipeline.sources.http import HttpClient, RetryPolicy
 from pipeline.sources.interface import NOT_NEEDED, Period, Scene
-from pipeline.sources.sentinel_hub import SentinelHubSource, processing_units, sentinel_hub_source
-from pipeline.sources.web import Patience, Web
-from pipeline.spending import Limits, Purse
+from pipeline.sources.sentinel_hub import source as sentinel_hub
+from pipeline.sources.sentinel_hub.pricing import processing_units
+from pipeline.sources.sentinel_hub.source import SentinelHubSource, sentinel_hub_source
 
 UNCLEAR = load(None).clear.scl_unclear
 ALWAYS = Period(None, None)
 TILE = Window(PLACE.row - 40, PLACE.col - 60, 240, 320)
-QUICK = Patience(tries=3, total_s=5, longest_wait_s=0.5, connect_s=2, quiet_s=2, first_wait_s=0.01)
+QUICK = RetryPolicy(tries=3, total_s=5, longest_wait_s=0.5, connect_s=2, quiet_s=2, first_wait_s=0.01)
 TIME = datetime(2024, 2, 5, 4, 1, 2, tzinfo=UTC)
 SECRET = "the-secret"
 
@@ -86,9 +87,9 @@ def server(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield server
 
 
-def make(folder: Path, patience: Patience = QUICK, endpoint: str = "cdse", **limits: Limits) -> SentinelHubSource:
-    purse = Purse(folder / "ledger.jsonl", "run", **limits)
-    return sentinel_hub_source(endpoint, UNCLEAR, lambda name, ms: Web(name, patience, purse, ms))
+def make(folder: Path, retry: RetryPolicy = QUICK, endpoint: str = "cdse", **limits: SpendingLimits) -> SentinelHubSource:
+    budget = Budget(folder / "ledger.jsonl", "run", **limits)
+    return sentinel_hub_source(endpoint, UNCLEAR, lambda name, ms: HttpClient(name, retry, budget, ms))
 
 
 @pytest.fixture
@@ -446,7 +447,7 @@ def test_processing_units_follow_the_rule() -> None:
 
 def test_what_is_spent_goes_into_the_ledger(server: Hub, source: SentinelHubSource) -> None:
     read(source)
-    (provider, spent), = source.web.purse.spent().items()  # fmt: skip
+    (provider, spent), = source.http.budget.spent().items()  # fmt: skip
     assert (provider, spent.pu, spent.requests) == ("cdse-sentinelhub", 3.0, 3)  # the token is a request as well
     assert spent.n_bytes > 2 * PLACE.width * PLACE.height
 
@@ -458,17 +459,17 @@ def test_where_the_server_does_not_say_the_rule_counts(
     server.pu = header
     read(source)
     expected = processing_units(PLACE.width, PLACE.height, 1) + processing_units(PLACE.width, PLACE.height, 6)
-    assert source.web.purse.spent()["cdse-sentinelhub"].pu == pytest.approx(expected, abs=1e-5)
+    assert source.http.budget.spent()["cdse-sentinelhub"].pu == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_damaged_answer_is_paid_for_and_an_error_is_not(server: Hub, source: SentinelHubSource) -> None:
     server.script = [body(b"<html>"), status(500)]
     read(source)
-    assert source.web.purse.spent()["cdse-sentinelhub"].pu == 4.5
+    assert source.http.budget.spent()["cdse-sentinelhub"].pu == 4.5
 
 
 def test_a_limit_stops_before_a_request_is_sent(server: Hub, tmp_path: Path) -> None:
-    source = make(tmp_path, of_run=Limits(pu=3.0))
+    source = make(tmp_path, of_run=SpendingLimits(pu=3.0))
     read(source)
     sent = len(server.asked)
     with pytest.raises(CapReached, match="3 processing units"):
@@ -634,8 +635,8 @@ def test_endpoints_have_their_own_names_and_addresses(tmp_path: Path, monkeypatc
     assert (one.name, one.base_url) == ("cdse-sentinelhub", "https://sh.dataspace.copernicus.eu")
     assert (other.name, other.base_url) == ("sentinelhub", "https://services.sentinel-hub.com")
     assert one.token_url.startswith("https://identity.dataspace.copernicus.eu/")
-    assert one.web.provider == one.name
-    assert one.web.retry_after_ms
+    assert one.http.provider == one.name
+    assert one.http.retry_after_ms
     assert not one.simulated
     for source in (one, other, one):  # a token goes to the deployment that gave it, and nowhere else
         url, _, _ = sentinel_hub._request(source.base_url, [scene()], Grid(32747), PLACE, NAMES)

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import load
-from pipeline.fuse import Evidence, Running, fuse
+from pipeline.evidence.fuse import Evidence, RunningEvidence, fuse
 from pipeline.grid import Window
-from pipeline.looks import Stack
-from pipeline.sites import PondPixels, find_sites, pond_pixels, ponds_of
+from pipeline.looks.archive import Stack
+from pipeline.sites.extract import PondPixels, find_sites, pond_pixels, ponds_of
 
 SETTINGS = load(None)
 AREA = Window(-20_000, 30_000, 400, 400)
@@ -125,7 +125,7 @@ def test_evidence_can_be_gone_on_with_from_any_look(data, k: int, more: int, loo
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     clear = rng.random((looks, 3, 4)) < 0.6
     values = np.where(clear, rng.integers(0, 201, clear.shape), 0).astype(np.uint8)
-    nothing = Running.nothing((3, 4), rule)
+    nothing = RunningEvidence.nothing((3, 4), rule)
     whole = nothing.after(values, clear, rule)
     parts = nothing.after(values[:cut], clear[:cut], rule).after(values[cut:], clear[cut:], rule)
     np.testing.assert_array_equal(whole.agreed(rule), parts.agreed(rule))

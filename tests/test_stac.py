@@ -12,7 +12,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from loopback import Server, quick_web, serving
+from loopback import Server, quick_http, serving
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
 from shapely.affinity import translate
@@ -79,7 +79,7 @@ def write_catalogue(folder: Path, items: list[pystac.Item], name: str = "local")
 
 
 def opened(scenes: object) -> StacSource:
-    return stac_source(str(scenes), UNCLEAR, quick_web)
+    return stac_source(str(scenes), UNCLEAR, quick_http)
 
 
 def found(source: StacSource, period: Period = ALWAYS) -> Search:
@@ -218,7 +218,7 @@ def test_a_wrong_offset_is_refused_or_corrected_and_noted(offset, told, says, tm
         for band in asset.extra_fields.get("raster:bands", []):
             band["offset"] = told
     path = write_catalogue(tmp_path, [item])
-    strict, lenient = (stac_source(str(path), UNCLEAR, quick_web, correct) for correct in (False, True))
+    strict, lenient = (stac_source(str(path), UNCLEAR, quick_http, correct) for correct in (False, True))
     with pytest.raises(SceneError, match=says):
         read(strict, found(strict))
     mended = read(lenient, found(lenient))
@@ -239,9 +239,9 @@ def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path)
 
 def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> None:
     here = write_catalogue(tmp_path / "here", [make_item(tmp_path / "here", date(2024, 2, 5))])
-    assert stac._Documents(str(here), quick_web()).read_text_from_href(str(here))
+    assert stac._Documents(str(here), quick_http()).read_text_from_href(str(here))
     with pytest.raises(ValueError, match="names a document on this machine"):
-        stac._Documents("https://host/catalog.json", quick_web()).read_text_from_href(str(here))
+        stac._Documents("https://host/catalog.json", quick_http()).read_text_from_href(str(here))
     root = {"type": "Catalog", "stac_version": "1.0.0", "id": "liar", "description": "lies"}
     (tmp_path / "served").mkdir()
     for href in (here.as_uri(), f"file:{here}"):
@@ -327,5 +327,5 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
 def test_server_counts(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(bytes(range(100)))
     server = Server(tmp_path)
-    assert server.answer("GET", "/a.tif", "bytes=10-19", b"")[2] == bytes(range(10, 20))
-    assert server.answer("GET", "/b.tif", None, b"")[0] == 404
+    assert server.response("GET", "/a.tif", "bytes=10-19", b"")[2] == bytes(range(10, 20))
+    assert server.response("GET", "/b.tif", None, b"")[0] == 404

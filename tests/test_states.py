@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.states import CLEARED, ENDED, PONDS, STATES, STRONGEST, UNMEASURED, Shown, course
+from pipeline.looks.calibration import AreaLikelihood
+from pipeline.sites.states import CLEARED, ENDED, MAX_LOG_RATIO, PONDS, STATES, UNCALIBRATED, course
 
-RATES = UNMEASURED.rates
+RATES = UNCALIBRATED.rates
 ratios = st.lists(st.tuples(st.floats(-4.5, 4.5), st.floats(-4.5, 4.5), st.integers(1, 300)), min_size=1, max_size=12)
 
 
@@ -45,6 +46,6 @@ def test_a_stronger_look_for_ponds_never_makes_ponds_less_likely(some) -> None:
 
 
 def test_what_a_look_says_is_nothing_at_the_even_area_and_bounded() -> None:
-    shown = Shown(even_m2=120.0, even_share=0.2, steepness=3.0)
-    assert shown.ratio(np.array([0.0, 120.0, 1e9]), full_m2=500.0) == pytest.approx([-STRONGEST, 0, STRONGEST])
-    assert shown.ratio(np.array([120.0, 800.0]), full_m2=4000.0) == pytest.approx([-STRONGEST, 0])
+    shown = AreaLikelihood(break_even_m2=120.0, break_even_share=0.2, log_slope=3.0)
+    assert shown.ratio(np.array([0.0, 120.0, 1e9]), full_m2=500.0) == pytest.approx([-MAX_LOG_RATIO, 0, MAX_LOG_RATIO])
+    assert shown.ratio(np.array([120.0, 800.0]), full_m2=4000.0) == pytest.approx([-MAX_LOG_RATIO, 0])

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.aoi import ROOT
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec, between
+from pipeline.looks.network import Network, NetworkSpec, interpolated
+from pipeline.looks.segment import LEVELS, Segmentation
+from pipeline.looks.weights import WEIGHTS, load_model
 from pipeline.progress import Progress
-from pipeline.segment import LEVELS, Segmentation
 from pipeline.training import fit as fitting
 from pipeline.training.chips import ChipSettings, augmented, joined, make_unit, stream
 from pipeline.training.fit import FitSettings, fit, train
-from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
-from pipeline.training.score import half_precision, scores_of, told_of, validation_looks
-from pipeline.weights import ROOT, WEIGHTS, load_model
+from pipeline.training.scaling import scaled, scaling_looks
+from pipeline.training.score import half_precision, predictions, scores_of, validation_looks
 
 QUIET = Progress(quiet=True)
 BACKGROUNDS = ROOT / "backgrounds" / "evaluation"
@@ -190,15 +191,15 @@ def test_average_follows_the_network_when_it_moves() -> None:
 
 
 def test_sums_are_true_when_levelled_after_being_pushed_up() -> None:
-    looks = levelling_looks(3, 2, 176)
+    looks = scaling_looks(3, 2, 176)
     state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
     card = fitting._card("m", state, TINY)
     net = Network(TINY.network).eval()
     with torch.no_grad():
         assert net.head.bias is not None
         net.head.bias += 2
-    told = told_of(levelled(net, card, looks), card, looks, "fp32")
-    assert scores_of(told_of(net, card, looks, "fp32"), looks).false_area_share > 10
+    told = predictions(scaled(net, card, looks), card, looks, "fp32")
+    assert scores_of(predictions(net, card, looks, "fp32"), looks).false_area_share > 10
     for name, true in (("pond_fraction", "pond_fraction"), ("ground_probability", "ground")):
         inner = [look.clear[48:-48, 48:-48] for look in looks]
         summed = sum(
@@ -231,6 +232,6 @@ def test_a_training_that_goes_on_from_a_model_ends_half_way_to_it(tmp_path: Path
 
 def test_between_two_networks_lies_a_mean_of_their_weights() -> None:
     one, other = Network(NetworkSpec(widths=(4,))), Network(NetworkSpec(widths=(4,)))
-    middle = between(one, other, 0.25)
+    middle = interpolated(one, other, 0.25)
     for a, b, m in zip(one.parameters(), other.parameters(), middle.parameters(), strict=True):
         assert torch.allclose(m, 0.75 * a + 0.25 * b)

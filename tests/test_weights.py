@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import bands, weights
+from pipeline import bands
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec, receptive_radius_px
-from pipeline.weights import CARD, WEIGHTS, ModelCard, load_model, read_card, save_model
+from pipeline.looks import weights
+from pipeline.looks.card import CARD, ModelCard, read_card
+from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px
+from pipeline.looks.weights import WEIGHTS, load_model, save_model
 
 SPEC = NetworkSpec(widths=(4, 6))
 

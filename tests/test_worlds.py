@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.worlds import figures as worlds_figures
+from pipeline.worlds import parameters as worlds_figures
 from pipeline.worlds import world as world_module
-from pipeline.worlds.decoys import DRAWN
-from pipeline.worlds.figures import figures
+from pipeline.worlds.look_alikes import DRAWN
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
 from pipeline.worlds.spectra import Cover, ranges
 from pipeline.worlds.terrain import Terrain, light, make_terrain, sun
@@ -82,7 +82,7 @@ def test_every_spectrum_is_a_range() -> None:
 
 
 def test_every_number_has_a_source() -> None:
-    known = figures()
+    known = parameters()
     spreads = [getattr(known.site, name) for name in type(known.site).model_fields]
     for figure in (*known.spectra.values(), *known.look_alikes.values(), *spreads):
         assert len(figure.source) >= 7
@@ -105,14 +105,14 @@ def test_wrong_figures_are_refused_in_one_line(tmp_path, monkeypatch, old: str, 
     changed.write_text(worlds_figures.FILE.read_text().replace(old, new, 1))
     monkeypatch.setattr(worlds_figures, "FILE", changed)
     with pytest.raises(ConfigError) as error:
-        figures.__wrapped__()
+        parameters.__wrapped__()
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_cut_distributions_stay_between_their_ends() -> None:
     rng = np.random.default_rng(1)
-    spread = figures().site.pond_diameter_m
+    spread = parameters().site.pond_diameter_m
     drawn = [spread.draw(rng) for _ in range(400)]
     assert min(drawn) >= spread.low
     assert max(drawn) <= spread.high
@@ -120,9 +120,9 @@ def test_cut_distributions_stay_between_their_ends() -> None:
 
 
 def test_slopes_are_those_of_hills_and_follow_the_style() -> None:
-    steep = {style: np.median([make_terrain(np.random.default_rng(k), 192, figures().styles[style].slope).slope
+    steep = {style: np.median([make_terrain(np.random.default_rng(k), 192, parameters().styles[style].slope).slope
                                for k in range(3)]) for style in ("kachin", "plain")}  # fmt: skip
-    assert steep["kachin"] == pytest.approx(figures().styles["kachin"].slope, rel=0.05)
+    assert steep["kachin"] == pytest.approx(parameters().styles["kachin"].slope, rel=0.05)
     assert steep["plain"] < 0.05
 
 
@@ -148,7 +148,7 @@ def test_no_ground_is_in_the_shadow_of_a_ridge_when_all_is_flatter_than_the_rays
 
 def test_a_new_style_changes_no_world_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     before = make_world(5, 96, "shan", START, END)
-    known = figures()
+    known = parameters()
     more = known.model_copy(update={"styles": {"alpine": known.styles["kachin"], **known.styles}})
     monkeypatch.setattr(world_module, "figures", lambda: more)
     np.testing.assert_array_equal(make_world(5, 96, "shan", START, END).land.base, before.land.base)

@@ -16,9 +16,9 @@ from draw import larger, save, sheet, true_colour
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
+from pipeline.aoi import ROOT
 from pipeline.bands import NAMES
 from pipeline.training.backgrounds import read_background
-from pipeline.weights import ROOT
 from pipeline.worlds.world import make_world, render
 
 CHIP_PX = 64

@@ -22,10 +22,10 @@ from pipeline.config import load
 from pipeline.engine import usable_cores
 from pipeline.evaluation.replay import until
 from pipeline.evaluation.scores import LEAST_PONDS
-from pipeline.evaluation.trials import Watcher
+from pipeline.evaluation.trials import TrialRunner
 from pipeline.grid import Grid
 from pipeline.progress import Progress
-from pipeline.registry.names import Registry
+from pipeline.sites.names import Registry
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World, make_world
@@ -121,13 +121,13 @@ def passes(seed: int) -> list[tuple[date, float]]:
 def lived(place: Place) -> Told:
     """A scan of ten years over one place."""
     settings = load(None)
-    watcher, world = Watcher(settings), world_of(place)
-    shown = watcher.looked(world, passes(world.seed))
+    runner, world = TrialRunner(settings), world_of(place)
+    shown = runner.looked(world, passes(world.seed))
     true, registry, known_on, kept = shown.truth[0], Registry("WAX"), None, []
     for count in range(1, len(shown.looks.days) + 1):
         if not shown.looks.clear[count - 1].any():
             continue
-        found = watcher.found(until(shown.looks, count))
+        found = runner.found(until(shown.looks, count))
         kept = [item for item in found if item.confidence >= settings.sites.min_confidence]
         registry, _ = registry.named([item.site.polygon_m for item in kept], Grid(32647), settings.sites.link_m)
         here = [item for item in kept if item.site.polygon_m.intersects(true.polygon)]

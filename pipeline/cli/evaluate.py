@@ -69,10 +69,10 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.evaluation.limits import limits, limits_picture, limits_table
     from pipeline.evaluation.scores import scores
     from pipeline.evaluation.sets import baseline_of, case_of_run, cases_of, trials_of
-    from pipeline.evaluation.trials import Watcher
+    from pipeline.evaluation.trials import TrialRunner
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
-    from pipeline.worlds.figures import figures
+    from pipeline.worlds.parameters import parameters
 
     settings = settings_of(options)
     if options.labels:
@@ -87,12 +87,12 @@ def run(options: argparse.Namespace) -> int:
         named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
     else:
         workers = settings.engine.workers or usable_cores()
-        progress, watcher = Progress(), Watcher(settings)
+        progress, runner = Progress(), TrialRunner(settings)
         if options.baseline:
-            watcher = baseline_of(options.baseline, settings, workers, progress, options.worlds)
-        styles = among(options.styles, figures().styles, "style") or STYLES
+            runner = baseline_of(options.baseline, settings, workers, progress, options.worlds)
+        styles = among(options.styles, parameters().styles, "style") or STYLES
         named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, options.every)
-        cases = cases_of(trials, watcher, workers, progress)
+        cases = cases_of(trials, runner, workers, progress)
     least = settings.sites.min_confidence
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
     if options.limits:
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     if options.gallery:
         from pipeline.evaluation.gallery import worst, write_gallery
 
-        words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), watcher, progress)
+        words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), runner, progress)
         print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
     return 0
 
@@ -112,21 +112,21 @@ def _replay(options: argparse.Namespace) -> int:
     from pipeline.engine import usable_cores
     from pipeline.evaluation.replay import EXCHANGES, MONTHS, Replay, replay, replay_table
     from pipeline.evaluation.sets import trials_of
-    from pipeline.evaluation.trials import Watcher
+    from pipeline.evaluation.trials import TrialRunner
     from pipeline.progress import Progress
     from pipeline.training.chips import STYLES
-    from pipeline.worlds.figures import figures
+    from pipeline.worlds.parameters import parameters
 
     if options.of == "real":
         raise InputError("--replay needs worlds with a history: real scenes have one look")
     settings = settings_of(options)
-    styles = among(options.styles, figures().styles, "style") or STYLES
+    styles = among(options.styles, parameters().styles, "style") or STYLES
     named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, months=MONTHS)
-    watchers, models = [Watcher(settings)], settings.model
+    runners, models = [TrialRunner(settings)], settings.model
     if options.other_model:
-        watchers.append(Watcher(settings.model_copy(update={"model": options.other_model})))
+        runners.append(TrialRunner(settings.model_copy(update={"model": options.other_model})))
         models += f", {options.other_model} in between"
-    how = Replay(tuple(watchers), EXCHANGES if options.other_model else 0)
+    how = Replay(tuple(runners), EXCHANGES if options.other_model else 0)
     worlds = replay(trials, how, settings.engine.workers or usable_cores(), Progress())
     print(f"model {models} on {named}, {MONTHS} months look by look\n{replay_table(worlds)}")
     return 0

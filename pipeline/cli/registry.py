@@ -23,7 +23,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Join; returns the exit code."""
-    from pipeline.registry.file import read_registry, write_registry
+    from pipeline.sites.registry import read_registry, write_registry
 
     if options.out.exists():
         raise InputError(f"{options.out}: is there already; give --out a new name, and move it into place yourself")

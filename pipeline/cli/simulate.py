@@ -2,16 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.cli.arguments import settings_of, workers, writable
 from pipeline.cli.parser import Parser, command
-
-if TYPE_CHECKING:
-    from pipeline.aoi import Aoi
-    from pipeline.config import Settings
-    from pipeline.progress import Progress
-    from pipeline.sources.interface import Period, Source
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -20,7 +13,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     simulate.add_argument("--aoi", required=True, metavar="NAME|FILE", help="area of interest")
     simulate.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write it")
     simulate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
-    simulate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
+    simulate.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     simulate.set_defaults(do=run)
 
 
@@ -28,19 +21,11 @@ def run(options: argparse.Namespace) -> int:
     """Write the archive; returns the exit code."""
     from pipeline.aoi import read_aoi
     from pipeline.progress import Progress
-    from pipeline.sources.interface import period_of
+    from pipeline.sources.interface import Period
+    from pipeline.worlds.source import simulated_source
 
-    settings = settings_of(options)
+    settings, aoi = settings_of(options), read_aoi(options.aoi)
     writable(options.out)
-    simulated(read_aoi(options.aoi), settings, period_of(None, None), options.out, Progress())
+    simulated_source(options.out, aoi, settings, Period(None, None), Progress())
     print(f"SIMULATED scenes and their truth (truth.geojson) are in {options.out}/")
     return 0
-
-
-def simulated(aoi: "Aoi", settings: "Settings", period: "Period", folder: Path, progress: "Progress") -> "Source":
-    """The simulated archive of an AOI in a folder, built where it is not there yet."""
-    from pipeline.engine import usable_cores
-    from pipeline.sources.simulated import simulated_source
-
-    workers = settings.engine.workers or usable_cores()
-    return simulated_source(folder, aoi, settings.simulated, period, workers, progress)

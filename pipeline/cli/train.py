@@ -64,11 +64,11 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--scenes goes with --labels FILE")
     from pipeline.engine import usable_cores
     from pipeline.evaluation.calibrate import WORLDS, calibrate
+    from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
     from pipeline.training.chips import SHOWN, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
-    from pipeline.weights import load_model
-    from pipeline.worlds.figures import figures
+    from pipeline.worlds.parameters import parameters
 
     workers = options.workers or usable_cores()
     writable(options.out)
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         base=options.base,
         bands=among(options.bands, bands.NAMES, "band") or bands.NAMES,
         chips=ChipSettings(
-            backgrounds=str(options.backgrounds), styles=among(options.styles, figures().styles, "style") or SHOWN
+            backgrounds=str(options.backgrounds), styles=among(options.styles, parameters().styles, "style") or SHOWN
         ),
     )
     if options.base:
@@ -97,17 +97,17 @@ def _tune(options: argparse.Namespace) -> int:
     from pipeline.config import load
     from pipeline.engine import usable_cores
     from pipeline.evaluation.calibrate import WORLDS, calibrate
+    from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
     from pipeline.sources.folder import FolderSource
     from pipeline.training.chips import ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE
-    from pipeline.training.labels import label_chips, read_areas
+    from pipeline.training.labels import label_chips, read_label_areas
     from pipeline.training.tune import TuneSettings, tune
-    from pipeline.weights import load_model
 
     if not options.scenes:
         raise InputError("--labels needs --scenes DIR, the directory with GeoTIFFs that show them")
-    areas, settings = read_areas(options.labels), load(None)
+    areas, settings = read_label_areas(options.labels), load(None)
     workers, progress = options.workers or usable_cores(), Progress()
     base = load_model(options.base or settings.model, precision="fp32")
     writable(options.out)

@@ -12,8 +12,8 @@ from scipy.ndimage import uniform_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1, SWIR2
+from pipeline.looks.segment import LEVELS, Segmentation
 from pipeline.raster import Floats, Raster
-from pipeline.segment import LEVELS, Segmentation
 from pipeline.training.chips import Chips, ChipSettings, joined, make_unit
 
 NAMES = ("water-rule", "random-forest")

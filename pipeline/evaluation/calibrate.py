@@ -16,31 +16,29 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
-from pipeline.confidence import ENDS, FEATURES, SAID, SIZED_BY, Found, rates_of
 from pipeline.config import load
 from pipeline.errors import PipelineError
 from pipeline.evaluation.scores import LEAST_PONDS
-from pipeline.evaluation.trials import START, Trial, Watched, Watcher, watch
+from pipeline.evaluation.trials import START, Trial, TrialResult, TrialRunner, run_trials
 from pipeline.evaluation.truth import TrueSite
-from pipeline.history import looks_say
+from pipeline.looks.calibration import AreaLikelihood, StateModel, TransitionRates
+from pipeline.looks.card import CARD, read_card, write_card
 from pipeline.progress import Progress
-from pipeline.states import (
+from pipeline.sites.confidence import ENDS, FEATURES, SAID, SIZED_BY, AssessedSite, rates_of
+from pipeline.sites.history import looks_say
+from pipeline.sites.states import (
     CLEARED,
     ENDED,
     IDLE,
+    MAX_LOG_RATIO,
     NONE,
     PONDS,
     RESUMED,
     STATES,
-    STRONGEST,
-    UNMEASURED,
-    Chain,
-    Rates,
-    Shown,
+    UNCALIBRATED,
     course,
 )
 from pipeline.training.chips import STYLES
-from pipeline.weights import CARD, read_card, write_card
 
 Doubles = NDArray[np.float64]
 FIRST_SEED = 950_000_001
@@ -67,21 +65,21 @@ def calibrate(
     card = read_card(model / CARD).model_copy(update={"calibration": {}})
     write_card(model / CARD, card)  # a fit on top of an older fit would not be one
     settings = load(None).model_copy(update={"model": str(model)})
-    found, note = fitted(Watcher(settings), workers, progress, worlds, styles)
+    found, note = fitted(TrialRunner(settings), workers, progress, worlds, styles)
     scores = {**card.scores, "calibration_set": note}
     write_card(model / CARD, card.model_copy(update={"calibration": found, "scores": scores}))
     return found
 
 
 def fitted(
-    watcher: Watcher, workers: int, progress: Progress, worlds: int, styles: tuple[str, ...] = STYLES
+    runner: TrialRunner, workers: int, progress: Progress, worlds: int, styles: tuple[str, ...] = STYLES
 ) -> tuple[dict[str, float], str]:
     """The calibration of what a watcher sees with, by name, and the words for the set it was made from.
 
     Raises `PipelineError` when there is too little to fit.
     """
     trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
-    seen_worlds = watch(trials, watcher, workers, progress)
+    seen_worlds = run_trials(trials, runner, workers, progress)
     pairs = [pair for seen in seen_worlds for pair in _pairs(seen)]
     true = [match is not None for _, match in pairs]
     sized = [
@@ -122,7 +120,7 @@ def _areas(features: Sequence[tuple[float, ...]], ratios: Doubles) -> dict[str, 
     return found
 
 
-def _chain(worlds: Sequence[Watched], found: Sequence[tuple[Found, TrueSite]]) -> dict[str, float]:
+def _chain(worlds: Sequence[TrialResult], found: Sequence[tuple[AssessedSite, TrueSite]]) -> dict[str, float]:
     """The chain by which looks are weighed, by the names of `confidence.CHAIN`, from what truly happened.
 
     Rates: changes of state by years spent in the state before. What a look says: see `_shown`.
@@ -164,7 +162,7 @@ class _SeenOnsets:
     """State and the first look that it was there at, None = at none; ground before ponds."""
 
 
-def _seen_onsets(item: Found, match: TrueSite) -> _SeenOnsets:
+def _seen_onsets(item: AssessedSite, match: TrueSite) -> _SeenOnsets:
     looks = item.past.looks
     begun = tuple(
         (state, next((k for k, look in enumerate(looks) if look.day >= day), None) if day else None)
@@ -178,7 +176,7 @@ def _seen_onsets(item: Found, match: TrueSite) -> _SeenOnsets:
     )
 
 
-def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[Shown, Shown]:
+def _shown(sites: Sequence[_SeenOnsets], rates: TransitionRates) -> tuple[AreaLikelihood, AreaLikelihood]:
     """What areas of ground, and of ponds, must say for the true onsets to be likeliest.
 
     A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
@@ -188,17 +186,17 @@ def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[Shown, Shown]:
     if not any(k for site in sites for _, k in site.begun):
         raise PipelineError("calibration needs sites that began between two looks")
 
-    def both(numbers: Doubles) -> tuple[Shown, Shown]:
-        ground, ponds = (Shown(*map(float, half)) for half in np.split(np.exp(numbers), 2))
+    def both(numbers: Doubles) -> tuple[AreaLikelihood, AreaLikelihood]:
+        ground, ponds = (AreaLikelihood(*map(float, half)) for half in np.split(np.exp(numbers), 2))
         return ground, ponds
 
     def unlikely(numbers: Doubles) -> float:
         ground, ponds = both(numbers)
-        if max(shown.ratio(NOTHING, 0.0)[0] for shown in (ground, ponds)) > -STRONGEST / 2:
+        if max(shown.ratio(NOTHING, 0.0)[0] for shown in (ground, ponds)) > -MAX_LOG_RATIO / 2:
             return math.inf
         lost = 0.0
         for site in sites:
-            says = looks_say(site.ground_m2, site.pond_m2, Chain(rates, ground, ponds))
+            says = looks_say(site.ground_m2, site.pond_m2, StateModel(rates, ground, ponds))
             past = course(site.days, *says, rates)
             for state, k in site.begun:
                 begins = past.begins(state)
@@ -206,12 +204,12 @@ def _shown(sites: Sequence[_SeenOnsets], rates: Rates) -> tuple[Shown, Shown]:
                 lost -= math.log(DOUBT + (1.0 - DOUBT) * float(likely))
         return lost
 
-    first = [number for shown in (UNMEASURED.ground, UNMEASURED.ponds) for number in astuple(shown)]
+    first = [number for shown in (UNCALIBRATED.ground, UNCALIBRATED.ponds) for number in astuple(shown)]
     fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 400})
     return both(fit.x)
 
 
-def _pairs(seen: Watched) -> Iterator[tuple[Found, TrueSite | None]]:
+def _pairs(seen: TrialResult) -> Iterator[tuple[AssessedSite, TrueSite | None]]:
     """What was found in a world, and the true site it lies on."""
     for item, told in zip(seen.found, seen.case.reported, strict=True):
         yield item, next((t for t in seen.case.truth if t.polygon.intersects(told.polygon)), None)

@@ -13,10 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.atomic import write_bytes
 from pipeline.bands import BANDS, BLUE, GREEN, RED
-from pipeline.evaluation.scores import Judged
-from pipeline.evaluation.trials import PLACE, Shown, Trial, Watcher
+from pipeline.evaluation.scores import MatchedCase
+from pipeline.evaluation.trials import PLACE, ObservedWorld, Trial, TrialRunner
 from pipeline.evaluation.truth import Case
-from pipeline.fuse import fuse
+from pipeline.evidence.fuse import fuse
 from pipeline.grid import PIXEL_M
 from pipeline.progress import Progress
 from pipeline.raster import Bytes
@@ -54,7 +54,7 @@ def worst(trials: Sequence[Trial], cases: Sequence[Case], min_confidence: float,
     false: list[Mistake] = []
     missed: list[Mistake] = []
     for trial, case in zip(trials, cases, strict=True):
-        judged = Judged(case, min_confidence)
+        judged = MatchedCase(case, min_confidence)
         for site in judged.false:
             under = sorted({a.kind for a in case.look_alikes if a.polygon.intersects(site.polygon)})
             words = f"false, confidence {site.confidence:.2f}, on {' and '.join(under) or 'no known look-alike'}"
@@ -70,7 +70,7 @@ def worst(trials: Sequence[Trial], cases: Sequence[Case], min_confidence: float,
     return [mistake for kind in (false, missed) for mistake in sorted(kind, key=lambda m: -m.weight)[:most]]
 
 
-def write_gallery(path: Path, mistakes: Sequence[Mistake], watcher: Watcher, progress: Progress) -> str:
+def write_gallery(path: Path, mistakes: Sequence[Mistake], runner: TrialRunner, progress: Progress) -> str:
     """Draw the mistakes to a PNG and return what they are, in the order of the pictures.
 
     Each picture: the clearest look in true colour, below it what all looks say (ground red, ponds cyan).
@@ -78,7 +78,7 @@ def write_gallery(path: Path, mistakes: Sequence[Mistake], watcher: Watcher, pro
     pictures = []
     with progress.stage("Drawing errors", len(mistakes), unit="errors") as step:
         for mistake in mistakes:
-            pictures.append(_drawn(watcher.shown(mistake.trial), mistake, watcher))
+            pictures.append(_drawn(runner.shown(mistake.trial), mistake, runner))
             step(1)
     blank = np.full_like(pictures[0], 255) if pictures else np.full((3, 1, 1), 255, np.uint8)
     filled = [*pictures, *[blank] * (-len(pictures) % ACROSS)] or [blank]
@@ -91,9 +91,9 @@ def write_gallery(path: Path, mistakes: Sequence[Mistake], watcher: Watcher, pro
     return "\n".join(lines)
 
 
-def _drawn(shown: Shown, mistake: Mistake, watcher: Watcher) -> Bytes:
+def _drawn(shown: ObservedWorld, mistake: Mistake, runner: TrialRunner) -> Bytes:
     """Picture of one mistake, bytes (3, y, x)."""
-    evidence = fuse(shown.looks, watcher.settings.evidence)
+    evidence = fuse(shown.looks, runner.settings.evidence)
     west, _, _, north = PLACE.bounds_m
     centre = mistake.place.representative_point()
     size = evidence.pond.shape

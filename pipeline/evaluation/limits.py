@@ -7,10 +7,10 @@ from itertools import pairwise
 from math import inf
 from xml.sax.saxutils import escape
 
-from pipeline.evaluation.rates import Rate, rate, words_of
-from pipeline.evaluation.scores import Judged
+from pipeline.evaluation.rates import RateEstimate, interval_text, rate
+from pipeline.evaluation.scores import MatchedCase
 from pipeline.evaluation.truth import Case, TrueSite
-from pipeline.worlds.figures import figures
+from pipeline.worlds.parameters import parameters
 
 PANEL, DEEP = 480, 230
 """Size of a panel of the picture, screen pixels."""
@@ -19,33 +19,35 @@ LEFT, WIDE, ROW = 150, 250, 22
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class DetectionLimit:
     """The chance to be found, by one thing."""
 
     title: str
     """By what."""
-    classes: tuple[tuple[str, Rate], ...]
+    classes: tuple[tuple[str, RateEstimate], ...]
     """Name of each class, and the share of its sites that was found."""
 
 
-def limits(cases: Sequence[Case], min_confidence: float) -> list[Limit]:
+def limits(cases: Sequence[Case], min_confidence: float) -> list[DetectionLimit]:
     """Share of true sites with ponds that were found, by what they are like."""
-    judged = [Judged(case, min_confidence) for case in cases]
+    judged = [MatchedCase(case, min_confidence) for case in cases]
     return [
-        Limit(title, tuple((name, rate(judged, partial(_found_among, belongs))) for name, belongs in classes.items()))
+        DetectionLimit(
+            title, tuple((name, rate(judged, partial(_found_among, belongs))) for name, belongs in classes.items())
+        )
         for title, classes in _limits().items()
     ]
 
 
-def limits_table(found: Sequence[Limit]) -> str:
+def limits_table(found: Sequence[DetectionLimit]) -> str:
     """One line per class."""
     lines = []
     for limit in found:
-        lines += ["", limit.title, *(f"  {name:34} {words_of(share)}" for name, share in limit.classes)]
+        lines += ["", limit.title, *(f"  {name:34} {interval_text(share)}" for name, share in limit.classes)]
     return "\n".join(lines[1:])
 
 
-def limits_picture(found: Sequence[Limit], caption: str) -> str:
+def limits_picture(found: Sequence[DetectionLimit], caption: str) -> str:
     """An SVG: a panel for each thing, a bar for each class, its 95 % interval as a whisker."""
     panels, height = [], 0
     for number, limit in enumerate(found):
@@ -60,7 +62,7 @@ def limits_picture(found: Sequence[Limit], caption: str) -> str:
     return f'{head}{title}<text x="10" y="36" fill="#666">{escape(caption)}</text>{"".join(panels)}</svg>\n'
 
 
-def _panel(limit: Limit) -> str:
+def _panel(limit: DetectionLimit) -> str:
     drawn = [f'<text x="10" y="16" font-weight="bold">{escape(limit.title)}</text>']
     for tick in (0, 0.5, 1):
         x = LEFT + tick * WIDE
@@ -91,7 +93,7 @@ def _limits() -> dict[str, dict[str, Belongs]]:
         "Clear looks at it while it had ponds": _classes("pond_looks", (0, 1, 3, 6, 12, inf)),
         "Share of the looks that were clear": _classes("clear_share", (0, 0.2, 0.4, 0.6, 0.8, inf)),
         "What most ponds are filled or covered with": {
-            kind.removeprefix("pond_"): partial(_is_filled, kind) for kind in figures().pond_colours
+            kind.removeprefix("pond_"): partial(_is_filled, kind) for kind in parameters().pond_colours
         },
     }
 
@@ -112,5 +114,5 @@ def _is_filled(kind: str, site: TrueSite) -> bool:
     return site.filling == kind
 
 
-def _found_among(belongs: Belongs, judged: Judged) -> tuple[float, float]:
+def _found_among(belongs: Belongs, judged: MatchedCase) -> tuple[float, float]:
     return judged.hits([site for site in judged.with_ponds if belongs(site)])

@@ -87,7 +87,7 @@ def overlaid(
         taken[cut] = True
         site = drawing(rng)
         shares = _shares(site)
-        seen[(slice(None), *cut)] = _mixed(seen[(slice(None), *cut)], site, shares, background.air, rng)
+        seen[(slice(None), *cut)] = _mixed(seen[(slice(None), *cut)], site, shares, background.path_radiance, rng)
         pond_share[cut] = shares[0]
         mine[cut] |= shares.sum(axis=0) >= 0.5
         true.append(_true(site, place.row + row, place.col + col, day))
@@ -162,14 +162,14 @@ def _shares(site: Drawing) -> Floats:
     return shares
 
 
-def _mixed(real: Floats, site: Drawing, shares: Floats, air: Floats, rng: np.random.Generator) -> Floats:
+def _mixed(real: Floats, site: Drawing, shares: Floats, path_radiance: Floats, rng: np.random.Generator) -> Floats:
     """Real ground (band, y, x) with the site drawn in, as the instrument would see it."""
     texture = 1 + 0.10 * gaussian_filter(rng.standard_normal(shares.shape[1:]), 1.2) * 3
     lit, out = float(rng.uniform(0.7, 1.15)), real.copy()
     for band in range(len(real)):
         pond, soil = (_seen(share, band) for share in (shares[0], shares[1] * texture))
         cover = np.clip(_seen(shares.sum(axis=0), band), 0, 1)
-        colour = lit * (pond * site.pond_colour[band] + soil * site.soil_colour[band]) + cover * air[band]
+        colour = lit * (pond * site.pond_colour[band] + soil * site.soil_colour[band]) + cover * path_radiance[band]
         noise = rng.normal(0, 0.0012 + 0.01 * colour) * (cover > 0)
         out[band] = real[band] * (1 - cover) + colour + noise
     return out
@@ -181,8 +181,8 @@ def _seen(share: Floats, band: int) -> Floats:
         fine: Floats = gaussian_filter(share, SPREAD_PX).astype(np.float32)
         return fine
     height, width = share.shape
-    halved = gaussian_filter(share.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)), SPREAD_PX)
-    coarse: Floats = halved.repeat(2, 0).repeat(2, 1).astype(np.float32)
+    to_bf16 = gaussian_filter(share.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)), SPREAD_PX)
+    coarse: Floats = to_bf16.repeat(2, 0).repeat(2, 1).astype(np.float32)
     return coarse
 
 

@@ -18,7 +18,7 @@ from shapely.geometry import Point
 from sklearn.cluster import DBSCAN
 
 from pipeline.errors import InputError
-from pipeline.evaluation.rates import Rate, rate, words_of
+from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Reported
 from pipeline.grid import LONLAT, grid_at, reprojected
 
@@ -52,13 +52,13 @@ class PointLabel:
 class PointScores:
     """What a run said of a list of labels."""
 
-    found: Rate
+    found: RateEstimate
     """Labels with a reported site near them."""
-    clusters: Rate
+    clusters: RateEstimate
     """Clusters of labels of which at least one was found."""
-    dated: Rate
+    dated: RateEstimate
     """Found labels whose first day is possible: the site's ponds are not said to begin only after it."""
-    by_state: dict[str, Rate]
+    by_state: dict[str, RateEstimate]
     """Labels found, by state."""
     beyond: int
     """Reported sites with no label near them. Not false: nobody may have looked there."""
@@ -66,10 +66,10 @@ class PointScores:
     def table(self) -> str:
         """One line per score."""
         lines = [
-            f"{'labels found':36} {words_of(self.found)}",
-            f"{'clusters of labels found':36} {words_of(self.clusters)}",
-            f"{'onset of ponds possible':36} {words_of(self.dated)}",
-            *(f"  {state or 'no state given':34} {words_of(one)}" for state, one in self.by_state.items()),
+            f"{'labels found':36} {interval_text(self.found)}",
+            f"{'clusters of labels found':36} {interval_text(self.clusters)}",
+            f"{'onset of ponds possible':36} {interval_text(self.dated)}",
+            *(f"  {state or 'no state given':34} {interval_text(one)}" for state, one in self.by_state.items()),
             f"{'reported sites with no label near':36} {self.beyond} (not known to be false)",
         ]
         return "\n".join(lines)
@@ -132,16 +132,16 @@ def _possible(members: list[int], labels: Sequence[PointLabel], near: dict[int, 
     return possible, len(members)
 
 
-Row = dict[str, str]
+LabelRow = dict[str, str]
 
 
-def _csv(path: Path) -> Iterator[tuple[str, Row]]:
+def _csv(path: Path) -> Iterator[tuple[str, LabelRow]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             yield f"line {number}", {str(k).strip().lower(): (v or "").strip() for k, v in row.items() if v is not None}
 
 
-def _geojson(path: Path) -> Iterator[tuple[str, Row]]:
+def _geojson(path: Path) -> Iterator[tuple[str, LabelRow]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     features = content.get("features") if isinstance(content, dict) else None
     if not isinstance(features, list):
@@ -157,7 +157,7 @@ def _geojson(path: Path) -> Iterator[tuple[str, Row]]:
         yield where, {"id": identity, **row, "lon": str(lon), "lat": str(lat)}
 
 
-def _label(where: str, row: Row) -> PointLabel:
+def _label(where: str, row: LabelRow) -> PointLabel:
     missing = [name for name in ("id", "lon", "lat") if not row.get(name)]
     if missing:
         raise InputError(f"{where}: no {', '.join(missing)}")

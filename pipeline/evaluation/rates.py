@@ -19,7 +19,7 @@ FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateEstimate:
     """How many of how many, with a 95 % interval."""
 
     hits: float
@@ -37,26 +37,28 @@ class Rate:
         return self.hits / self.of if self.of else 0.0
 
 
-def rate(cases: Sequence[Case], counted: Callable[[Case], tuple[float, float]], proportion: bool = True) -> Rate:
+def rate(
+    cases: Sequence[Case], counted: Callable[[Case], tuple[float, float]], proportion: bool = True
+) -> RateEstimate:
     """A rate over cases, each counted as hits and of how many; `proportion`: hits are a share, so at most `of`."""
     pairs = np.array([counted(case) for case in cases], float).reshape(-1, 2)
     hits, of = pairs.sum(axis=0) if len(pairs) else (0.0, 0.0)
     if of == 0:
-        return Rate(hits, of, 0.0, 1.0 if proportion else float("inf"))
+        return RateEstimate(hits, of, 0.0, 1.0 if proportion else float("inf"))
     if proportion and (hits in (0, of) or len(pairs) < FEW):
         low = float(beta.ppf(0.025, hits, of - hits + 1)) if hits else 0.0
         high = float(beta.ppf(0.975, hits + 1, of - hits)) if hits < of else 1.0
-        return Rate(float(hits), float(of), low, high)
+        return RateEstimate(float(hits), float(of), low, high)
     if hits == 0:
-        return Rate(0.0, float(of), 0.0, 3.69 / float(of))  # exact upper bound of a Poisson rate with no event
+        return RateEstimate(0.0, float(of), 0.0, 3.69 / float(of))  # exact upper bound of a Poisson rate with no event
     rng = np.random.default_rng(1)
     sums = pairs[rng.integers(0, len(pairs), (DRAWS, len(pairs)))].sum(axis=1)
     values = sums[:, 0] / np.maximum(sums[:, 1], 1e-9)
     low, high = np.percentile(values[sums[:, 1] > 0], [2.5, 97.5])
-    return Rate(float(hits), float(of), float(low), float(high))
+    return RateEstimate(float(hits), float(of), float(low), float(high))
 
 
-def words_of(told: Rate) -> str:
+def interval_text(told: RateEstimate) -> str:
     """A share as people read it."""
     if not told.of:
         return "none to judge"

@@ -12,14 +12,14 @@ from itertools import pairwise
 
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.evaluation.rates import rate, words_of
+from pipeline.evaluation.rates import interval_text, rate
 from pipeline.evaluation.scores import LEAST_PONDS
-from pipeline.evaluation.trials import Trial, Watcher, each_of
+from pipeline.evaluation.trials import Trial, TrialRunner, each_of
 from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import PIXEL_M, Grid
-from pipeline.looks import Stack
+from pipeline.looks.archive import Stack
 from pipeline.progress import Progress
-from pipeline.registry.names import Registry
+from pipeline.sites.names import Registry
 
 GRID = Grid(32647)
 """Where the worlds lie."""
@@ -32,7 +32,7 @@ EXCHANGES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """What a scan said of one world."""
 
     km2_years: float
@@ -54,28 +54,28 @@ class Replayed:
 class Replay:
     """Lives a scan through, in a worker process."""
 
-    watchers: tuple[Watcher, ...]
+    runners: tuple[TrialRunner, ...]
     """With the models that take turns ..."""
     exchanges: int
     """... so many times."""
 
-    def __call__(self, trial: Trial) -> Replayed:
+    def __call__(self, trial: Trial) -> ReplayResult:
         """One world."""
-        shown = [watcher.shown(trial) for watcher in self.watchers]
+        shown = [runner.shown(trial) for runner in self.runners]
         truth, whole = shown[0].truth, shown[0].looks
         registry, told = Registry("SIM"), []
         for count in range(1, len(whole.days) + 1):
-            turn = (count - 1) * (self.exchanges + 1) // len(whole.days) % len(self.watchers)
-            watcher = self.watchers[turn]
-            found = watcher.found(until(shown[turn].looks, count))
-            kept = [f.site.polygon_m for f in found if f.confidence >= watcher.settings.sites.min_confidence]
-            registry, ids = registry.named(kept, GRID, watcher.settings.sites.link_m)
+            turn = (count - 1) * (self.exchanges + 1) // len(whole.days) % len(self.runners)
+            runner = self.runners[turn]
+            found = runner.found(until(shown[turn].looks, count))
+            kept = [f.site.polygon_m for f in found if f.confidence >= runner.settings.sites.min_confidence]
+            registry, ids = registry.named(kept, GRID, runner.settings.sites.link_m)
             told.append(list(zip(ids, kept, strict=True)))
         first = {name: polygon for sites in reversed(told) for name, polygon in sites}
         known_by = [_ids_of(site, told) for site in truth]
         due = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, whole.days[0])]
         km2 = float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
-        return Replayed(
+        return ReplayResult(
             km2_years=km2 * (whole.days[-1] - whole.days[0]).days / 365.25,
             announced=len(first),
             false=sum(not any(polygon.intersects(t.polygon) for t in truth) for polygon in first.values()),
@@ -98,12 +98,12 @@ def until(whole: Stack, count: int) -> Stack:
     )
 
 
-def replay(trials: list[Trial], how: Replay, workers: int, progress: Progress) -> list[Replayed]:
+def replay(trials: list[Trial], how: Replay, workers: int, progress: Progress) -> list[ReplayResult]:
     """All trials lived through, in order. Raises `PipelineError` when one fails."""
     return each_of(trials, how, workers, progress, "Living scans through")
 
 
-def replay_table(worlds: Sequence[Replayed]) -> str:
+def replay_table(worlds: Sequence[ReplayResult]) -> str:
     """One line per figure."""
     delays = sorted(float("inf") if delay is None else delay for world in worlds for delay in world.delays)
     soon = rate(worlds, lambda w: (sum(delay is not None and delay <= SOON for delay in w.delays), len(w.delays)))
@@ -111,9 +111,9 @@ def replay_table(worlds: Sequence[Replayed]) -> str:
     per_area = rate(worlds, lambda w: (w.false, w.km2_years / 1000), proportion=False)
     rows = {
         "worlds": f"{len(worlds)} ({sum(w.km2_years for w in worlds):,.0f} km² x years)",
-        "announcements that are not sites": words_of(false),
+        "announcements that are not sites": interval_text(false),
         "  per 1,000 km² and year": f"{per_area.value:.2f} ({per_area.low:.2f} to {per_area.high:.2f})",
-        "announced within 1 further clear look": words_of(soon),
+        "announced within 1 further clear look": interval_text(soon),
         "median delay, further clear looks": f"{delays[len(delays) // 2]:g}" if delays else "none to judge",
         "never announced": f"{delays.count(float('inf'))} of {len(delays)}",
         "id switches": f"{sum(w.switches for w in worlds)} in {sum(w.known for w in worlds)} sites",

@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.evaluation.rates import Rate, rate, words_of
+from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
-from pipeline.states import HAS_PONDS
+from pipeline.sites.states import HAS_PONDS
 
 LEAST_PONDS = 6
 """A site with fewer ponds need not be found."""
@@ -39,41 +39,41 @@ class Scores:
     """Pieces of ground."""
     km2: float
     """Their area; 0 = not known."""
-    found: Rate
+    found: RateEstimate
     """Due sites found."""
-    found_seen: Rate
+    found_seen: RateEstimate
     """Of those, with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
-    found_large: Rate
+    found_large: RateEstimate
     """Of those, with ponds of 15 m and more."""
-    found_small: Rate
+    found_small: RateEstimate
     """Of those, with ponds of 10 to 15 m."""
-    true: Rate
+    true: RateEstimate
     """Reported sites that lie on a true one."""
-    false_per_1000_km2: Rate
+    false_per_1000_km2: RateEstimate
     """Reported sites on no true one, per 1,000 km²."""
-    ground_inside: Rate
+    ground_inside: RateEstimate
     """Found sites whose clearing began inside (ground_after, ground_by]."""
-    ponds_inside: Rate
+    ponds_inside: RateEstimate
     """Found sites whose ponds began inside (ponds_after, ponds_by]."""
-    ground_narrow: Rate
+    ground_narrow: RateEstimate
     """Found sites whose interval of cleared ground is no wider than the gap between the clear looks around it."""
-    ponds_narrow: Rate
+    ponds_narrow: RateEstimate
     """The same of ponds."""
-    turns_called: Rate
+    turns_called: RateEstimate
     """Times that ponds of a found site went or came back, with two clear looks since: told by the second of them."""
-    area_ratio: Rate
+    area_ratio: RateEstimate
     """Reported by true pond area, summed over found due sites."""
-    area_close: Rate
+    area_close: RateEstimate
     """Found due sites whose pond area is told within `CLOSE`; at least half of them: the median error is no larger."""
-    area_covered: Rate
+    area_covered: RateEstimate
     """Found due sites whose true pond area lies in the 80 % interval."""
-    ground_iou: Rate
+    ground_iou: RateEstimate
     """Mine ground of reported sites: intersection over union with what was there at any look; missed sites count."""
-    ponds_iou: Rate
+    ponds_iou: RateEstimate
     """The same of pond clusters, gaps of up to 20 m filled."""
-    found_strict: Rate
+    found_strict: RateEstimate
     """Due sites found with the lowest confidence that leaves `STRICT` false sites per 1,000 km² on this very set."""
-    curve: tuple[tuple[float, Rate], ...]
+    curve: tuple[tuple[float, RateEstimate], ...]
     """Calibration curve: mean confidence of each of `BINS` classes, and the share of its reports that are true."""
     calibration_error: float
     """Expected calibration error of the confidence, 0 to 1."""
@@ -100,7 +100,7 @@ class Scores:
             ("pond clusters, IoU", self.ponds_iou),
         ]
         lines = [f"{'cases':36} {self.cases} ({self.km2:,.0f} km²)"]
-        lines += [f"{name:36} {words_of(one)}" for name, one in rates]
+        lines += [f"{name:36} {interval_text(one)}" for name, one in rates]
         area, false = self.area_ratio, self.false_per_1000_km2
         if area.of:
             lines.append(f"{'reported by true pond area':36} {area.value:.2f} ({area.low:.2f} to {area.high:.2f})")
@@ -108,7 +108,7 @@ class Scores:
             counted = f"{false.value:.1f} ({false.low:.1f} to {false.high:.1f}), {false.hits:.0f} in all"
             lines.append(f"{'false sites per 1,000 km²':36} {counted}")
         lines.append(f"{'expected calibration error':36} {self.calibration_error:.3f}")
-        lines += [f"{f'  said {told:.2f}':36} {words_of(true)}" for told, true in self.curve if true.of]
+        lines += [f"{f'  said {told:.2f}':36} {interval_text(true)}" for told, true in self.curve if true.of]
         kinds = [f"{kind} {hit}/{all_}" for kind, (hit, all_) in sorted(self.false_by_kind.items())]
         return "\n".join([*lines, f"{'look-alikes under a false site':36} {', '.join(kinds) or 'none known'}"])
 
@@ -116,7 +116,7 @@ class Scores:
 def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
     """Scores of what was reported with at least `min_confidence`."""
     curve = calibration_curve(cases)
-    kept = [Judged(case, min_confidence) for case in cases]
+    kept = [MatchedCase(case, min_confidence) for case in cases]
     return Scores(
         cases=len(cases),
         km2=sum(case.km2 for case in cases),
@@ -150,20 +150,20 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
 
 def strict_confidence(cases: Sequence[Case]) -> float:
     """The lowest confidence that leaves at most `STRICT` false sites per 1,000 km²; 0 where all reports may stay."""
-    false = sorted((r.confidence for case in cases for r in Judged(case, 0.0).false), reverse=True)
+    false = sorted((r.confidence for case in cases for r in MatchedCase(case, 0.0).false), reverse=True)
     allowed = int(STRICT * sum(case.km2 for case in cases) / 1000)
     return float(np.nextafter(false[allowed], 2.0)) if len(false) > allowed else 0.0
 
 
-def _found_strict(cases: Sequence[Case]) -> Rate:
+def _found_strict(cases: Sequence[Case]) -> RateEstimate:
     if not sum(case.km2 for case in cases):
-        return Rate(0, 0, 0.0, 1.0)
-    return rate([Judged(case, strict_confidence(cases)) for case in cases], lambda k: k.hits(k.due))
+        return RateEstimate(0, 0, 0.0, 1.0)
+    return rate([MatchedCase(case, strict_confidence(cases)) for case in cases], lambda k: k.hits(k.due))
 
 
-def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, Rate], ...]:
+def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, RateEstimate], ...]:
     """Mean confidence of all reports by class, and the share of them that lie on a true site."""
-    judged = [Judged(case, 0.0) for case in cases]
+    judged = [MatchedCase(case, 0.0) for case in cases]
     curve = []
     for bin_ in range(BINS):
         told = [r.confidence for k in judged for r in k.reported if _bin(r) == bin_]
@@ -176,19 +176,19 @@ def _bin(reported: Reported) -> int:
     return min(int(reported.confidence * BINS), BINS - 1)
 
 
-def _true_among(bin_: int, judged: "Judged") -> tuple[float, float]:
+def _true_among(bin_: int, judged: "MatchedCase") -> tuple[float, float]:
     """How many reports of a class lie on a true site, and how many there are."""
     here = [r for r in judged.reported if _bin(r) == bin_]
     return sum(not _among(r, judged.false) for r in here), len(here)
 
 
-def calibration_error(curve: Sequence[tuple[float, Rate]]) -> float:
+def calibration_error(curve: Sequence[tuple[float, RateEstimate]]) -> float:
     """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
     reports = sum(true.of for _, true in curve)
     return sum(abs(told * true.of - true.hits) for told, true in curve) / reports if reports else 0.0
 
 
-class Judged:
+class MatchedCase:
     """A case with its reported sites matched to its true ones."""
 
     def __init__(self, case: Case, min_confidence: float) -> None:
@@ -252,7 +252,7 @@ def _turns_told(true: TrueSite, reported: Reported) -> Iterator[bool]:
             yield bool(HAS_PONDS[state] == HAS_PONDS[true.state_on(day)])
 
 
-def _areas(judged: Judged) -> tuple[float, float]:
+def _areas(judged: MatchedCase) -> tuple[float, float]:
     pairs = [(r.pond_area_m2[1], t.pond_area_m2) for t, r in judged.pairs if _among(t, judged.due)]
     return sum(told for told, _ in pairs), sum(true for _, true in pairs)
 
@@ -266,7 +266,7 @@ def _covers(true: TrueSite, reported: Reported) -> bool:
     return low <= true.pond_area_m2 <= high
 
 
-def _by_kind(judged: Sequence[Judged]) -> dict[str, tuple[int, int]]:
+def _by_kind(judged: Sequence[MatchedCase]) -> dict[str, tuple[int, int]]:
     known = Counter(a.kind for k in judged for a in k.case.look_alikes)
     under = Counter(
         a.kind for k in judged for a in k.case.look_alikes if any(r.polygon.intersects(a.polygon) for r in k.false)

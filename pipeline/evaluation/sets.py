@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.errors import InputError
 from pipeline.evaluation.calibrate import WORLDS, fitted
-from pipeline.evaluation.trials import MONTHS, Trial, Watcher, watch
+from pipeline.evaluation.trials import MONTHS, Trial, TrialRunner, run_trials
 from pipeline.evaluation.truth import Case, read_case
 from pipeline.progress import Progress
 from pipeline.training.chips import STYLES
@@ -55,19 +55,19 @@ def _real(seeds: range, backgrounds: Path) -> tuple[str, list[Trial]]:
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
 
 
-def cases_of(trials: list[Trial], watcher: Watcher, workers: int, progress: Progress) -> list[Case]:
+def cases_of(trials: list[Trial], runner: TrialRunner, workers: int, progress: Progress) -> list[Case]:
     """What a watcher's model (or baseline) said of a set."""
-    return [seen.case for seen in watch(trials, watcher, workers, progress)]
+    return [seen.case for seen in run_trials(trials, runner, workers, progress)]
 
 
-def baseline_of(name: str, settings: Settings, workers: int, progress: Progress, worlds: int) -> Watcher:
+def baseline_of(name: str, settings: Settings, workers: int, progress: Progress, worlds: int) -> TrialRunner:
     """A watcher with a baseline in the network's place, calibrated as a network is.
 
     `worlds`: how many it will be scored on; it is calibrated on as many others, within bounds: a forest is slow.
     """
-    watcher = Watcher(settings, name)
-    numbers, _ = fitted(watcher, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
-    return replace(watcher, calibration=tuple(numbers.items()))
+    runner = TrialRunner(settings, name)
+    numbers, _ = fitted(runner, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
+    return replace(runner, calibration=tuple(numbers.items()))
 
 
 def case_of_run(out: Path) -> Case:

@@ -13,8 +13,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.clear import clear
-from pipeline.confidence import Found, found_site
 from pipeline.config import Settings
 from pipeline.engine import executor_for, run
 from pipeline.errors import PipelineError
@@ -22,23 +20,25 @@ from pipeline.evaluation.baselines import segmenter
 from pipeline.evaluation.overlay import overlaid
 from pipeline.evaluation.truth import (
     Case,
-    LookAlike,
+    KnownLookAlike,
     Reported,
     TrueSite,
     clusters,
+    known_look_alikes,
     overlap,
-    true_look_alikes,
     true_sites,
 )
-from pipeline.fuse import Evidence, fuse
+from pipeline.evidence.fuse import Evidence, fuse
 from pipeline.grid import PIXEL_M, Window
-from pipeline.looks import Stack
+from pipeline.looks.archive import Stack
+from pipeline.looks.clear import clear
+from pipeline.looks.segment import segment
+from pipeline.looks.weights import Model, load_model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Bytes, Floats, Raster
-from pipeline.segment import segment
-from pipeline.sites import find_sites, pond_pixels
+from pipeline.sites.confidence import AssessedSite, assess
+from pipeline.sites.extract import find_sites, pond_pixels
 from pipeline.training.backgrounds import read_background
-from pipeline.weights import Model, load_model
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
 
@@ -63,7 +63,7 @@ class Trial:
     """A style of `configs/worlds.toml`."""
     breadth: float = 1.0
     """How far colours go beyond the ranges of that file; 1: within."""
-    decoys: float = 1.0
+    look_alikes: float = 1.0
     """Look-alikes, in times their number in nature."""
     months: int = MONTHS
     """The last so many of its time are watched."""
@@ -76,12 +76,12 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Watched:
+class TrialResult:
     """What came of a trial."""
 
     case: Case
     """Truth, and all that was found, whatever its confidence."""
-    found: tuple[Found, ...]
+    found: tuple[AssessedSite, ...]
     """The same with features and history, in the order of `case.reported`."""
 
 
@@ -118,7 +118,7 @@ class WorldLooks:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Shown:
+class ObservedWorld:
     """The looks at a world, and what was really there at any of them, where anything was seen."""
 
     looks: Stack
@@ -131,12 +131,12 @@ class Shown:
     """Reflectance of the clearest look, the latest of several, shape (band, y, x)."""
     truth: tuple[TrueSite, ...]
     """Its sites."""
-    look_alikes: tuple[LookAlike, ...]
+    look_alikes: tuple[KnownLookAlike, ...]
     """What is no site, where known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
+class TrialRunner:
     """Watches worlds in a worker process."""
 
     settings: Settings
@@ -146,41 +146,43 @@ class Watcher:
     calibration: tuple[tuple[str, float], ...] = ()
     """Of the baseline; a network has its own."""
 
-    def __call__(self, trial: Trial) -> Watched:
+    def __call__(self, trial: Trial) -> TrialResult:
         """Look at a world through its months, or at a background once, and derive its sites."""
         return self._derived(self.shown(trial))
 
-    def shown(self, trial: Trial) -> "Shown":
+    def shown(self, trial: Trial) -> "ObservedWorld":
         """The looks at a trial, and the truth."""
         if trial.background:
             return self._real(trial)
         size = PLACE.height
-        world = make_world(trial.seed, size, trial.style, START, END, decoys=trial.decoys, breadth=trial.breadth)
+        world = make_world(
+            trial.seed, size, trial.style, START, END, look_alikes=trial.look_alikes, breadth=trial.breadth
+        )
         return self.looked(world, overpasses(trial.seed, trial.every, trial.months))
 
-    def looked(self, world: World, passes: Sequence[tuple[date, float]]) -> "Shown":
+    def looked(self, world: World, passes: Sequence[tuple[date, float]]) -> "ObservedWorld":
         """The looks at a world on days, ascending, with their share of cloud, and the truth."""
         days = tuple(day for day, _ in passes)
         renderings = (render(world, day, world.seed, cloud) for day, cloud in passes)
-        alikes = true_look_alikes(world, PLACE, days[-1])
+        alikes = known_look_alikes(world, PLACE, days[-1])
         return self._shown(renderings, days, lambda looks: true_sites(world.sites, looks), alikes)
 
-    def _real(self, trial: Trial) -> "Shown":
+    def _real(self, trial: Trial) -> "ObservedWorld":
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, truth = overlaid(scene, rng, PLACE, trial.sites, END)
         return self._shown([look], (END,), lambda _: truth, ())
 
-    def found(self, whole: Stack) -> list[Found]:
+    def found(self, whole: Stack) -> list[AssessedSite]:
         """Sites from looks, by the code that users run, whatever their confidence."""
         looks, settings = WorldLooks(whole, self.settings), self.settings
         window, everywhere = whole.window, np.ones(whole.window.shape, bool)
         ponds = pond_pixels(window, looks.evidence(window).pond, everywhere, settings.sites)
         numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
         sites = find_sites([ponds], looks.evidence, settings.sites)
-        return [found_site(site, looks.stack(site.window), settings, numbers) for site in sites]
+        return [assess(site, looks.stack(site.window), settings, numbers) for site in sites]
 
-    def _derived(self, shown: "Shown") -> Watched:
+    def _derived(self, shown: "ObservedWorld") -> TrialResult:
         """What was found on a trial, beside what was there."""
         whole, settings, window = shown.looks, self.settings, shown.looks.window
         found = self.found(whole)
@@ -198,15 +200,15 @@ class Watcher:
                 clusters(shown.pond >= settings.sites.pond_fraction),
             ),
         )
-        return Watched(case, tuple(found))
+        return TrialResult(case, tuple(found))
 
     def _shown(
         self,
         renderings: Iterable[Rendering],
         days: tuple[date, ...],
         truth: Callable[[Stack], tuple[TrueSite, ...]],
-        known: tuple[LookAlike, ...],
-    ) -> "Shown":
+        known: tuple[KnownLookAlike, ...],
+    ) -> "ObservedWorld":
         """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept, and the clearest."""
         layers: list[tuple[Bytes, Bytes, Bools]] = []
         pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
@@ -229,7 +231,7 @@ class Watcher:
             measured=np.ones(len(days), bool),
         )
         ever = usable.any(axis=0)
-        return Shown(looks, np.where(ever, pond, 0), ground & ever, clearest, truth(looks), known)
+        return ObservedWorld(looks, np.where(ever, pond, 0), ground & ever, clearest, truth(looks), known)
 
     def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
         """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
@@ -245,9 +247,9 @@ class Watcher:
         return _model(self.settings.model, self.settings.segment.precision)
 
 
-def watch(trials: list[Trial], watcher: Watcher, workers: int, progress: Progress) -> list[Watched]:
+def run_trials(trials: list[Trial], runner: TrialRunner, workers: int, progress: Progress) -> list[TrialResult]:
     """All trials watched, in order. Raises `PipelineError` when one fails."""
-    return each_of(trials, watcher, workers, progress, "Watching worlds")
+    return each_of(trials, runner, workers, progress, "Watching worlds")
 
 
 def each_of(
@@ -289,7 +291,7 @@ def _drawn(parts: Iterable[tuple[Window, Bools]], window: Window) -> Bools:
     return drawn
 
 
-def _reported(item: Found) -> Reported:
+def _reported(item: AssessedSite) -> Reported:
     past = item.past
     return Reported(
         polygon=item.site.polygon_m,

@@ -17,13 +17,13 @@ from shapely.ops import unary_union
 
 from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
-from pipeline.looks import Stack
+from pipeline.looks.archive import Stack
 from pipeline.raster import Bools
-from pipeline.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
+from pipeline.sites.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
 
-Row = TypeVar("Row")
+Feature = TypeVar("Feature")
 SEEN = 0.6
 """A look counts for a site when it saw at least this share of its ground."""
 
@@ -93,7 +93,7 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAlike:
+class KnownLookAlike:
     """Something that is no site."""
 
     kind: str
@@ -114,7 +114,7 @@ class Case:
     """Last day looked at."""
     truth: tuple[TrueSite, ...]
     """Sites whose clearing had begun by the last day."""
-    look_alikes: tuple[LookAlike, ...]
+    look_alikes: tuple[KnownLookAlike, ...]
     """What is no site, where known."""
     reported: tuple[Reported, ...]
     """What a run said."""
@@ -140,18 +140,18 @@ def true_sites(sites: Iterable[SitePlan], looks: Stack) -> tuple[TrueSite, ...]:
     return tuple(_true_site(site, looks) for site in sites if site.ground_from <= looks.days[-1])
 
 
-def true_look_alikes(world: World, window: Window, last: date) -> tuple[LookAlike, ...]:
+def known_look_alikes(world: World, window: Window, last: date) -> tuple[KnownLookAlike, ...]:
     """The look-alikes of a world, begun by `last`; polygons in metres on the grid."""
     west, _, _, north = window.bounds_m
     found = []
-    for decoy in world.decoys:
-        if decoy.begun_on <= last:
-            rows, cols = (np.flatnonzero(decoy.mask.any(axis=axis)) for axis in (1, 0))
+    for look_alike in world.look_alikes:
+        if look_alike.begun_on <= last:
+            rows, cols = (np.flatnonzero(look_alike.mask.any(axis=axis)) for axis in (1, 0))
             if len(rows):
-                top, left = decoy.rows.start + rows[0], decoy.cols.start + cols[0]
-                bottom, right = decoy.rows.start + rows[-1] + 1, decoy.cols.start + cols[-1] + 1
+                top, left = look_alike.rows.start + rows[0], look_alike.cols.start + cols[0]
+                bottom, right = look_alike.rows.start + rows[-1] + 1, look_alike.cols.start + cols[-1] + 1
                 edges = (west + left * PIXEL_M, north - bottom * PIXEL_M, west + right * PIXEL_M, north - top * PIXEL_M)
-                found.append(LookAlike(decoy.kind, box(*edges)))
+                found.append(KnownLookAlike(look_alike.kind, box(*edges)))
     return tuple(found)
 
 
@@ -181,7 +181,7 @@ def read_reported(sites: Path) -> list[Reported]:
     return _features(sites, _read_reported)
 
 
-def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Row]) -> list[Row]:
+def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Feature]) -> list[Feature]:
     try:
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         return [made(shape(f["geometry"]), f["properties"]) for f in features]

@@ -9,7 +9,8 @@ import shapely
 from shapely.geometry import mapping
 
 from pipeline import atomic
-from pipeline.export.records import Area, CoverageRecord, SiteRecord
+from pipeline.aoi import Polygonal
+from pipeline.export.records import CoverageRecord, SiteRecord
 
 SITE_DIGITS = 6
 """Decimals of a degree for sites: about 0.1 m."""
@@ -35,7 +36,7 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     """The properties of the contract, all of them, in its order."""
     values: dict[str, object] = {
         "site_id": site.site_id,
-        "status": site.status,
+        "status": site.status.value,
         "confidence": round(site.confidence, 3),
     }
     values.update({name: _iso(getattr(site, name)) for name in DATES})
@@ -43,7 +44,7 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     values.update({name: round(getattr(site, name)) for name in AREAS})
     values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on), "simulated": site.simulated})
     values.update({"source": site.source, "model": site.model, "run_id": site.run_id})
-    values.update({"parent": site.parent, "said_before": site.said_before})
+    values.update({"parent": site.parent, "earlier_dates": site.earlier_dates})
     return values
 
 
@@ -62,7 +63,7 @@ def _coverage_features(records: Iterable[CoverageRecord]) -> Iterator[str]:
         )
 
 
-def _feature(properties: dict[str, object], polygon: Area) -> str:
+def _feature(properties: dict[str, object], polygon: Polygonal) -> str:
     content = {
         "type": "Feature",
         "id": properties["site_id"],
@@ -72,11 +73,11 @@ def _feature(properties: dict[str, object], polygon: Area) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _rounded(polygon: Area, digits: int) -> Area:
+def _rounded(polygon: Polygonal, digits: int) -> Polygonal:
     """On a grid of so many decimals, still valid, outer rings counter-clockwise (right-hand rule)."""
     snapped = shapely.set_precision(polygon, 10.0**-digits)
     clean = snapped if not snapped.is_empty else polygon
-    tidy: Area = shapely.transform(shapely.orient_polygons(clean), lambda xy: xy.round(digits))
+    tidy: Polygonal = shapely.transform(shapely.orient_polygons(clean), lambda xy: xy.round(digits))
     return tidy
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from shutil import disk_usage
@@ -20,6 +21,8 @@ from pipeline.errors import InputError, UnitsFailed, one_line, write_error
 from pipeline.export.qgis import STYLES
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT
+from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.states import SiteState
 
 CHUNK = 20_000
 """Coverage rows in memory at once."""
@@ -50,7 +53,7 @@ DIGITS = {"confidence": 3, "share_seen": 4}
 """Decimals of the columns that have more than none; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
 """Layers whose rows may have one part or several: all are stored as several."""
-TEXTS = {"sites": ("verdict", "parent", "said_before")}
+TEXTS = {"sites": ("verdict", "parent", "earlier_dates")}
 """Columns that may hold nothing at all, whose type must be said."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),
@@ -121,7 +124,7 @@ def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:
 def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
     names = [field.name for field in fields(kind)]
     place = "point" if "point" in names else "polygon"
-    columns = {name: [getattr(record, name) for record in records] for name in names if name != place}
+    columns = {name: [_plain(getattr(record, name)) for record in records] for name in names if name != place}
     if layer == "coverage":
         starts = pd.to_datetime(columns["month"], format="%Y-%m")
         columns |= {"month_start": starts, "month_end": starts + pd.offsets.MonthBegin(1)}
@@ -129,8 +132,8 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
     for name in DAYS[layer]:
         data[name] = pd.to_datetime(data[name]).astype("datetime64[ms]")  # real dates, which QGIS can animate
     for field in fields(kind):
-        if not records and field.type in NUMBERS:
-            data[field.name] = data[field.name].astype(NUMBERS[field.type])
+        if not records and field.type in COLUMN_TYPES:
+            data[field.name] = data[field.name].astype(COLUMN_TYPES[field.type])
     for name in data.columns:
         if data[name].dtype == "float64":
             data[name] = data[name].round(DIGITS.get(name, 0))
@@ -142,7 +145,22 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
 
 
-NUMBERS = {float: "float64", int: "int64", bool: "bool", str: "str"}
+def _plain(value: object) -> object:
+    """A value as the file has it: words in the place of enumerations."""
+    if isinstance(value, SiteState):
+        return value.word
+    return value.value if isinstance(value, StrEnum) else value
+
+
+COLUMN_TYPES = {
+    float: "float64",
+    int: "int64",
+    bool: "bool",
+    str: "str",
+    SiteStatus: "str",
+    EventKind: "str",
+    SiteState: "str",
+}
 """Column types that an empty list of rows cannot tell."""
 
 

@@ -1,12 +1,106 @@
-"""`manifest.json`: the provenance of a run."""
+"""`manifest.json`: the provenance of a run. Holds no clock time: a re-run gives the same bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import atomic
+from pipeline import __version__, atomic
+from pipeline.aoi import Aoi
+from pipeline.config import Settings
+from pipeline.export.rows import Provenance
+from pipeline.looks.archive import Look
+from pipeline.looks.file import LookFile
+from pipeline.looks.task import Recipe
+from pipeline.sources.interface import Refusal, Scene, SceneStatus, Search
+
+SIMULATED = (
+    "SIMULATED: every scene, date and site here was made by leachwatch's own simulator. Nothing in it says "
+    "anything about any real place. For real imagery: make detect AOI=… SOURCE=folder SCENES=<folder of GeoTIFFs>"
+)
+CODE_DIGITS = 16
+"""Of the hash of the code."""
 
 
-def write_manifest(path: Path, content: Mapping[str, object]) -> None:
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Manifest:
+    """What was used, what was not, and why."""
+
+    provenance: Provenance
+    """Run, source and model."""
+    aoi: Aoi
+    """The AOI."""
+    settings: Settings
+    """All of them."""
+    recipe: Recipe
+    """How looks were made."""
+    months: tuple[str, ...]
+    """The months covered, `YYYY-MM`."""
+    seen_share: float
+    """Share of the AOI seen at least once, 0 to 1."""
+    sites: int
+    """How many were reported."""
+    looks: Sequence[Look]
+    """The looks behind the sites."""
+    search: Search
+    """Scenes that were used, and those that were not, and why."""
+    outliers: Sequence[Refusal]
+    """Looks that were made and left out, and why."""
+    failures: Sequence[Refusal]
+    """Looks that failed, and why."""
+
+    def content(self, folder: Path) -> dict[str, object]:
+        """As written; files are named from `folder`."""
+        simulated = self.provenance.simulated
+        return {
+            "software": {"name": "leachwatch", "version": __version__, "code": self.recipe.code[:CODE_DIGITS]},
+            "run_id": self.provenance.run_id,
+            "aoi": {"name": self.aoi.name, "title": self.aoi.title, "sha256": self.aoi.digest},
+            "source": self.provenance.source,
+            "simulated": simulated,
+            "notice": SIMULATED if simulated else None,
+            "model": {
+                "name": self.provenance.model,
+                "sha256": self.recipe.model_sha256,
+                "precision": self.recipe.precision,
+            },
+            "settings": self.settings.model_dump(mode="json"),
+            "months": list(self.months),
+            "share_of_aoi_seen": round(self.seen_share, 6),
+            "sites": self.sites,
+            "overpasses": len({(look.day, look.overpass) for look in self.looks}),
+            "looks": [_look(look, folder) for look in self.looks],
+            "scenes": [*map(_used, self.search.scenes), *map(_not_used, self.search.refusals)],
+            "outlier_looks": [_unit(refusal) for refusal in self.outliers],
+            "failed_units": [_unit(refusal) for refusal in self.failures],
+        }
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest atomically, as JSON that a person can read; raises as `atomic.write_text`."""
+    content = manifest.content(path.parent)
     atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _look(look: Look, folder: Path) -> dict[str, object]:
+    file = look.pixels.path.relative_to(folder).as_posix() if isinstance(look.pixels, LookFile) else None
+    notes = {"notes": list(look.notes)} if look.notes else {}
+    return {"file": file, "overpass": look.overpass, "clear_share": round(look.clear_share, 4), **notes}
+
+
+def _unit(refusal: Refusal) -> dict[str, object]:
+    return {"unit": refusal.id, "reason": refusal.reason}
+
+
+def _used(scene: Scene) -> dict[str, object]:
+    return {
+        "id": scene.id,
+        "status": SceneStatus.USED.value,
+        "time_utc": scene.time_utc.isoformat(),
+        "platform": scene.platform,
+        "clear_test": "SCL" if scene.has_scl else "fallback cloud test, no SCL in this file",
+    }
+
+
+def _not_used(refusal: Refusal) -> dict[str, object]:
+    return {"id": refusal.id, "status": refusal.status.value, "reason": refusal.reason}

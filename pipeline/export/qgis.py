@@ -53,7 +53,7 @@ ALIASES = {
     "model": "Model",
     "run_id": "Run",
     "parent": "Split from",
-    "said_before": "Dates said before",
+    "earlier_dates": "Dates published earlier",
     "pond_id": "Patch of ponds",
     "area_m2": "Pond area (m²)",
     "first_seen": "First clear look with ponds",

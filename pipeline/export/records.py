@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
 
-from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry import Point, Polygon
 
-Area: TypeAlias = Polygon | MultiPolygon
+from pipeline.aoi import Polygonal
+from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.states import SiteState
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -15,8 +16,8 @@ class SiteRecord:
 
     site_id: str
     """Stable for life."""
-    status: str
-    """`candidate`, `confirmed`, `idle`, `ended` or `rejected`."""
+    status: SiteStatus
+    """What is published of the site as a whole."""
     confidence: float
     """Calibrated probability that this is a leach-pond site, 0 to 1."""
     ground_after: date | None
@@ -55,9 +56,9 @@ class SiteRecord:
     """The run, as in `manifest.json`."""
     parent: str | None = None
     """The site it split from."""
-    said_before: str | None = None
-    """Dates that were published earlier and are other now, oldest first, each with the day it was said."""
-    polygon: Area
+    earlier_dates: str | None = None
+    """Dates that were published earlier and are other now, oldest first, each with the day of publication."""
+    polygon: Polygonal
     """Outline of the ground."""
 
 
@@ -73,7 +74,7 @@ class PondRecord:
     """Pond area from pond fractions, square metres."""
     first_seen: date | None
     """First clear look in which the site has ponds."""
-    polygon: Area
+    polygon: Polygonal
     """Outline of its pixels."""
 
 
@@ -97,8 +98,8 @@ class LookRecord:
     """Upper end of its 80 % interval, square metres."""
     ground_area_m2: float
     """Mine ground, square metres."""
-    state: str
-    """The likeliest state then, by all looks, one of `states.STATES`."""
+    state: SiteState
+    """The likeliest state then, by all looks."""
     ponds_present: bool
     """Whether this look alone shows ponds."""
     ground_present: bool
@@ -113,8 +114,8 @@ class EventRecord:
 
     site_id: str
     """Its site."""
-    kind: str
-    """As `history.Event.kind`; or, by what was published, `split`, `merged` or `withdrawn`."""
+    kind: EventKind
+    """What happened to it, or to what was published of it."""
     after: date | None
     """After this day; None = before the first clear look, or, for a split, before the first run."""
     by: date

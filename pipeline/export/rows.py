@@ -1,7 +1,7 @@
-"""From what was found to the rows of the outputs."""
+"""From what was derived to the rows of the outputs."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice, pairwise
 
@@ -10,30 +10,42 @@ import shapely
 from shapely.geometry import Point
 
 from pipeline.aoi import Aoi
-from pipeline.confidence import Found
 from pipeline.config import Settings
-from pipeline.coverage import NOT_LOOKED_AT, Seen
+from pipeline.evidence.coverage import NO_LOOKS, Coverage
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
-from pipeline.history import events
-from pipeline.registry.names import MERGED, WITHDRAWN, Entry, Registry, Saying
-from pipeline.sites import ponds_of
-from pipeline.sources.interface import Source
-from pipeline.states import STATES
+from pipeline.sites.confidence import AssessedSite
+from pipeline.sites.extract import ponds_of
+from pipeline.sites.history import EventKind, events
+from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
 
 CELLS = 1000
 """Coverage cells whose outlines are reprojected at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the rows of a run come from; stands on every site."""
+
+    source: str
+    """Name of the source."""
+    simulated: bool
+    """True: made from simulated input."""
+    model: str
+    """Name of the model."""
+    run_id: str
+    """The run, as in `manifest.json`."""
+
+
 def site_record(
-    grid: Grid, source: Source, settings: Settings, model: str, run_id: str, site_id: str, item: Found
+    site_id: str, assessed: AssessedSite, grid: Grid, settings: Settings, provenance: Provenance
 ) -> SiteRecord:
-    """The row of a site; `model` and `run_id` are its provenance."""
-    past = item.past
+    """The row of a site."""
+    past = assessed.history
     return SiteRecord(
         site_id=site_id,
         status=past.status(settings.history, settings.sites.confirm_looks),
-        confidence=item.confidence,
+        confidence=assessed.confidence,
         ground_after=past.ground.after if past.ground else None,
         ground_by=past.ground.by if past.ground else None,
         ponds_after=past.ponds.after if past.ponds else None,
@@ -41,77 +53,78 @@ def site_record(
         last_seen=past.last_seen(),
         last_clear=past.looks[-1].day if past.looks else None,
         clear_looks=len(past.looks),
-        pond_area_m2=item.area.middle,
-        pond_area_low_m2=item.area.low,
-        pond_area_high_m2=item.area.high,
-        ground_area_m2=item.site.ground_m2,
+        pond_area_m2=assessed.pond_area.value,
+        pond_area_low_m2=assessed.pond_area.low,
+        pond_area_high_m2=assessed.pond_area.high,
+        ground_area_m2=assessed.site.ground_m2,
         verdict=None,
         reviewed_on=None,
-        simulated=source.simulated,
-        source=source.name,
-        model=model,
-        run_id=run_id,
-        polygon=reprojected(item.site.polygon_m, grid.crs, LONLAT),
+        simulated=provenance.simulated,
+        source=provenance.source,
+        model=provenance.model,
+        run_id=provenance.run_id,
+        polygon=reprojected(assessed.site.polygon_m, grid.crs, LONLAT),
     )
 
 
-def coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], seen: Seen) -> Iterator[CoverageRecord]:
+def coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], coverage: Coverage) -> Iterator[CoverageRecord]:
     """Every cell of the AOI in every month, seen or not."""
     cells = aoi.windows(cell_px)
     while some := list(islice(cells, CELLS)):
         outlines = reprojected(shapely.box(*np.array([cell.bounds_m for cell in some]).T), aoi.grid.crs, LONLAT)
         for cell, outline in zip(some, outlines, strict=True):
-            by_month = seen[cell].months if cell in seen else {}
+            by_month = coverage[cell].months if cell in coverage else {}
             name = aoi.grid.name_of(cell)
             for month in months:
-                record = by_month.get(month, NOT_LOOKED_AT)
+                seen = by_month.get(month, NO_LOOKS)
                 yield CoverageRecord(
                     cell=name,
                     month=month,
-                    looks=record.looks,
-                    clear_looks=record.clear_looks,
-                    share_seen=record.share_seen,
+                    looks=seen.looks,
+                    clear_looks=seen.clear_looks,
+                    share_seen=seen.share_seen,
                     polygon=outline,
                 )
 
 
-def pond_records(record: SiteRecord, item: Found, grid: Grid) -> Iterator[PondRecord]:
+def pond_records(record: SiteRecord, assessed: AssessedSite, grid: Grid) -> Iterator[PondRecord]:
     """The patches of touching pond pixels of a site."""
-    for number, (outline, pixels) in enumerate(ponds_of(item.site), start=1):
+    for number, (outline, pixels) in enumerate(ponds_of(assessed.site), start=1):
         yield PondRecord(
             site_id=record.site_id,
             pond_id=number,
-            area_m2=float(pixels.sum()) * PIXEL_M**2 * item.site.mean_pond_fraction,
+            area_m2=float(pixels.sum()) * PIXEL_M**2 * assessed.site.mean_pond_fraction,
             first_seen=record.ponds_by,
             polygon=reprojected(outline, grid.crs, LONLAT),
         )
 
 
-def look_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[LookRecord]:
+def look_records(record: SiteRecord, assessed: AssessedSite, settings: Settings) -> Iterator[LookRecord]:
     """The clear looks at a site."""
     point: Point = record.polygon.representative_point()
-    for look, state, area in zip(item.past.looks, item.past.states, item.look_areas, strict=True):
+    past = assessed.history
+    for look, state, area in zip(past.looks, past.states, assessed.look_areas, strict=True):
         yield LookRecord(
             site_id=record.site_id,
             day=look.day,
             overpass=look.overpass,
             share_seen=look.share_seen,
-            pond_area_m2=area.middle,
+            pond_area_m2=area.value,
             pond_area_low_m2=area.low,
             pond_area_high_m2=area.high,
             ground_area_m2=look.ground_m2,
-            state=STATES[state],
+            state=state,
             ponds_present=look.shows_ponds(settings.history),
             ground_present=look.shows_ground(settings.history),
             point=point,
         )
 
 
-def event_records(record: SiteRecord, item: Found, settings: Settings) -> Iterator[EventRecord]:
+def event_records(record: SiteRecord, assessed: AssessedSite, settings: Settings) -> Iterator[EventRecord]:
     """What happened to a site."""
     point: Point = record.polygon.representative_point()
-    for event in events(item.past, settings.history):
-        proof = [look.overpass for look in item.past.looks if look.day in (event.after, event.by)]
+    for event in events(assessed.history, settings.history):
+        proof = [look.overpass for look in assessed.history.looks if look.day in (event.after, event.by)]
         yield EventRecord(
             site_id=record.site_id,
             kind=event.kind,
@@ -122,45 +135,40 @@ def event_records(record: SiteRecord, item: Found, settings: Settings) -> Iterat
         )
 
 
-def saying_of(record: SiteRecord, today: date) -> Saying:
-    """What a row says of a site, for the registry."""
-    ground = (record.ground_after, record.ground_by) if record.ground_by else None
-    ponds = (record.ponds_after, record.ponds_by) if record.ponds_by else None
-    return Saying(today, record.run_id, record.status, ground, ponds)
+def published_state_of(record: SiteRecord, today: date) -> PublishedState:
+    """What a row publishes of a site, for the registry."""
+    return PublishedState(
+        on=today,
+        run_id=record.run_id,
+        status=PublishedStatus(record.status.value),
+        ground=Interval(record.ground_after, record.ground_by) if record.ground_by else None,
+        ponds=Interval(record.ponds_after, record.ponds_by) if record.ponds_by else None,
+    )
 
 
-def with_lineage(record: SiteRecord, entry: Entry) -> SiteRecord:
-    """The row with where the site came from, and what was said of it before."""
-    before = [saying for saying in entry.sayings[:-1] if _dates(saying) != _dates(entry.sayings[-1])]
-    told = [
-        f"{saying.on}: {_dates(saying)}"
-        for k, saying in enumerate(before)
-        if k == 0 or _dates(saying) != _dates(before[k - 1])
+def with_lineage(record: SiteRecord, entry: RegisteredSite) -> SiteRecord:
+    """The row with the site it split from, and the dates that were published before."""
+    earlier = [state for state in entry.published[:-1] if _dates(state) != _dates(entry.published[-1])]
+    changes = [
+        f"{state.on}: {_dates(state)}"
+        for k, state in enumerate(earlier)
+        if k == 0 or _dates(state) != _dates(earlier[k - 1])
     ]
-    return replace(record, parent=entry.parent, said_before="; ".join(told) or None)
+    return replace(record, parent=entry.parent, earlier_dates="; ".join(changes) or None)
 
 
 def lineage_events(registry: Registry) -> Iterator[EventRecord]:
-    """Splits, merges and withdrawals, between the run that last said otherwise and the one that said so."""
+    """Splits, merges and withdrawals, each between the run that last published otherwise and the one that did then."""
+    kinds = {PublishedStatus.WITHDRAWN: EventKind.WITHDRAWN, PublishedStatus.MERGED: EventKind.MERGED}
     for entry in registry.entries:
         point = entry.territory.representative_point()
-        if entry.parent is not None and entry.sayings:
-            first = entry.sayings[0].on
-            earlier = [saying for saying in registry.entry(entry.parent).sayings if saying.on < first]
-            yield EventRecord(
-                site_id=entry.site_id,
-                kind="split",
-                after=earlier[-1].on if earlier else None,
-                by=first,
-                evidence=_runs(*earlier[-1:], entry.sayings[0]),
-                point=point,
-            )
-        for before, now in pairwise(entry.sayings):
-            kind = "withdrawn" if now.status == WITHDRAWN else "merged" if now.status.startswith(MERGED) else ""
-            if kind:
+        if entry.parent is not None and entry.published:
+            yield _split(entry, registry.entry(entry.parent), point)
+        for before, now in pairwise(entry.published):
+            if now.status in kinds:
                 yield EventRecord(
                     site_id=entry.site_id,
-                    kind=kind,
+                    kind=kinds[now.status],
                     after=before.on,
                     by=now.on,
                     evidence=_runs(before, now),
@@ -168,16 +176,28 @@ def lineage_events(registry: Registry) -> Iterator[EventRecord]:
                 )
 
 
-def _runs(*sayings: Saying) -> str:
-    return ", ".join(f"run {saying.run_id}" for saying in sayings)
+def _split(entry: RegisteredSite, parent: RegisteredSite, point: Point) -> EventRecord:
+    first = entry.published[0]
+    earlier = [state for state in parent.published if state.on < first.on]
+    return EventRecord(
+        site_id=entry.site_id,
+        kind=EventKind.SPLIT,
+        after=earlier[-1].on if earlier else None,
+        by=first.on,
+        evidence=_runs(*earlier[-1:], first),
+        point=point,
+    )
 
 
-def _dates(saying: Saying) -> str:
-    """The dates of a saying in words."""
-    told = [
-        f"{what} after {after}, by {by}" if after else f"{what} by {by}"
-        for what, interval in (("ground", saying.ground), ("ponds", saying.ponds))
+def _runs(*states: PublishedState) -> str:
+    return ", ".join(f"run {state.run_id}" for state in states)
+
+
+def _dates(state: PublishedState) -> str:
+    """The dates of a published state in words."""
+    words = [
+        f"{what} after {interval.after}, by {interval.by}" if interval.after else f"{what} by {interval.by}"
+        for what, interval in (("ground", state.ground), ("ponds", state.ponds))
         if interval is not None
-        for after, by in [interval]
     ]
-    return ", ".join(told) or "no dates"
+    return ", ".join(words) or "no dates"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import chain
 
-from pipeline.sources.interface import NOT_NEEDED, Refusal, Scene
+from pipeline.sources.interface import Refusal, Scene, SceneStatus
 
 SAME_S = 300
 """Whoever lists an acquisition takes its time at one end of it or the other, seconds."""
@@ -28,7 +28,11 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
         best = max(members, key=lambda member: (member[0], member[1].id))[1]
         used.append(best)
         older += [
-            Refusal(scene.id, f"{NOT_NEEDED}the same acquisition as {best.id}, which was processed later")
+            Refusal(
+                scene.id,
+                f"the same acquisition as {best.id}, which was processed later",
+                status=SceneStatus.NOT_NEEDED,
+            )
             for _, scene in members
             if scene is not best
         ]

@@ -13,9 +13,9 @@ from pipeline.errors import CredentialsRefused, InputError, PipelineError, Quota
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import same_acquisition
+from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
-from pipeline.sources.pixels import Piece, mosaic
-from pipeline.spending import Spent
+from pipeline.sources.pixels import ScenePixels, mosaic
 
 PASSING = (SceneError, CredentialsRefused, QuotaUsed)
 """What one provider may say without it holding for the next; a limit of our own holds for all."""
@@ -69,9 +69,9 @@ class FailoverSource:
         """As `Source.read`; each granule from the first provider that gives it."""
         notes: list[str] = []
 
-        def read(scene: Scene, with_scl: bool) -> tuple[Piece, str | None]:
+        def read(scene: Scene, with_scl: bool) -> tuple[ScenePixels, str | None]:
             raster = self._first(scene, grid, window, notes)
-            return (raster.reflectance, raster.valid, raster.scl if with_scl else None), None
+            return ScenePixels(raster.reflectance, raster.valid, raster.scl if with_scl else None), None
 
         raster = mosaic(scenes, window, read)
         return replace(raster, notes=(*raster.notes, *notes))
@@ -84,8 +84,8 @@ class FailoverSource:
             if own and isinstance(source, Priced):
                 prices.append(source.price(own, grid, windows))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
-        spent = sum((price.spent for price in prices), Spent())
-        return Price(spent, max((price.read for price in prices), default=0.0), max(shares, default=None))
+        usage = sum((price.usage for price in prices), Usage())
+        return Price(usage, max((price.windows_read for price in prices), default=0.0), max(shares, default=None))
 
     def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
         """The raster of the first provider that gives one. Raises what `_of_all` makes of what each said."""

@@ -3,7 +3,6 @@
 Whatever is wrong with a file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
-import json
 import os
 import re
 import warnings
@@ -18,26 +17,26 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.aoi import Aoi
 from pipeline.bands import SCL
-from pipeline.errors import InputError, SceneError, one_line
+from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.acquisitions import newest
-from pipeline.sources.interface import NOT_NEEDED, Period, Refusal, Scene, Search
+from pipeline.sources.assets import BandAssets, GeoTiff
+from pipeline.sources.band_stack import BandStack
+from pipeline.sources.boa_offset import with_offset_checked
+from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
 from pipeline.sources.pixels import (
-    FOREIGN,
     GDAL,
-    Piece,
+    LIBRARY_ERRORS,
+    ScenePixels,
     bands_of,
     check_units,
     footprint_of,
     mosaic,
     read_all,
     read_window,
-    settled,
-    told,
 )
 from pipeline.sources.safe import decoded, is_product, product_scene
-from pipeline.sources.stacked import Part, Stacked
 
 SUFFIXES = (".tif", ".tiff")
 HIDDEN = {".", "@"}
@@ -59,11 +58,9 @@ class FolderSource:
     simulated: bool = False
     """True: the files came from the simulator."""
     decoded: Path = Path("out", "decoded")
-    """Where the bands of SAFE products are kept, decoded; made when there are such."""
-    unclear: tuple[int, ...] = ()
-    """Classes of the scene classification under which nothing is looked at: bands of products there are not decoded."""
-    correct: bool = False
-    """True: an offset that was taken twice or never is mended; False: such a scene is refused."""
+    """Where the decoded bands of SAFE products are kept; made when there are such."""
+    rules: ReadRules = ReadRules()
+    """How scenes are read; bands of SAFE products are not decoded where nothing is clear."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The usable files over an AOI, and the others with the reason. Raises `InputError`."""
@@ -74,8 +71,8 @@ class FolderSource:
         for path, passed_over in _files(self.folder):
             name = one_line(path.relative_to(self.folder).as_posix())
             try:
-                if passed_over:
-                    raise SceneError(passed_over)
+                if passed_over is not None:
+                    raise passed_over
                 _inside(path, self.folder)
                 if is_product(path):
                     version, scene = product_scene(path, name, self.name)
@@ -90,7 +87,7 @@ class FolderSource:
                 first_of[twin] = scene.id
                 files.append(scene)
             except SceneError as cause:
-                refusals.append(Refusal(name, one_line(cause)))
+                refusals.append(Refusal.of(name, cause))
         used, older = newest(products)
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
@@ -108,12 +105,12 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
             return read_all(file)
-    except FOREIGN as cause:
-        raise SceneError(f"not a readable GeoTIFF ({told(cause)})") from cause
+    except LIBRARY_ERRORS as cause:
+        raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The GeoTIFFs in a directory, sorted by path, each with the reason why it is passed over, or none.
+def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
+    """The GeoTIFFs in a directory, sorted by path, each with the reason why it is passed over, or None.
 
     Raises `InputError` when the directory cannot be listed.
     """
@@ -121,26 +118,28 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         raise InputError(f"{folder}: there is no such directory; give the one with your GeoTIFFs as SCENES=")
     if not folder.is_dir():
         raise InputError(f"{folder}: not a directory; give the one with your GeoTIFFs as SCENES=")
-    found: list[tuple[Path, str]] = []
+    found: list[tuple[Path, SceneError | None]] = []
 
     def unlisted(cause: OSError) -> None:
         if Path(cause.filename) == folder:
             raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
-        found.append((Path(cause.filename), f"a directory that cannot be listed ({cause.strerror})"))
+        reason = SceneError(f"a directory that cannot be listed ({cause.strerror})")
+        found.append((Path(cause.filename), reason))
 
     for parent, folders, names in os.walk(folder, onerror=unlisted):
         here = Path(parent)
         for name in folders:
             if (here / name).is_symlink():
-                found.append((here / name, "a linked directory, which is not entered; give it as SCENES= itself"))
+                reason = SceneError("a linked directory, which is not entered; give it as SCENES= itself")
+                found.append((here / name, reason))
         products = [name for name in folders if is_product(here / name) and not (here / name).is_symlink()]
         folders[:] = [name for name in folders if name not in products]
         for name in names + products + [name for name in folders if name.lower().endswith(SUFFIXES)]:
             path = here / name
             if name.lower().endswith(SUFFIXES) or is_product(path):
                 hidden = any(part[0] in HIDDEN for part in path.relative_to(folder).parts)
-                found.append((path, f"{NOT_NEEDED}hidden" if hidden else ""))
-    yield from sorted(found)
+                found.append((path, SceneNotNeeded("hidden") if hidden else None))
+    yield from sorted(found, key=lambda file: file[0])
 
 
 def _inside(path: Path, folder: Path) -> None:
@@ -149,7 +148,7 @@ def _inside(path: Path, folder: Path) -> None:
         if not path.resolve(strict=True).is_relative_to(folder.resolve()):
             raise SceneError("a link that leaves the directory")
     except (OSError, RuntimeError) as cause:  # RuntimeError: links in a circle
-        raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or told(cause)})") from cause
+        raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or describe(cause)})") from cause
 
 
 def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
@@ -160,7 +159,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
             if {"key", "checksum", "overpass"} <= file.tags().keys():
-                raise SceneError(f"{NOT_NEEDED}a look that leachwatch made, not a scene")
+                raise SceneNotNeeded("a look that leachwatch made, not a scene")
             names = bands_of(file)
             footprint = footprint_of(file)
             _whole(file, size.st_size)
@@ -169,15 +168,15 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
                 id=name,
                 time_utc=_time(file.tags().get("datetime"), path.name),
                 platform=_platform(file.tags().get("platform"), path.name),
-                location=str(path),
+                assets=GeoTiff(path),
                 footprint=footprint,
                 fingerprint=f"{size.st_size}-{size.st_mtime_ns}",
                 has_scl=SCL in names,
                 provider=source.name,
             )
             return scene, file.shape
-    except FOREIGN as cause:
-        raise SceneError(f"not a readable GeoTIFF ({told(cause)})") from cause
+    except LIBRARY_ERRORS as cause:
+        raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
 
 
 def _opened(path: Path) -> Any:
@@ -189,7 +188,7 @@ def _opened(path: Path) -> Any:
 
 def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
     if not period.holds(scene.time_utc):
-        raise SceneError(f"{NOT_NEEDED}{scene.time_utc:%Y-%m-%d} is outside the period")
+        raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
     if not scene.footprint.intersects(aoi.polygon):
         west, south, east, north = scene.footprint.bounds
         raise SceneError(f"no overlap with the AOI: it covers {west:.2f}..{east:.2f} E, {south:.2f}..{north:.2f} N")
@@ -239,23 +238,28 @@ def _platform(tag: str | None, name: str) -> str:
     return f"S2{found[1].upper()}" if found else ""
 
 
-def _read(source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Piece, str | None]:
+def _read(
+    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
+) -> tuple[ScenePixels, str | None]:
     """What was read of one scene on a window, and perhaps a note. Raises `SceneError`."""
+    product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
             # A GeoTIFF is one file: reading SCL alone would save nothing.
-            unclear = source.unclear if scene.location.startswith("{") else ()
-            found = read_window(bands, grid, window, with_scl, unclear)
-    except FOREIGN as cause:
-        raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
-    if scene.location.startswith("{"):
-        return settled(scene, found, source.correct)
-    return found, None  # a GeoTIFF says itself how its numbers become reflectance, and `check_units` looked at them
+            found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
+    except LIBRARY_ERRORS as cause:
+        raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
+    if product:
+        return with_offset_checked(scene, found, source.rules.offset_error)
+    return found, None  # a GeoTIFF says itself how its numbers become reflectance, and `check_units` tested them
 
 
 def _bands(source: FolderSource, scene: Scene) -> Any:
-    """The dataset of a scene: a GeoTIFF, or the bands of a product, decoded."""
-    if not scene.location.startswith("{"):
-        return _opened(Path(scene.location))
-    parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
-    return Stacked(parts, fetched=lambda part: decoded(part, source.decoded))
+    """The dataset of a scene: a GeoTIFF, or the decoded bands of a product."""
+    match scene.assets:
+        case GeoTiff(path):
+            return _opened(path)
+        case BandAssets() as bands:
+            return BandStack(bands.by_name, fetched=lambda asset: decoded(asset, source.decoded))
+        case _:
+            raise SceneError(f"{scene.id}: lies in no folder")

@@ -5,18 +5,43 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from shapely.geometry import Polygon
 
 from pipeline.aoi import Aoi
-from pipeline.errors import InputError
+from pipeline.config import OffsetError, Settings
+from pipeline.errors import InputError, SceneError, SceneNotNeeded, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.spending import Spent
+from pipeline.sources.assets import SceneAssets
+from pipeline.sources.budget import Usage
 
-NOT_NEEDED = "not needed: "
-"""How the reason of a scene begins that is sound but was not asked for."""
+
+class SceneStatus(StrEnum):
+    """What became of a scene that a source lists."""
+
+    USED = "used"
+    NOT_NEEDED = "not needed"
+    """It is sound, but was not asked for."""
+    REFUSED = "refused"
+    """It cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRules:
+    """What a source must know of the settings to read scenes."""
+
+    unclear: tuple[int, ...] = ()
+    """SCL classes that are not clear: where a window holds no other, its bands are not read."""
+    offset_error: OffsetError = OffsetError.REFUSE
+    """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ReadRules":
+        """Those of the settings."""
+        return cls(settings.clear.scl_unclear, settings.reading.boa_offset_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +53,9 @@ class Scene:
     time_utc: datetime
     """Time of acquisition, UTC, aware."""
     platform: str
-    """`S2A`, `S2B`, `S2C`, or empty when not told."""
-    location: str
-    """Where its source finds it: a path or an address."""
+    """`S2A`, `S2B`, `S2C`, or empty when not stated."""
+    assets: SceneAssets
+    """Where its source finds its pixels."""
     footprint: Polygon
     """Outline of the raster, lon/lat, EPSG:4326."""
     fingerprint: str
@@ -40,7 +65,7 @@ class Scene:
     provider: str
     """Name of the source."""
     cloud_share: float | None = None
-    """Share of it under cloud as its provider tells, 0 to 1; None = not told."""
+    """Share of it under cloud as its provider states, 0 to 1; None = not stated."""
     others: tuple["Scene", ...] = ()
     """The same acquisition as other providers list it, in order of preference."""
 
@@ -55,6 +80,14 @@ class Refusal:
     """In one line."""
     code: int = 0
     """The exit code that goes with it, see `errors`; 0 = none."""
+    status: SceneStatus = SceneStatus.REFUSED
+    """`NOT_NEEDED` where it is sound."""
+
+    @classmethod
+    def of(cls, name: str, cause: SceneError) -> "Refusal":
+        """Of a scene that raised."""
+        needed = SceneStatus.NOT_NEEDED if isinstance(cause, SceneNotNeeded) else SceneStatus.REFUSED
+        return cls(name, one_line(cause), status=needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +128,14 @@ class Overpass:
 
     @property
     def name(self) -> str:
-        """`YYYYMMDD-S2A`, or `YYYYMMDD` when the platform is not told."""
+        """`YYYYMMDD-S2A`, or `YYYYMMDD` when the platform is not stated."""
         return f"{self.day:%Y%m%d}-{self.platform}" if self.platform else f"{self.day:%Y%m%d}"
 
     @property
     def cloud_share(self) -> float:
-        """Mean share under cloud of the granules that tell it, 0 to 1; 1 where none does."""
-        told = [scene.cloud_share for scene in self.scenes if scene.cloud_share is not None]
-        return sum(told) / len(told) if told else 1.0
+        """Mean share under cloud of the granules that state it, 0 to 1; 1 where none does."""
+        stated = [scene.cloud_share for scene in self.scenes if scene.cloud_share is not None]
+        return sum(stated) / len(stated) if stated else 1.0
 
 
 def cloud_share_of(percent: object) -> float | None:
@@ -112,13 +145,19 @@ def cloud_share_of(percent: object) -> float | None:
     return None
 
 
+def platform_of(stated: object) -> str:
+    """`S2A` to `S2D` from what a provider calls the satellite; empty where it is none of them."""
+    letter = str(stated or "").upper().removeprefix("SENTINEL-2").removeprefix("S2")
+    return f"S2{letter}" if letter in ("A", "B", "C", "D") else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What reading some windows of an overpass costs."""
 
-    spent: Spent
+    usage: Usage
     """Requests, bytes and processing units."""
-    read: float
+    windows_read: float
     """How many of the windows hold something clear, as far as is known."""
     clear_share: float | None
     """Share of the ground that is clear, 0 to 1; None = not known before it is read."""

@@ -4,9 +4,8 @@ from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, box, shape
 
 from pipeline.aoi import Aoi
-from pipeline.errors import SceneError, one_line
-from pipeline.sources.interface import NOT_NEEDED, Period, Scene
-from pipeline.sources.pixels import told
+from pipeline.errors import SceneError, SceneNotNeeded, describe
+from pipeline.sources.interface import Period, Refusal, Scene
 
 EARTH = box(-180.001, -90.001, 180.001, 90.001)
 """Lon/lat, with room for rounding."""
@@ -17,7 +16,7 @@ def outline_of(geometry: object) -> Polygon:
     try:
         outline = shape(geometry).convex_hull
     except (ShapelyError, AttributeError, TypeError, ValueError, KeyError, IndexError) as cause:
-        raise SceneError(f"its outline is none ({told(cause)})") from cause
+        raise SceneError(f"its outline is none ({describe(cause)})") from cause
     if not isinstance(outline, Polygon) or not EARTH.contains(outline):
         raise SceneError("its outline is no place on Earth")
     return outline
@@ -26,11 +25,12 @@ def outline_of(geometry: object) -> Polygon:
 def check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
     """Raise `SceneError` for a scene that is sound but was not asked for."""
     if not period.holds(scene.time_utc):
-        raise SceneError(f"{NOT_NEEDED}{scene.time_utc:%Y-%m-%d} is outside the period")
+        raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
     if not scene.footprint.intersects(aoi.polygon):
-        raise SceneError(f"{NOT_NEEDED}no overlap with the AOI")
+        raise SceneNotNeeded("no overlap with the AOI")
 
 
-def reason_of(cause: BaseException) -> str:
-    """Why an item is refused, in one line."""
-    return one_line(cause)[:300] if isinstance(cause, SceneError) else f"not an item that can be read ({told(cause)})"
+def refused_item(name: str, cause: Exception) -> Refusal:
+    """An item that raised, by name, with the reason."""
+    known = cause if isinstance(cause, SceneError) else SceneError(f"not an item that can be read ({describe(cause)})")
+    return Refusal.of(name, known)

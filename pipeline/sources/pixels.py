@@ -6,7 +6,7 @@ perhaps SCL, by their names, with scale, offset and nodata of each.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -19,7 +19,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import SceneError, one_line
+from pipeline.errors import SceneError
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.interface import Scene
@@ -27,19 +27,21 @@ from pipeline.sources.radiometry import scale_and_offset
 
 GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
 """A small block cache (megabytes), so that memory does not grow with the AOI; no look at neighbouring files."""
-FOREIGN = (RasterioError, ProjError, ShapelyError, OSError, ArithmeticError, ValueError, AttributeError, RuntimeError)
+LIBRARY_ERRORS = (
+    RasterioError,
+    ProjError,
+    ShapelyError,
+    OSError,
+    ArithmeticError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+)
 """What libraries raise on junk; it becomes a reason that is recorded."""
 PLAUSIBLE = (-0.5, 5.0)
 """Numbers outside of this are no reflectance: such pixels count as no data."""
 DARKEST_MEDIAN = -0.03
 """Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
-DARKER, MOST_DARKER, ENOUGH_PX = -0.02, 0.05, 1000
-"""An offset was taken twice where more than that share of so many pixels is below that reflectance, visible bands."""
-VEGETATION, BRIGHT, BRIGHT_PERCENT = 4, 0.09, 5
-"""It was never taken where so many pixels in a hundred of SCL's vegetation, and no fewer, are darker than that in red:
-leaves reflect 0.02 to 0.06 there."""
-OFFSET = 0.1
-"""What ESA's processing adds since baseline 04.00, as reflectance."""
 STRIP_PX = 4_000_000
 """File pixels of finer imagery that are held at once while they are averaged."""
 SAMPLE_PX = 64
@@ -47,6 +49,17 @@ SAMPLE_PX = 64
 LARGEST_REFLECTANCE = 2.0
 """Numbers up to this in a float file without a scale are reflectance already."""
 METRES_PER_DEGREE = 111_320.0
+
+
+class ScenePixels(NamedTuple):
+    """What was read of one scene on a window."""
+
+    reflectance: Floats
+    """Unitless, shape (band, y, x); 0 where not valid."""
+    valid: Bools
+    """Shape (y, x). True: every band was measured."""
+    scl: Bytes | None
+    """Scene classification, shape (y, x); None where it was not asked for, or there is none."""
 
 
 def bands_of(file: Any) -> dict[str, int]:
@@ -109,8 +122,8 @@ def check_units(file: Any, names: dict[str, int]) -> None:
         return  # nothing to judge by; a scene without data is recorded as such by its looks
     seen = np.median(reflectance[:, 0, measured], axis=1)
     if (seen < DARKEST_MEDIAN).any() or (seen == 0).all():
-        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
-        raise SceneError(f"its numbers make no reflectance (medians {told}): wrong scale or offset?")
+        medians = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
+        raise SceneError(f"its numbers make no reflectance (medians {medians}): wrong scale or offset?")
 
 
 def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[np.float64]]:
@@ -129,10 +142,8 @@ def _samples(file: Any) -> Iterator[Window]:
         yield Window(row, col, min(SAMPLE_PX, height, file.height - row), min(SAMPLE_PX, width, file.width - col))
 
 
-def read_window(
-    file: Any, grid: Grid, window: Window, with_scl: bool, unclear: Sequence[int] = ()
-) -> tuple[Floats, Bools, Bytes | None]:
-    """Reflectance, valid and SCL of a dataset on a window; the answer for a pixel is the same with any window.
+def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: Sequence[int] = ()) -> ScenePixels:
+    """The pixels of a dataset on a window; the answer for a pixel is the same with any window.
 
     `unclear`: classes of SCL; where the window holds no other, SCL alone is read, and the reflectance is 0.
     """
@@ -144,59 +155,28 @@ def read_window(
             classes = _cut(file, wanted[-1:], here)[0]
             if np.isin(np.nan_to_num(classes), unclear).all():
                 measured = np.nan_to_num(classes) > 0
-                return np.zeros((len(NAMES), *window.shape), np.float32), measured, _classes(classes, measured)
+                nothing = np.zeros((len(NAMES), *window.shape), np.float32)
+                return ScenePixels(nothing, measured, _classes(classes, measured))
         numbers = _cut(file, wanted, here)
         reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
         classes = numbers[-1]
     else:
         reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
-    return reflectance, valid, _classes(classes, valid) if with_scl else None
+    return ScenePixels(reflectance, valid, _classes(classes, valid) if with_scl else None)
 
 
-Piece = tuple[Floats, Bools, Bytes | None]
-"""Reflectance (band, y, x), valid (y, x), and SCL (y, x) where it is asked for."""
-
-
-def settled(scene: Scene, piece: Piece, correct: bool) -> tuple[Piece, str | None]:
-    """What was read of a scene, the offset of its processing baseline taken once whatever its provider did; and a note.
-
-    That it was taken twice, or never, is told from the pixels. Raises `SceneError` where it is not to be corrected.
-    """
-    reflectance, valid, classes = piece
-    found = _offset_left(reflectance, valid, classes)
-    if found is None:
-        return piece, None
-    what, added = found
-    if not correct:
-        raise SceneError(f'{scene.id}: {what} (reading.offsets = "correct" would mend it)')
-    mended = np.where(valid, reflectance + np.float32(added), 0).astype(np.float32)
-    return (mended, valid, classes), f"{scene.id}: {what}; {added:+g} was added"
-
-
-def _offset_left(reflectance: Floats, valid: Bools, classes: Bytes | None) -> tuple[str, float] | None:
-    """What is wrong with the offset, and what mends it; None where nothing is seen to be."""
-    visible = reflectance[:3][:, valid]
-    dark = float((visible < DARKER).mean()) if valid.sum() >= ENOUGH_PX else 0.0
-    if dark > MOST_DARKER:
-        said = f"{dark:.0%} of its visible reflectance is below {DARKER}"
-        return f"{said}: the offset of its processing baseline was taken twice", OFFSET
-    leaves = reflectance[NAMES.index("B04")][valid & (classes == VEGETATION)] if classes is not None else visible[:0]
-    if leaves.size >= ENOUGH_PX and float(np.percentile(leaves, BRIGHT_PERCENT)) > BRIGHT:
-        said = f"its vegetation is nowhere darker than {BRIGHT} in red"
-        return f"{said}: the offset of its processing baseline was not taken", -OFFSET
-    return None
-
-
-def read_all(file: Any) -> tuple[Floats, Bools, Bytes | None]:
-    """Reflectance (band, y, x), valid and SCL of a dataset on its own pixels."""
+def read_all(file: Any) -> ScenePixels:
+    """All pixels of a dataset on its own grid."""
     names = bands_of(file)
     check_units(file, names)
     numbers = _cut(file, list(names.values()), Window(0, 0, *file.shape))
     reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
-    return reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None
+    return ScenePixels(reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None)
 
 
-def mosaic(scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[Piece, str | None]]) -> Raster:
+def mosaic(
+    scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[ScenePixels, str | None]]
+) -> Raster:
     """Granules of one overpass on a window, the first valid pixel by scene id.
 
     `read` gives what was read of one of them, with SCL where asked for, and perhaps a note.
@@ -206,11 +186,11 @@ def mosaic(scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool]
     scl = np.zeros(window.shape, np.uint8) if all(scene.has_scl for scene in scenes) else None
     notes: list[str] = []
     for scene in sorted(scenes, key=lambda scene: scene.id):
-        (piece, usable, classes), note = read(scene, scl is not None)
-        new = usable & ~valid
-        reflectance[:, new] = piece[:, new]
-        if scl is not None and classes is not None:
-            scl[new] = classes[new]
+        found, note = read(scene, scl is not None)
+        new = found.valid & ~valid
+        reflectance[:, new] = found.reflectance[:, new]
+        if scl is not None and found.scl is not None:
+            scl[new] = found.scl[new]
         valid |= new
         notes += [note] if note else []
     return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl, notes=tuple(notes))
@@ -293,8 +273,8 @@ def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64])
 def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bools:
     """Where any band (numbers: band, …) holds the file's nodata value."""
     values = [file.nodatavals[band - 1] for band in wanted]
-    told = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
-    empty: Bools = np.any(told, axis=0) if told else np.zeros(numbers.shape[1:], bool)
+    stored = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
+    empty: Bools = np.any(stored, axis=0) if stored else np.zeros(numbers.shape[1:], bool)
     return empty
 
 
@@ -347,8 +327,3 @@ def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[n
     cols = (inverse.a * xs + inverse.b * ys + inverse.c) / step - 0.5
     rows = (inverse.d * xs + inverse.e * ys + inverse.f) / step - 0.5
     return rows, cols
-
-
-def told(cause: BaseException) -> str:
-    """What a library said, short and in one line."""
-    return one_line(cause)[:160] or type(cause).__name__

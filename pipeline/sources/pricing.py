@@ -7,14 +7,14 @@ from rasterio.windows import Window as FileWindow
 
 from pipeline.bands import SCL
 from pipeline.grid import Grid, Window
+from pipeline.sources.band_stack import BandStack
+from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Price
 from pipeline.sources.pixels import window_in_file
-from pipeline.sources.remote import fetched
-from pipeline.sources.stacked import Stacked
-from pipeline.spending import Spent
+from pipeline.sources.remote import range_usage
 
 
-def priced(file: Stacked, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
+def priced(file: BandStack, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
     """The price of reading a granule on some windows. `remote`: its files lie on a server; else they cost nothing.
 
     A window without anything clear costs the classification alone. Fetches headers, and SCL on the windows.
@@ -39,5 +39,5 @@ def priced(file: Stacked, remote: bool, grid: Grid, windows: Sequence[Window], u
         for number in wanted if remote else ():
             blocks = file.blocks(number, here) if len(wanted) > 2 or number == scl else []
             needed.setdefault(number, []).extend(blocks)
-    total = sum((fetched(file.stored(number), blocks) for number, blocks in needed.items()), Spent())
+    total = sum((range_usage(file.stored(number), blocks) for number, blocks in needed.items()), Usage())
     return Price(total, read, clear / seen if seen else 0.0 if scl else None)

@@ -12,25 +12,25 @@ from pipeline.errors import SceneError
 
 SCALE, OFFSET = 0.0001, 0.0
 """Sentinel-2's own, for files that say nothing."""
-ADDED = -0.1
-"""What must be added to reflectance where the 1,000 is still in."""
-ADDED_FROM = (4, 0)
+BOA_OFFSET = -0.1
+"""BOA_ADD_OFFSET as reflectance: added where the 1,000 is still in the numbers."""
+BOA_OFFSET_SINCE = (4, 0)
 """Since this processing baseline it is in, as ESA ships it."""
 LEAST_SCALE, MOST_SCALE, MOST_OFFSET = 1e-6, 1.01, 1.0
 """No one stores reflectance otherwise: from millionths to percent and whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RadiometryRule:
     """One row of the table: whom and what it holds for, and what then holds."""
 
     provider: str
     """A catalogue by name; `*` = any other."""
     collection: str
     """One of its collections; `*` = any."""
-    raised: bool | None
+    has_boa_offset: bool | None
     """Whether ESA's baseline is one with the 1,000 in; None = whichever."""
-    removed: bool | None
+    boa_offset_applied: bool | None
     """Whether the provider says that it took the 1,000 off; None = whatever it says or does not say."""
     offset: float | None
     """Added to reflectance; None = as the item says, and refused where it says nothing."""
@@ -38,39 +38,45 @@ class Row:
     """Where that is known from."""
 
 
-TABLE = (
-    Row("earthsearch", "sentinel-2-l2a", None, True, 0.0, "earthsearch:boa_offset_applied"),
-    Row("earthsearch", "sentinel-2-l2a", True, False, ADDED, "earthsearch:boa_offset_applied"),
-    Row("earthsearch", "sentinel-2-l2a", False, None, 0.0, "before baseline 04.00 nothing was added"),
-    Row("earthsearch", "sentinel-2-c1-l2a", None, None, None, "raster:bands of Collection 1"),
-    Row("planetary", "*", True, None, ADDED, "ESA's numbers as they are, without metadata"),
-    Row("planetary", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
-    Row("esa", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
-    Row("esa", "*", True, None, None, "BOA_ADD_OFFSET and BOA_QUANTIFICATION_VALUE of the product"),
-    Row("cdse", "*", None, None, None, "raster:scale and raster:offset of the item"),
-    Row("*", "*", None, None, None, "raster:bands or raster:scale of the item"),
+RULES = (
+    RadiometryRule("earthsearch", "sentinel-2-l2a", None, True, 0.0, "earthsearch:boa_offset_applied"),
+    RadiometryRule("earthsearch", "sentinel-2-l2a", True, False, BOA_OFFSET, "earthsearch:boa_offset_applied"),
+    RadiometryRule("earthsearch", "sentinel-2-l2a", False, None, 0.0, "before baseline 04.00 nothing was added"),
+    RadiometryRule("earthsearch", "sentinel-2-c1-l2a", None, None, None, "raster:bands of Collection 1"),
+    RadiometryRule("planetary", "*", True, None, BOA_OFFSET, "ESA's numbers as they are, without metadata"),
+    RadiometryRule("planetary", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
+    RadiometryRule("esa", "*", False, None, 0.0, "before baseline 04.00 nothing was added"),
+    RadiometryRule("esa", "*", True, None, None, "BOA_ADD_OFFSET and BOA_QUANTIFICATION_VALUE of the product"),
+    RadiometryRule("cdse", "*", None, None, None, "raster:scale and raster:offset of the item"),
+    RadiometryRule("*", "*", None, None, None, "raster:bands or raster:scale of the item"),
 )
 """Read from the top; the first row that holds decides."""
 
 
-def of_item(
-    provider: str, collection: str, baseline: str | None, removed: bool | None, said: tuple[float, float] | None
+def scale_and_offset_of(
+    provider: str,
+    collection: str,
+    baseline: str | None,
+    boa_offset_applied: bool | None,
+    stated: tuple[float, float] | None,
 ) -> tuple[float, float]:
     """Scale and offset for a band of an item.
 
-    `baseline`: such as `05.11`; `removed`: whether the provider says that it took ESA's 1,000 off; `said`: scale and
+    `baseline`: such as `05.11`; `boa_offset_applied`: whether the provider says that it took ESA's 1,000 off; `stated`: scale and
     offset in the item's own metadata; each None where it does not say. Raises `SceneError` where nothing decides.
     """
-    raised = None if baseline is None else is_raised(baseline)
-    for row in TABLE:
+    has_boa_offset = None if baseline is None else baseline_has_boa_offset(baseline)
+    for row in RULES:
         if row.provider not in (provider, "*") or row.collection not in (collection, "*"):
             continue
-        if (row.raised is not None and row.raised != raised) or (row.removed is not None and row.removed != removed):
+        if (row.has_boa_offset is not None and row.has_boa_offset != has_boa_offset) or (
+            row.boa_offset_applied is not None and row.boa_offset_applied != boa_offset_applied
+        ):
             continue
         if row.offset is not None:
             return SCALE, row.offset
-        if said is not None:
-            return scale_and_offset(*said)
+        if stated is not None:
+            return scale_and_offset(*stated)
         break
     raise SceneError(
         f"does not say how its numbers become reflectance (collection {collection or 'not told'}, "
@@ -78,13 +84,13 @@ def of_item(
     )
 
 
-def is_raised(baseline: str) -> bool:
+def baseline_has_boa_offset(baseline: str) -> bool:
     """Whether ESA's numbers of a processing baseline have the 1,000 in. Raises `SceneError`."""
     try:
         major, minor = (int(part) for part in baseline.split(".")[:2])
     except ValueError as cause:
         raise SceneError(f"its processing baseline {baseline[:20]!r} is none") from cause
-    return (major, minor) >= ADDED_FROM
+    return (major, minor) >= BOA_OFFSET_SINCE
 
 
 def scale_and_offset(scale: float, offset: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Files of the network, read by parts, as GDAL takes them: what it reads of a raster is asked for range by range.
 
 GDAL has a reader of its own for this, which tells neither how much it fetched nor what a server said, and takes a page
-of HTML for pixels. So GDAL reads through rasterio's openers, and `web.py` asks, counts and checks.
+of HTML for pixels. So GDAL reads through rasterio's openers, and `http.py` asks, counts and checks.
 """
 
 import re
@@ -14,8 +14,8 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET
 from rasterio.abc import FileContainer
 
 from pipeline.errors import PipelineError, SceneError
-from pipeline.sources.web import Access, Answer, Damaged, Web
-from pipeline.spending import Spent
+from pipeline.sources.budget import Usage
+from pipeline.sources.http import Authenticator, HttpClient, InvalidResponse, Response
 
 LEAST_BYTES = 16_384
 """Of one request: a header is read in many small pieces."""
@@ -32,7 +32,7 @@ BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b
 
 
 @dataclass(slots=True, eq=False)
-class _Kept:
+class _RangeCache:
     """Which parts of a file are kept, the latest used of them, beside its beginning."""
 
     ends: "OrderedDict[int, int]" = field(default_factory=OrderedDict)
@@ -59,22 +59,22 @@ class _Kept:
 class RemoteFile:
     """A file on a server."""
 
-    web: Web
+    http: HttpClient
     """How it is asked for."""
     url: str
     """Where it is."""
-    access: Access | None = None
+    authenticator: Authenticator | None = None
     """What the provider wants to see first."""
     size: int = 0
     """Bytes of the whole file, once its beginning was read."""
     _version: str = ""
     _begin: bytes = b""
     _opened_s: float = 0.0
-    _kept: _Kept = field(default_factory=_Kept)
-    _parts: dict[int, bytes] = field(default_factory=dict)
+    _cache: _RangeCache = field(default_factory=_RangeCache)
+    _ranges: dict[int, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Ask for the beginning. Raises as `Web.ask`; `SceneError` for what is no raster."""
+        """Ask for the beginning. Raises as `HttpClient.ask`; `SceneError` for what is no raster."""
         self._begin, self._opened_s = self._fetch(0, FIRST_BYTES), time.monotonic()
         if not self._begin.startswith(BEGINS):
             raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {self._begin[:12]!r}")
@@ -84,7 +84,7 @@ class RemoteFile:
         """Whether what is kept of it may be used in another reading: another version of it would be told apart."""
         return bool(self._version) and time.monotonic() < self._opened_s + KEPT_S
 
-    def part(self, first: int, n: int) -> bytes:
+    def read_range(self, first: int, n: int) -> bytes:
         """Bytes from `first` on, `n` or as many as there are."""
         left = max(0, self.size - first)
         n = min(n, left)
@@ -92,49 +92,49 @@ class RemoteFile:
             return b""
         if first + n <= len(self._begin):
             return self._begin[first : first + n]
-        begin = self._kept.holding(first, n)
+        begin = self._cache.holding(first, n)
         if begin is None:
-            begin, self._parts[first] = first, self._fetch(first, _asked(n, left))
-            for dropped in self._kept.add(first, len(self._parts[first])):
-                del self._parts[dropped]
-        return self._parts[begin][first - begin : first - begin + n]
+            begin, self._ranges[first] = first, self._fetch(first, _asked(n, left))
+            for dropped in self._cache.add(first, len(self._ranges[first])):
+                del self._ranges[dropped]
+        return self._ranges[begin][first - begin : first - begin + n]
 
     def _fetch(self, first: int, n: int) -> bytes:
         if n > MOST_BYTES:
             raise SceneError(f"a part of {n / 1e6:.0f} MB is asked for at once")
-        return self.web.ask(
+        return self.http.request(
             "GET",
             self.url,
             n,
             headers={"Range": f"bytes={first}-{first + n - 1}", "Accept-Encoding": "identity"},
-            access=self.access,
-            check=lambda answer: self._check(answer, first, n),
+            authenticator=self.authenticator,
+            check=lambda response: self._check(response, first, n),
         ).body
 
-    def _check(self, answer: Answer, first: int, n: int) -> None:
-        """Raise `Damaged` unless it is the part asked for, and of the same file as those before."""
-        if "html" in answer.headers.get("Content-Type", "").lower():
-            raise Damaged("a page of HTML in the place of the file")
-        told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
-        if answer.status != 206 or not told:
-            raise Damaged("it does not give a part of the file")
-        begin, end, size = (int(number) for number in told.groups())
-        if begin != first or end != min(first + n, size) - 1 or len(answer.body) != end - begin + 1:
-            raise Damaged(f"{len(answer.body)} bytes in the place of the {n} asked for")
-        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    def _check(self, response: Response, first: int, n: int) -> None:
+        """Raise `InvalidResponse` unless it is the part asked for, and of the same file as those before."""
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise InvalidResponse("a page of HTML in the place of the file")
+        stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+        if response.status != 206 or not stated:
+            raise InvalidResponse("it does not give a part of the file")
+        begin, end, size = (int(number) for number in stated.groups())
+        if begin != first or end != min(first + n, size) - 1 or len(response.body) != end - begin + 1:
+            raise InvalidResponse(f"{len(response.body)} bytes in the place of the {n} asked for")
+        version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if self.size and (self.size, self._version) != (size, version):
             raise SceneError("it was replaced while it was read; run again")
         self.size, self._version = size, version
 
 
-def fetched(size: int, blocks: Sequence[tuple[int, int]]) -> Spent:
+def range_usage(size: int, blocks: Sequence[tuple[int, int]]) -> Usage:
     """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks (first byte, length) are read."""
-    kept, spent = _Kept(), Spent(1, min(FIRST_BYTES, size))
+    kept, spent = _RangeCache(), Usage(1, min(FIRST_BYTES, size))
     for first, length in blocks:
         if first + length > min(FIRST_BYTES, size) and kept.holding(first, length) is None:
             asked = _asked(length, size - first)
             kept.add(first, asked)
-            spent += Spent(1, asked)
+            spent += Usage(1, asked)
     return spent
 
 
@@ -168,7 +168,7 @@ class _Cursor:
         return self.at
 
     def read(self, n: int = -1) -> bytes:
-        found = self.files.kept(self.file, self.at, self.file.size if n < 0 else n)
+        found = self.files.read_range(self.file, self.at, self.file.size if n < 0 else n)
         self.at += len(found)
         return found
 
@@ -179,9 +179,9 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
     An error does not find its way through GDAL. So it is kept, GDAL is told that the file ends, and `check` raises it.
     """
 
-    def __init__(self, web: Web, access: Access | None = None) -> None:
-        """`access`: what the provider wants to see before it gives a file."""
-        self._web, self._access = web, access
+    def __init__(self, http: HttpClient, authenticator: Authenticator | None = None) -> None:
+        """`authenticator`: what the provider wants to see before it gives a file."""
+        self._http, self._authenticator = http, authenticator
         self._files: dict[str, RemoteFile] = {}
         self._failure: PipelineError | None = None
 
@@ -196,10 +196,10 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
             self._files.clear()
             raise failure
 
-    def kept(self, file: RemoteFile, first: int, n: int) -> bytes:
+    def read_range(self, file: RemoteFile, first: int, n: int) -> bytes:
         """A part of a file, nothing after an error."""
         try:
-            return b"" if self._failure else file.part(first, n)
+            return b"" if self._failure else file.read_range(first, n)
         except PipelineError as cause:
             self._failure = cause
             return b""
@@ -239,7 +239,7 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
             if self._failure:  # GDAL asks again, the server need not be
                 raise OSError("see RemoteFiles.check")
             try:
-                self._files[url] = RemoteFile(self._web, url, self._access)
+                self._files[url] = RemoteFile(self._http, url, self._authenticator)
             except PipelineError as cause:
                 self._failure = cause
                 raise OSError("see RemoteFiles.check") from None

@@ -5,33 +5,35 @@ the looks, and read from there.
 """
 
 import errno
-import hashlib
-import json
 import os
 import re
 import shutil
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, ParseError
 
 import rasterio
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 from filelock import FileLock
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 
 from pipeline import atomic
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import SceneError, write_error
+from pipeline.digest import sha256_of
+from pipeline.errors import SceneError, describe, write_error
+from pipeline.sources.assets import Asset, BandAssets
+from pipeline.sources.band_stack import ZIPPED, BandStack, file_stamp
 from pipeline.sources.interface import Scene
-from pipeline.sources.pixels import FOREIGN, GDAL, footprint_of, told
-from pipeline.sources.radiometry import of_item
-from pipeline.sources.stacked import ZIPPED, Part, Stacked, stamp
+from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, footprint_of
+from pipeline.sources.radiometry import scale_and_offset_of
 
-DAMAGED = (*FOREIGN, ElementTree.ParseError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (*LIBRARY_ERRORS, ParseError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 """What a product that is not whole may raise."""
 METADATA = "MTD_MSIL2A.xml"
 MOST_BYTES = 20_000_000
@@ -62,32 +64,31 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
         root = _metadata(inside)
         baseline = _text(root, "PROCESSING_BASELINE")
         parts = _parts(inside, root, baseline)
-        with rasterio.Env(**GDAL), Stacked(parts) as file:
+        with rasterio.Env(**GDAL), BandStack(parts) as file:
             footprint = footprint_of(file)
         moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
-        located = json.dumps({key: asdict(part) for key, part in parts.items()}, sort_keys=True)
-        marks = json.dumps([located, [stamp(part.href) for part in parts.values()]])
+        assets = BandAssets.of(parts)
         scene = Scene(
             id=name,
             time_utc=moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC),
             platform="S2" + _text(root, "SPACECRAFT_NAME")[-1:].upper(),
-            location=located,
+            assets=assets,
             footprint=footprint,
-            fingerprint=hashlib.sha256(marks.encode()).hexdigest()[:24],
+            fingerprint=assets.fingerprint([file_stamp(asset.href) for _, asset in assets.items]),
             has_scl=SCL in parts,
             provider=provider,
         )
     except DAMAGED as cause:
-        raise SceneError(f"not a SAFE product that can be read ({told(cause)})") from cause
+        raise SceneError(f"not a SAFE product that can be read ({describe(cause)})") from cause
     return f"{baseline:>6} {_text(root, 'GENERATION_TIME')}", scene
 
 
-def decoded(part: Part, folder: Path) -> Part:
+def decoded(part: Asset, folder: Path) -> Asset:
     """The same band in a COG, decoded now where no earlier run or other process did.
 
     Raises rasterio's errors for a band that cannot be decoded, `UnitsFailed` on a full disk.
     """
-    target = folder / f"{hashlib.sha256(json.dumps([part.href, *stamp(part.href)]).encode()).hexdigest()[:24]}.tif"
+    target = folder / f"{sha256_of([part.href, *file_stamp(part.href)])[:24]}.tif"
     if not _sound(target):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
@@ -95,7 +96,7 @@ def decoded(part: Part, folder: Path) -> Part:
             if not _sound(target):
                 _decode(part.href, target)
                 _sound.cache_clear()
-    return Part(str(target), part.band, part.scale, part.offset)
+    return Asset(str(target), part.band, part.scale, part.offset)
 
 
 def _decode(href: str, target: Path) -> None:
@@ -172,21 +173,23 @@ class _Inside:
         return f"{ZIPPED}{self.path}/{self.prefix}{name}"
 
 
-def _metadata(inside: _Inside) -> ElementTree.Element:
+def _metadata(inside: _Inside) -> Element:
     content = inside.read(METADATA)
     if len(content) > MOST_BYTES:
         raise SceneError(f"{METADATA} of more than {MOST_BYTES // 1_000_000} MB")
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise SceneError(f"{METADATA} defines entities, which ESA's does not")
-    return ElementTree.fromstring(content)  # noqa: S314 bounded, and without entities
+    try:
+        root: Element = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException as cause:
+        raise SceneError(f"{METADATA} has a DOCTYPE or entities, which ESA's has not") from cause
+    return root
 
 
-def _parts(inside: _Inside, root: ElementTree.Element, baseline: str) -> dict[str, Part]:
+def _parts(inside: _Inside, root: Element, baseline: str) -> dict[str, Asset]:
     """Where each band lies. Raises `SceneError` where one is missing."""
     listed = [str(element.text).strip() for element in root.iter("IMAGE_FILE")]
     quantum = float(_text(root, "BOA_QUANTIFICATION_VALUE"))
     added = {element.get("band_id"): float(str(element.text)) for element in root.iter("BOA_ADD_OFFSET")}
-    parts: dict[str, Part] = {}
+    parts: dict[str, Asset] = {}
     for name in (*NAMES, SCL):
         found = [path for path in listed if path.endswith(ENDINGS[name])]
         if len(found) != 1:
@@ -195,13 +198,13 @@ def _parts(inside: _Inside, root: ElementTree.Element, baseline: str) -> dict[st
             raise SceneError(f"{len(found)} files of band {name} in its metadata, not one")
         scale, offset = 1.0, 0.0
         if name != SCL:
-            said = (1 / quantum, added[BAND_IDS[name]] / quantum) if added else None
-            scale, offset = of_item("esa", "", baseline, None, said)
-        parts[name] = Part(inside.href(f"{found[0]}.jp2"), 1, scale, offset)
+            stated = (1 / quantum, added[BAND_IDS[name]] / quantum) if added else None
+            scale, offset = scale_and_offset_of("esa", "", baseline, None, stated)
+        parts[name] = Asset(inside.href(f"{found[0]}.jp2"), 1, scale, offset)
     return parts
 
 
-def _text(root: ElementTree.Element, name: str) -> str:
+def _text(root: Element, name: str) -> str:
     """The text of the first element of a name. Raises `SceneError` where there is none."""
     found = next(root.iter(name), None)
     if found is None or not (found.text or "").strip():

@@ -4,12 +4,11 @@ The catalogue is read by pystac and pystac-client, the pixels by GDAL, both with
 becomes a `Scene` whose location names the file, band, scale and offset of each band: nothing else of STAC goes further.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,21 +25,23 @@ from pystac_client.stac_api_io import StacApiIO
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import InputError, SceneError, one_line
+from pipeline.errors import InputError, SceneError, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.access import access_of, cdse_address
 from pipeline.sources.acquisitions import newest
+from pipeline.sources.assets import Asset, BandAssets
+from pipeline.sources.band_stack import BandStack, file_stamp
+from pipeline.sources.boa_offset import with_offset_checked
+from pipeline.sources.budget import Usage
+from pipeline.sources.credentials import authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
-from pipeline.sources.interface import Period, Price, Refusal, Scene, Search, cloud_share_of
-from pipeline.sources.items import check_needed, outline_of, reason_of
-from pipeline.sources.pixels import FOREIGN, GDAL, Piece, mosaic, read_window, settled, told
+from pipeline.sources.http import HttpClient, HttpClientFactory, InvalidResponse, Response
+from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search, cloud_share_of, platform_of
+from pipeline.sources.items import check_needed, outline_of, refused_item
+from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, read_window
 from pipeline.sources.pricing import priced
-from pipeline.sources.radiometry import of_item
+from pipeline.sources.radiometry import scale_and_offset_of
 from pipeline.sources.remote import RemoteFiles
-from pipeline.sources.stacked import Part, Stacked, stamp
-from pipeline.sources.web import Answer, Damaged, Web
-from pipeline.spending import Spent
 
 KNOWN = {
     "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
@@ -89,14 +90,12 @@ class StacSource:
     """A key of `KNOWN`, or `stac`: which rows of the radiometry table hold."""
     collections: tuple[str, ...]
     """Those to search; empty: all."""
-    unclear: tuple[int, ...]
-    """Classes of the scene classification under which nothing is looked at: pixels there are not fetched."""
+    rules: ReadRules
+    """How scenes are read; bands are not fetched where nothing is clear."""
     simulated: bool
     """True: its scenes are made up."""
-    web: Web
+    http: HttpClient
     """How it is asked."""
-    correct: bool = False
-    """True: an offset that was taken twice or never is mended; False: such a scene is refused."""
 
     @property
     def name(self) -> str:
@@ -113,10 +112,10 @@ class StacSource:
                     scene = self._scene(item)
                     check_needed(scene, aoi, period)
                     scenes.append((_version(item), scene))
-                except (SceneError, *FOREIGN, KeyError, TypeError) as cause:
-                    refusals.append(Refusal(one_line(str(item.id))[:120], reason_of(cause)))
+                except (SceneError, *LIBRARY_ERRORS, KeyError, TypeError) as cause:
+                    refusals.append(refused_item(one_line(str(item.id))[:120], cause))
         except UNREADABLE as cause:
-            raise InputError(f"{_shown(self.address)}: the catalogue cannot be searched ({told(cause)})") from cause
+            raise InputError(f"{_shown(self.address)}: the catalogue cannot be searched ({describe(cause)})") from cause
         used, older = newest(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
@@ -128,33 +127,34 @@ class StacSource:
         """As `Priced.price`: looks at headers, and at the classification."""
         prices = []
         for scene in scenes:
-            with self._opened(scene, SCL in json.loads(scene.location)) as file:
-                remote = any("://" in part["href"] for part in json.loads(scene.location).values())
-                prices.append(priced(file, remote, grid, windows, self.unclear))
+            assets = _assets_of(scene).by_name
+            with self._opened(scene, SCL in assets) as file:
+                remote = any(asset.remote for asset in assets.values())
+                prices.append(priced(file, remote, grid, windows, self.rules.unclear))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
         return Price(
-            sum((price.spent for price in prices), Spent()),
-            min(len(windows), sum(price.read for price in prices)),
+            sum((price.usage for price in prices), Usage()),
+            min(len(windows), sum(price.windows_read for price in prices)),
             max(shares, default=None),
         )
 
     @contextmanager
-    def _opened(self, scene: Scene, with_scl: bool) -> Iterator[Stacked]:
+    def _opened(self, scene: Scene, with_scl: bool) -> Iterator[BandStack]:
         """The bands of a scene. What goes wrong meanwhile is a `SceneError` that names it."""
-        parts = {name: Part(**part) for name, part in json.loads(scene.location).items()}
-        wanted = {name: part for name, part in parts.items() if with_scl or name != SCL}
-        remote = files_of(self.provider, self.web, scene.location)
+        assets = _assets_of(scene)
+        wanted = {name: asset for name, asset in assets.items if with_scl or name != SCL}
+        remote = files_of(self.provider, self.http, assets)
         remote.renew()
         try:
-            with rasterio.Env(**GDAL), Stacked(wanted, remote) as file:
+            with rasterio.Env(**GDAL), BandStack(wanted, remote) as file:
                 yield file
         except SceneError as cause:
             raise SceneError(f"{scene.id}: {cause}") from cause
-        except FOREIGN as cause:
-            raise SceneError(f"{scene.id}: cannot be read ({told(cause)})") from cause
+        except LIBRARY_ERRORS as cause:
+            raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
 
     def _items(self, aoi: Aoi, period: Period) -> Iterator[pystac.Item]:
-        root = _opened(self.address, self.web)
+        root = _catalogue(self.address, self.http)
         west, south, east, north = aoi.polygon.bounds
         if isinstance(root, Client):
             first = period.first.isoformat() if period.first else "2015-06-01"
@@ -182,62 +182,60 @@ class StacSource:
         missing = [name for name in NAMES if name not in parts]
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
-        located = json.dumps({name: asdict(part) for name, part in parts.items()}, sort_keys=True)
-        stamps = [stamp(part.href) for part in parts.values() if "://" not in part.href]
-        marks = [located, stamps, *(item.properties.get(k) for k in ("updated", "s2:processing_baseline"))]
+        assets = BandAssets.of(parts)
+        stamps = [file_stamp(asset.href) for asset in parts.values() if not asset.remote]
+        marks = (item.properties.get(key) for key in ("updated", "s2:processing_baseline"))
         return Scene(
             id=one_line(item.id)[:120],
             time_utc=moment.astimezone(UTC),
-            platform=_platform(item),
-            location=located,
+            platform=platform_of(item.properties.get("platform")),
+            assets=assets,
             footprint=outline_of(item.geometry),
-            fingerprint=hashlib.sha256(json.dumps(marks, default=str).encode()).hexdigest()[:24],
+            fingerprint=assets.fingerprint(stamps, *marks),
             has_scl=SCL in parts,
             provider=self.name,
             cloud_share=cloud_share_of(item.properties.get("eo:cloud_cover")),
         )
 
-    def _parts(self, item: pystac.Item) -> dict[str, Part]:
+    def _parts(self, item: pystac.Item) -> dict[str, Asset]:
         """Where each band lies that the item has."""
-        parts: dict[str, Part] = {}
+        parts: dict[str, Asset] = {}
         for key, asset in item.assets.items():
-            for number, (name, said) in enumerate(_bands_of(key, asset), start=1):
+            for number, (name, stated) in enumerate(_bands_of(key, asset), start=1):
                 if name is None or name in parts:
                     continue
-                scale, offset = (1.0, 0.0) if name == SCL else self._radiometry(item, said)
-                parts[name] = Part(_place(item, asset, self), number, scale, offset)
+                scale, offset = (1.0, 0.0) if name == SCL else self._radiometry(item, stated)
+                parts[name] = Asset(_place(item, asset, self), number, scale, offset)
         return parts
 
-    def _radiometry(self, item: pystac.Item, said: tuple[float, float] | None) -> tuple[float, float]:
+    def _radiometry(self, item: pystac.Item, stated: tuple[float, float] | None) -> tuple[float, float]:
         properties = item.properties
         baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
-        removed = properties.get("earthsearch:boa_offset_applied")
-        return of_item(
+        applied = properties.get("earthsearch:boa_offset_applied")
+        return scale_and_offset_of(
             self.provider,
             item.collection_id or "",
             str(baseline) if baseline else None,
-            removed if isinstance(removed, bool) else None,
-            said,
+            applied if isinstance(applied, bool) else None,
+            stated,
         )
 
-    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[Piece, str | None]:
+    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[ScenePixels, str | None]:
         with self._opened(scene, with_scl) as file:
-            found = read_window(file, grid, window, with_scl, self.unclear)
-        return settled(scene, found, self.correct)
+            found = read_window(file, grid, window, with_scl, self.rules.unclear)
+        return with_offset_checked(scene, found, self.rules.offset_error)
 
 
 @lru_cache(maxsize=KEPT_SCENES)
-def files_of(provider: str, web: Web, location: str) -> RemoteFiles:
+def files_of(provider: str, http: HttpClient, assets: BandAssets) -> RemoteFiles:
     """The files of a scene, the same for all windows of a block."""
-    return RemoteFiles(web, access_of(provider, web))
+    return RemoteFiles(http, authenticator_of(provider, http))
 
 
-def stac_source(
-    scenes: str, unclear: Sequence[int], web_of: Callable[[str, bool], Web], correct: bool = False
-) -> StacSource:
+def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory) -> StacSource:
     """The source for a name in `KNOWN`, or for the path or address of a catalogue.
 
-    `web_of`: the transport for a provider's name; the second argument is for those that mean milliseconds in
+    `http_client_of`: the transport for a provider's name; the second argument is for those that mean milliseconds in
     `Retry-After`. Raises `InputError`.
     """
     address, collections = KNOWN.get(scenes, (scenes, ()))
@@ -251,38 +249,36 @@ def stac_source(
             )
         address = str(path.resolve())
     provider = scenes if scenes in KNOWN else "stac"
-    web = web_of(provider, False)
+    http = http_client_of(provider, False)
     try:
-        simulated = scenes not in KNOWN and _opened(address, web).id == SIMULATED
+        simulated = scenes not in KNOWN and _catalogue(address, http).id == SIMULATED
     except UNREADABLE as cause:
-        raise InputError(f"{_shown(address)}: not a STAC catalogue that can be read ({told(cause)})") from cause
-    return StacSource(address, provider, collections, tuple(unclear), simulated, web, correct)
+        raise InputError(f"{_shown(address)}: not a STAC catalogue that can be read ({describe(cause)})") from cause
+    return StacSource(address, provider, collections, rules, simulated, http)
 
 
-def stac_sources(
-    scenes: str, unclear: Sequence[int], web_of: Callable[[str, bool], Web], correct: bool = False
-) -> StacSource | FailoverSource:
+def stac_sources(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory) -> StacSource | FailoverSource:
     """As `stac_source`; several names of `KNOWN` with commas between them: where one fails, the next. `InputError`."""
     names = [name.strip() for name in scenes.split(",")]
     if len(names) == 1 or not set(names) <= set(KNOWN):
-        return stac_source(scenes, unclear, web_of, correct)
+        return stac_source(scenes, rules, http_client_of)
     if len(set(names)) < len(names):
         raise InputError(f"{scenes}: a catalogue is named twice")
-    return FailoverSource(tuple(stac_source(name, unclear, web_of, correct) for name in names))
+    return FailoverSource(tuple(stac_source(name, rules, http_client_of) for name in names))
 
 
 class _Documents(DefaultStacIO):
     """Documents of a static catalogue; one from the network names no files here."""
 
-    def __init__(self, root: str, web: Web) -> None:
+    def __init__(self, root: str, http: HttpClient) -> None:
         """`root`: path or address of the catalogue."""
         super().__init__()
-        self.remote, self.web = "://" in root, web
+        self.remote, self.http = "://" in root, http
 
     def read_text_from_href(self, href: str) -> str:
         """The text at a path or an address."""
         if urlsplit(href).scheme in ("http", "https"):
-            return _document(self.web, "GET", href)
+            return _document(self.http, "GET", href)
         if self.remote:
             raise ValueError("it names a document on this machine")
         with Path(href).open("rb") as file:
@@ -295,10 +291,10 @@ class _Documents(DefaultStacIO):
 class _Api(StacApiIO):
     """Documents of a catalogue that can be searched."""
 
-    def __init__(self, web: Web) -> None:
-        """`web`: how it is asked."""
+    def __init__(self, http: HttpClient) -> None:
+        """`http`: how it is asked."""
         super().__init__(max_retries=None)
-        self.web = web
+        self.http = http
 
     def request(
         self,
@@ -311,29 +307,35 @@ class _Api(StacApiIO):
         if urlsplit(href).scheme not in ("http", "https"):
             raise ValueError("it names a document on this machine")
         if method == "POST":
-            return _document(self.web, method, href, parameters)
+            return _document(self.http, method, href, parameters)
         full = requests.Request("GET", href, params=parameters).prepare().url or href
-        return _document(self.web, "GET", full)
+        return _document(self.http, "GET", full)
 
 
-def _document(web: Web, method: str, url: str, content: Mapping[str, Any] | None = None) -> str:
+def _document(http: HttpClient, method: str, url: str, content: Mapping[str, Any] | None = None) -> str:
     """The text of a document, of which it is only known that it is JSON."""
 
-    def check(answer: Answer) -> None:
+    def check(response: Response) -> None:
         try:
-            json.loads(answer.body)
+            json.loads(response.body)
         except (ValueError, RecursionError) as cause:
-            raise Damaged(f"not JSON: it begins with {answer.body[:20]!r}") from cause
+            raise InvalidResponse(f"not JSON: it begins with {response.body[:20]!r}") from cause
 
-    return web.ask(method, url, MOST_BYTES, json=content, check=check).body.decode("utf-8")
+    return http.request(method, url, MOST_BYTES, json=content, check=check).body.decode("utf-8")
 
 
-def _opened(address: str, web: Web) -> pystac.Catalog:
+def _catalogue(address: str, http: HttpClient) -> pystac.Catalog:
     """The root of a catalogue: a `Client` where it can be searched."""
-    root = pystac.Catalog.from_file(address, stac_io=_Documents(address, web))
+    root = pystac.Catalog.from_file(address, stac_io=_Documents(address, http))
     if "conformsTo" not in root.extra_fields:
         return root
-    return Client.open(address, stac_io=_Api(web))
+    return Client.open(address, stac_io=_Api(http))
+
+
+def _assets_of(scene: Scene) -> BandAssets:
+    """Where the bands of a scene of this source lie."""
+    assert isinstance(scene.assets, BandAssets)
+    return scene.assets
 
 
 def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple[float, float] | None]]:
@@ -345,10 +347,10 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
         own = str(names[number].get("name", "")) if number < len(names) and len(listed) > 1 else key
         name = next((ours for ours, theirs in KEYS.items() if own in theirs), None)
         told_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
-        said = None
+        stated = None
         if "scale" in told_here or "offset" in told_here:
-            said = float(told_here.get("scale", 1.0)), float(told_here.get("offset", 0.0))
-        yield name, said
+            stated = float(told_here.get("scale", 1.0)), float(told_here.get("offset", 0.0))
+        yield name, stated
 
 
 def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
@@ -365,11 +367,6 @@ def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     if not path.is_relative_to(folder):
         raise SceneError("its file lies outside of the catalogue's folder")
     return str(path)
-
-
-def _platform(item: pystac.Item) -> str:
-    letter = str(item.properties.get("platform", "")).lower().removeprefix("sentinel-2").removeprefix("s2")
-    return f"S2{letter.upper()}" if letter in ("a", "b", "c", "d") else ""
 
 
 def _version(item: pystac.Item) -> str:

@@ -28,7 +28,7 @@ MARGIN_PX = 5
 """Pixels around those on which nothing is learned either."""
 DARKEST = np.array([0.020, 0.028, 0.018, 0.030, 0.020, 0.012], np.float32)
 """The darkest ground of a scene without path radiance, reflectance by band."""
-MOST_AIR = np.array([0.09, 0.06, 0.04, 0.02, 0.005, 0.005], np.float32)
+MAX_PATH_RADIANCE = np.array([0.09, 0.06, 0.04, 0.02, 0.005, 0.005], np.float32)
 """Path radiance is taken to be no more than this, reflectance by band."""
 WATER_SWIR = 0.10
 """Water is darker than this in B11, reflectance, path radiance included."""
@@ -48,7 +48,7 @@ class Background:
     """Unitless, shape (band, y, x), bands as in `bands.BANDS`."""
     clear: Bools
     """True: measured, and neither cloud nor shadow; shape (y, x)."""
-    air: Floats
+    path_radiance: Floats
     """Path radiance that the scene still holds, reflectance, shape (band,)."""
 
 
@@ -80,7 +80,7 @@ def painted(
     seen = ground.copy()
     for band in range(len(BANDS) if works.ground.any() else 0):
         share = optics.image(works.layer.share, band)
-        colour = optics.image(works.layer.colour[band] * lit, band) + share * background.air[band]
+        colour = optics.image(works.layer.colour[band] * lit, band) + share * background.path_radiance[band]
         colour += share * rng.standard_normal(share.shape, np.float32) * (optics.noise + 0.02 * colour)
         seen[band] += optics.delivered(colour, band) - optics.delivered(share, band) * ground[band]
     look = Rendering(
@@ -125,5 +125,5 @@ def read_background(path: Path) -> Background:
         name=path.stem,
         reflectance=reflectance,
         clear=clear,
-        air=np.clip(dark - DARKEST, 0, MOST_AIR).astype(np.float32),
+        path_radiance=np.clip(dark - DARKEST, 0, MAX_PATH_RADIANCE).astype(np.float32),
     )

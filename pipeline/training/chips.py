@@ -19,8 +19,8 @@ from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.training.backgrounds import painted, read_backgrounds
-from pipeline.worlds.decoys import Decoy
-from pipeline.worlds.figures import figures
+from pipeline.worlds.look_alikes import LookAlike
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 STYLES = ("kachin", "shan")
@@ -39,11 +39,11 @@ GRAINY = 0.25
 """Share of chips with more noise than the instrument makes, as compression and resampling leave it ..."""
 MOST_GRAIN = 0.008
 """... of this spread at most, reflectance."""
-AIRLESS = 0.7
+NO_PATH_RADIANCE = 0.7
 """Share of chips without path radiance; the others look like top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
 """Most path radiance that is added to a chip, reflectance by band: that of a clear sky."""
-KINDS = ("site", "anywhere", "like one", *figures().look_alikes)
+KINDS = ("site", "anywhere", "like one", *parameters().look_alikes)
 """What chips are cut around: a site, a place drawn at random, pixels that are bare or like water, a look-alike."""
 
 
@@ -57,7 +57,7 @@ class ChipSettings:
     """Side of a world, pixels."""
     sites: int = 5
     """Sites per world, at most."""
-    decoys: float = 5.0
+    look_alikes: float = 5.0
     """Look-alikes, in times their number in nature: each kind must be met often enough to be learned."""
     breadth: float = 1.5
     """How far beyond the ranges of `configs/worlds.toml` the colours of a world may go, at most."""
@@ -101,13 +101,13 @@ def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
     shown = settings.styles[index % len(settings.styles)]
     breadth = float(rng.uniform(0.7, settings.breadth))
     number = FIRST_SEED + 1_000_000 * seed + index
-    world = world_of(number, settings.world_px, settings.sites, shown, settings.decoys, breadth)
+    world = world_of(number, settings.world_px, settings.sites, shown, settings.look_alikes, breadth)
     parts = []
     for day in _days(rng, settings.days):
         # Half of the looks are as good as cloudless; labels under the clouds of the others do not count.
         cloud = 0.0 if rng.random() < 0.55 else float(rng.uniform(0, 0.45))
         look = render(world, day, int(rng.integers(2**31)), cloud)
-        standing = [decoy for decoy in world.decoys if decoy.begun_on <= day]
+        standing = [look_alike for look_alike in world.look_alikes if look_alike.begun_on <= day]
         parts.append(_cut(look, _corners(standing, look, rng, settings), settings.chip_px, rng))
     return joined(parts)
 
@@ -122,13 +122,13 @@ def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Ch
 
 
 def world_of(
-    seed: int, size_px: int, most_sites: int, style: str = "", decoys: float = 1.0, breadth: float = 1.0
+    seed: int, size_px: int, most_sites: int, style: str = "", look_alikes: float = 1.0, breadth: float = 1.0
 ) -> World:
     """The world of a seed; a fifth of them have no site at all. Without a style one of `STYLES`."""
     rng = np.random.default_rng([seed, 1])
     n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
     style = style or STYLES[seed % len(STYLES)]
-    return make_world(seed, size_px, style, START, END, n_sites, decoys=decoys, breadth=breadth)
+    return make_world(seed, size_px, style, START, END, n_sites, look_alikes=look_alikes, breadth=breadth)
 
 
 def joined(parts: list[Chips]) -> Chips:
@@ -195,7 +195,9 @@ class _Corner:
     """What it shows, an index of `KINDS`."""
 
 
-def _corners(standing: list[Decoy], look: Rendering, rng: np.random.Generator, settings: ChipSettings) -> list[_Corner]:
+def _corners(
+    standing: list[LookAlike], look: Rendering, rng: np.random.Generator, settings: ChipSettings
+) -> list[_Corner]:
     """Where chips are cut: half on sites, a quarter on what looks like one, the rest anywhere.
 
     What looks like a site is what the world knows as such, each kind that stands as often as another, or, half the
@@ -212,11 +214,14 @@ def _corners(standing: list[Decoy], look: Rendering, rng: np.random.Generator, s
     for index in range(settings.chips):
         wanted, kind = ((ponds, 0), (sites, 0), (alike, 2), (alike[:0], 1))[index % 4]
         if kind == 2 and standing and rng.random() < 0.5:
-            kinds = sorted({decoy.kind for decoy in standing})
+            kinds = sorted({look_alike.kind for look_alike in standing})
             chosen = kinds[rng.integers(len(kinds))]
-            among = [decoy for decoy in standing if decoy.kind == chosen]
-            decoy = among[rng.integers(len(among))]
-            wanted, kind = np.argwhere(decoy.mask) + np.array([decoy.rows.start, decoy.cols.start]), KINDS.index(chosen)
+            among = [look_alike for look_alike in standing if look_alike.kind == chosen]
+            look_alike = among[rng.integers(len(among))]
+            wanted, kind = (
+                np.argwhere(look_alike.mask) + np.array([look_alike.rows.start, look_alike.cols.start]),
+                KINDS.index(chosen),
+            )
         if len(wanted):
             centre = wanted[rng.integers(len(wanted))]
             row, col = np.clip(centre - chip // 2 + rng.integers(-chip // 3, chip // 3 + 1, 2), 0, last)
@@ -271,7 +276,7 @@ def augmented(
         turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
         x[index] = _turned(x[index], turns, mirror)
         truth[index] = _turned(truth[index], turns, mirror)
-        x[index] = _other_air(x[index], rng)
+        x[index] = _other_atmosphere(x[index], rng)
         if rng.random() < BLANK:
             blank = _beyond_edge(x.shape[2], rng)
             x[index, :, blank] = np.nan
@@ -292,7 +297,7 @@ def _turned(planes: Floats, turns: int, mirror: bool) -> Floats:
     return planes[:, :, ::-1] if mirror else planes
 
 
-def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
+def _other_atmosphere(reflectance: Floats, rng: np.random.Generator) -> Floats:
     """Other gains, offsets and, for some chips, grain and haze that is stronger in blue; (band, y, x)."""
     bands = len(reflectance)
     gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, bands)
@@ -305,6 +310,6 @@ def _other_air(reflectance: Floats, rng: np.random.Generator) -> Floats:
         out += thick * colour * (np.float32(0.5) - out)
     if rng.random() < GRAINY:
         out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MOST_GRAIN))
-    if rng.random() > AIRLESS:
+    if rng.random() > NO_PATH_RADIANCE:
         out += (PATH_COLOUR * np.float32(rng.uniform(0.3, 1.0)))[:, None, None]
     return out

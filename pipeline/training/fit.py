@@ -19,15 +19,17 @@ import torch
 from pipeline import bands
 from pipeline.atomic import write_text
 from pipeline.errors import InputError
-from pipeline.network import Network, NetworkSpec, between, folded, receptive_radius_px
+from pipeline.looks.card import ModelCard, Training
+from pipeline.looks.network import Network, NetworkSpec, interpolated, receptive_radius_px, without_batch_norm
+from pipeline.looks.weights import Value, has_bf16, load_model, save_model
 from pipeline.progress import Progress
+from pipeline.resources import CHECKOUT
 from pipeline.training.backgrounds import read_backgrounds
 from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
-from pipeline.training.level import levelled, levelling_looks
 from pipeline.training.loss import loss
 from pipeline.training.mining import Mining
-from pipeline.training.score import VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
-from pipeline.weights import ROOT, ModelCard, Training, Value, has_bf16, load_model, save_model
+from pipeline.training.scaling import scaled, scaling_looks
+from pipeline.training.score import VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
 
 CURVE = "curve.csv"
 """The loss by step, beside the weights."""
@@ -303,25 +305,25 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
 def _signature(settings: FitSettings) -> str:
     """What must be equal for a checkpoint to be gone on from; who makes the chips does not matter."""
     plain = asdict(replace(settings, workers=0, checkpoint_steps=0))
-    return json.dumps(plain | {"network": settings.network.model_dump(mode="json")}, sort_keys=True)
+    return json.dumps(plain | {"network": settings.http.model_dump(mode="json")}, sort_keys=True)
 
 
 def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     """Fold, score, and write the model; returns its card."""
     card = _card(out.name, state, settings)
-    on = levelling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
-    net = folded(state.mean.eval())
+    on = scaling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
+    net = without_batch_norm(state.mean.eval())
     if settings.base:
-        net = between(load_model(settings.base, precision="fp32").net, net, BASE_SHARE)
-    net = levelled(net, card, on)
+        net = interpolated(load_model(settings.base, precision="fp32").net, net, BASE_SHARE)
+    net = scaled(net, card, on)
     looks = validation_looks(settings.validation_worlds, settings.validation_px)
-    full = told_of(net, card, looks, "fp32")
+    full = predictions(net, card, looks, "fp32")
     last = VALIDATION_SEED + settings.validation_worlds - 1
     name = f"simulated worlds, {' and '.join(STYLES)} styles, seeds {VALIDATION_SEED}..{last}"
     scores: dict[str, Value] = {"set": name, **asdict(scores_of(full, looks))}
     bf16 = False
     if has_bf16(torch.device("cpu")):
-        bf16, apart = half_precision(full, told_of(net, card, looks, "bf16"), looks)
+        bf16, apart = half_precision(full, predictions(net, card, looks, "bf16"), looks)
         scores |= apart
     return save_model(out, net, card.model_copy(update={"scores": scores, "bf16": bf16}))
 
@@ -373,7 +375,7 @@ def commit_of_code() -> str:
         return "unknown"
     said = [
         subprocess.run(  # noqa: S603 - fixed words, no shell
-            [git, "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+            [git, "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=False
         )
         for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain"])
     ]

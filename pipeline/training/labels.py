@@ -20,16 +20,16 @@ from shapely.ops import unary_union
 from shapely.strtree import STRtree
 
 from pipeline.aoi import Aoi
-from pipeline.clear import clear
 from pipeline.config import ClearSettings
 from pipeline.errors import InputError, SceneError
-from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
+from pipeline.grid import ALIGN_PX, LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
+from pipeline.looks.clear import clear
+from pipeline.looks.segment import LEVELS, segment
+from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
-from pipeline.segment import LEVELS, segment
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
 from pipeline.training.chips import Chips, joined
-from pipeline.weights import Model
 
 KINDS = ("pond", "ground", "site", "none")
 """What an outline may be of: ponds, mine ground without ponds, a whole site, or ground where there is nothing of it."""
@@ -41,7 +41,6 @@ AROUND_DEGREES = 0.02
 """How far around the outlines scenes are searched."""
 LOOKS = 12
 """Overpasses that are read per outline, at most, spread evenly."""
-ALIGN_PX = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,7 +73,7 @@ class Labelled:
     """Scenes that could not be used, and why."""
 
 
-def read_areas(path: Path) -> list[AreaLabel]:
+def read_label_areas(path: Path) -> list[AreaLabel]:
     """The outlines of a file that GDAL reads, such as GeoJSON or GeoPackage.
 
     Attribute `label` is one of `KINDS`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.grid import Window
-from pipeline.network import Network, halved
+from pipeline.looks.card import ModelCard, Value
+from pipeline.looks.network import Network, to_bf16
+from pipeline.looks.segment import LEVELS, Segmentation, segment
+from pipeline.looks.weights import Model, Resolved
 from pipeline.raster import Bools, Floats, Raster
-from pipeline.segment import LEVELS, Segmentation, segment
 from pipeline.training.chips import world_of
-from pipeline.weights import Model, ModelCard, Resolved, Value
 from pipeline.worlds.world import Rendering, render
 
 VALIDATION_SEED = 900_000_001
@@ -82,11 +83,11 @@ def looks_at(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
     return looks
 
 
-def told_of(net: Network, card: ModelCard, looks: list[Rendering], precision: Resolved) -> list[Segmentation]:
+def predictions(net: Network, card: ModelCard, looks: list[Rendering], precision: Resolved) -> list[Segmentation]:
     """What a network says of looks, on the CPU. `net` is not changed."""
     own = Network(card.network)
     own.load_state_dict(net.state_dict())
-    own = halved(own) if precision == "bf16" else own
+    own = to_bf16(own) if precision == "bf16" else own
     own = own.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     model = Model(own, card, torch.device("cpu"), precision)
     return [segment(model, raster_of(look)) for look in looks]

@@ -13,15 +13,16 @@ import numpy as np
 import torch
 
 from pipeline.errors import InputError
-from pipeline.network import Network, between
+from pipeline.looks.card import ModelCard, Training, Value
+from pipeline.looks.network import Network, interpolated
+from pipeline.looks.weights import Model, has_bf16, save_model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats
 from pipeline.training.chips import Chips, ChipSettings, augmented, joined, stream
 from pipeline.training.fit import THREADS, commit_of_code
 from pipeline.training.labels import Labelled
 from pipeline.training.loss import loss
-from pipeline.training.score import POND, VALIDATION_SEED, half_precision, scores_of, told_of, validation_looks
-from pipeline.weights import Model, ModelCard, Training, Value, has_bf16, save_model
+from pipeline.training.score import POND, VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
 
 KEPT_BACK = 0.2
 """Share of the labelled places that is not trained on, where there are at least `LEAST_PLACES`."""
@@ -86,10 +87,10 @@ def tune(
     new = _tuned(old, base.card, shown, replay, settings, progress)
     progress.note("Measuring what was learned and what was forgotten ...")
     looks = validation_looks(settings.worlds, settings.worlds_px)
-    before = scores_of(told_of(old, base.card, looks, "fp32"), looks)
+    before = scores_of(predictions(old, base.card, looks, "fp32"), looks)
     for share in SHARES:
-        net = between(old, new, share)
-        told = told_of(net, base.card, looks, "fp32")
+        net = interpolated(old, new, share)
+        told = predictions(net, base.card, looks, "fp32")
         after = scores_of(told, looks)
         drops = (before.pond_iou - after.pond_iou, before.ground_iou - after.ground_iou)
         if max(*drops, after.false_area_share - before.false_area_share) <= FORGOTTEN:
@@ -102,7 +103,7 @@ def tune(
     scores |= _gained(old, net, base.card, kept_back)
     bf16 = False
     if has_bf16(torch.device("cpu")):
-        bf16, apart = half_precision(told, told_of(net, base.card, looks, "bf16"), looks)
+        bf16, apart = half_precision(told, predictions(net, base.card, looks, "bf16"), looks)
         scores |= apart
     return save_model(out, net, _card(out.name, base.card, labelled, settings, share, words, scores, bf16))
 

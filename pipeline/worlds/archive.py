@@ -33,9 +33,9 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools
 from pipeline.sources.interface import Period
 from pipeline.worlds.atmosphere import cloud_share
-from pipeline.worlds.figures import FILE
+from pipeline.worlds.catalogue import FOLDER, Listed, write_catalogue
+from pipeline.worlds.parameters import parameters_file
 from pipeline.worlds.ponds import SitePlan
-from pipeline.worlds.stac import FOLDER, Listed, write_catalogue
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 MARKER = "build.json"
@@ -167,7 +167,7 @@ def write_acquisition(wanted: Acquisition) -> float:
 def code_version() -> str:
     """Hash of the simulator's source files and figures."""
     digest = hashlib.sha256()
-    for file in [*sorted(Path(__file__).parent.glob("*.py")), FILE]:
+    for file in [*sorted(Path(__file__).parent.glob("*.py")), parameters_file()]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
 from pipeline.raster import Floats
-from pipeline.worlds.figures import figures
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.terrain import noise, sun
 
 HAZE_COLOUR = np.array([0.85, 0.75, 0.65, 0.5, 0.22, 0.15], np.float32)
@@ -20,7 +20,7 @@ CLOUD_SPREAD = 0.3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Air:
+class Atmosphere:
     """What stands between the ground and the sensor."""
 
     haze: Floats
@@ -33,13 +33,13 @@ class Air:
 
 def cloud_share(rng: np.random.Generator, day: date) -> float:
     """Share of cloud at an overpass, drawn by month, 0 to 1."""
-    return float(np.clip(rng.normal(figures().air.cloud_share[day.month - 1], CLOUD_SPREAD), 0, 1))
+    return float(np.clip(rng.normal(parameters().atmosphere.cloud_share[day.month - 1], CLOUD_SPREAD), 0, 1))
 
 
-def make_air(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Air:
+def make_atmosphere(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Atmosphere:
     """The air of a day; `cover` is the share of cloud, or None for one drawn by month."""
     share = cloud_share(rng, day) if cover is None else cover
-    haze = rng.gamma(2.0, figures().air.haze[day.month - 1] / 2) * (
+    haze = rng.gamma(2.0, parameters().atmosphere.haze[day.month - 1] / 2) * (
         1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4)
     )
     cloud = np.zeros((size, size), np.float32)
@@ -54,17 +54,17 @@ def make_air(rng: np.random.Generator, size: int, day: date, latitude: float, co
     reach = rng.uniform(60, 220) / np.tan(up)  # cloud base 600 to 2200 m above the ground
     offset = (np.cos(azimuth) * reach, -np.sin(azimuth) * reach)
     shadow = shift(cloud, offset, order=1, mode="reflect", prefilter=False) if share > 0.01 else np.zeros_like(cloud)
-    return Air(
+    return Atmosphere(
         haze=np.clip(haze, 0, 0.5).astype(np.float32),
         cloud=cloud,
         shadow=np.clip(1.3 * shadow, 0, 1).astype(np.float32),
     )
 
 
-def seen_through(ground: Floats, air: Air) -> Floats:
+def seen_through(ground: Floats, atmosphere: Atmosphere) -> Floats:
     """Reflectance (band, y, x) as it leaves the top of the air."""
-    lit = ground * (1 - air.shadow * (1 - SHADOW_LIGHT[:, None, None]))
-    veil = air.haze * HAZE_COLOUR[:, None, None]
+    lit = ground * (1 - atmosphere.shadow * (1 - SHADOW_LIGHT[:, None, None]))
+    veil = atmosphere.haze * HAZE_COLOUR[:, None, None]
     hazy = lit * (1 - veil) + 0.30 * veil
-    seen: Floats = (hazy * (1 - air.cloud) + CLOUD_COLOUR[:, None, None] * air.cloud).astype(np.float32)
+    seen: Floats = (hazy * (1 - atmosphere.cloud) + CLOUD_COLOUR[:, None, None] * atmosphere.cloud).astype(np.float32)
     return seen

@@ -6,13 +6,13 @@ from datetime import date
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from pipeline.grid import PIXEL_M
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.figures import Style
+from pipeline.worlds.parameters import Style
 from pipeline.worlds.shapes import Patch, box
 from pipeline.worlds.spectra import ROOFS, SOILS, Cover
 from pipeline.worlds.terrain import Terrain, noise, smooth_noise
 
-PIXEL_M = 10.0
 QUARTERS = 24
 """Parts of a world within which fields are much alike."""
 TERRACES_FROM = 0.15

@@ -8,13 +8,13 @@ import shapely
 from scipy.ndimage import binary_dilation, gaussian_filter, maximum_filter
 from shapely.geometry import MultiPoint
 
+from pipeline.grid import PIXEL_M
 from pipeline.raster import Bools, Floats
-from pipeline.worlds.figures import SiteFigures, figures
+from pipeline.worlds.parameters import SiteParameters, parameters
 from pipeline.worlds.shapes import Patch, box, disc
 from pipeline.worlds.spectra import SOILS, Cover, pond_colours
 from pipeline.worlds.terrain import Terrain
 
-PIXEL_M = 10.0
 LAYOUTS = ("rows", "block", "ring", "loose")
 """How ponds stand together: rows along the contour, a packed block, arcs around a centre, or scattered on a bench."""
 REGROWTH_DAYS = 700
@@ -158,7 +158,7 @@ def plan_site(
     if place is None:
         return None
     row, col = place
-    numbers = figures().site
+    numbers = parameters().site
     down, right = np.gradient(gaussian_filter(terrain.height_m, 4))
     downhill = float(np.arctan2(-down[row, col], -right[row, col]))  # angle of (col, row) towards the valley
     ground_from, ponds_from, ended_on = _dates(rng, numbers, start, end)
@@ -208,7 +208,7 @@ def _place(rng: np.random.Generator, terrain: Terrain, taken: Bools, room_px: in
 
 
 def _dates(
-    rng: np.random.Generator, numbers: SiteFigures, start: date, end: date
+    rng: np.random.Generator, numbers: SiteParameters, start: date, end: date
 ) -> tuple[date, date | None, date | None]:
     span = (end - start).days
     if rng.random() < 0.08:
@@ -219,7 +219,7 @@ def _dates(
     return ground_from, ponds_from, ended if ended < end and rng.random() < 0.6 else None
 
 
-def _idle(rng: np.random.Generator, numbers: SiteFigures, ponds_from: date | None) -> tuple[date, date] | None:
+def _idle(rng: np.random.Generator, numbers: SiteParameters, ponds_from: date | None) -> tuple[date, date] | None:
     """A time in which the ponds are dry, for some sites."""
     rests, after, long = (
         rng.random() < numbers.idle_share.value,
@@ -232,7 +232,7 @@ def _idle(rng: np.random.Generator, numbers: SiteFigures, ponds_from: date | Non
     return first, first + timedelta(days=int(long))
 
 
-def _spots(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Floats:
+def _spots(rng: np.random.Generator, numbers: SiteParameters, row: int, col: int, downhill: float, size: int) -> Floats:
     """(row, col, diameter in metres) of each round pond, in groups of one to three; none overlaps another."""
     left = round(numbers.ponds.draw(rng))
     usual = numbers.pond_diameter_m.draw(rng)
@@ -254,7 +254,7 @@ def _spots(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, d
 
 def _group(
     rng: np.random.Generator,
-    numbers: SiteFigures,
+    numbers: SiteParameters,
     centre: tuple[float, float],
     turn: float,
     count: int,
@@ -288,7 +288,7 @@ def _group(
 
 
 def _ponds(
-    rng: np.random.Generator, numbers: SiteFigures, spots: Floats, slope: Bools, ponds_from: date
+    rng: np.random.Generator, numbers: SiteParameters, spots: Floats, slope: Bools, ponds_from: date
 ) -> tuple[Pond, ...]:
     """The ponds at the spots, built in one to three batches, and head tanks on the cleared slope."""
     batches = int(rng.integers(1, 4))
@@ -310,7 +310,7 @@ def _ponds(
     return tuple(ponds)
 
 
-def _pad(rng: np.random.Generator, numbers: SiteFigures, spots: Floats, size: int) -> Bools:
+def _pad(rng: np.random.Generator, numbers: SiteParameters, spots: Floats, size: int) -> Bools:
     """Ground levelled for the ponds: a pad around each, or one bench under all."""
     reach = int(rng.integers(1, 4))
     if numbers.bench_share.happens(rng):
@@ -324,7 +324,9 @@ def _pad(rng: np.random.Generator, numbers: SiteFigures, spots: Floats, size: in
     return pads
 
 
-def _clearing(rng: np.random.Generator, numbers: SiteFigures, row: int, col: int, downhill: float, size: int) -> Bools:
+def _clearing(
+    rng: np.random.Generator, numbers: SiteParameters, row: int, col: int, downhill: float, size: int
+) -> Bools:
     """The cleared slope: one to four uneven lobes, the first uphill of the ponds or around them."""
     area_px = numbers.ground_ha.draw(rng) * 100
     lobes = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))
@@ -354,7 +356,7 @@ def _order_of_clearing(rng: np.random.Generator, footprint: Bools, row: int, col
     return days
 
 
-def _bareness(rng: np.random.Generator, numbers: SiteFigures, terrain: Terrain, pad: Bools) -> Floats:
+def _bareness(rng: np.random.Generator, numbers: SiteParameters, terrain: Terrain, pad: Bools) -> Floats:
     """Bare soil by pixel: all over, or benches along the contour, holes and pipes between what grows; pads are bare."""
     if numbers.even_share.happens(rng):
         return np.full(pad.shape, rng.uniform(0.8, 1.0), np.float32)
@@ -365,7 +367,7 @@ def _bareness(rng: np.random.Generator, numbers: SiteFigures, terrain: Terrain, 
     return whole
 
 
-def _camp(rng: np.random.Generator, numbers: SiteFigures, footprint: Bools, row: int, col: int) -> list[Shed]:
+def _camp(rng: np.random.Generator, numbers: SiteParameters, footprint: Bools, row: int, col: int) -> list[Shed]:
     size = len(footprint)
     ground = np.argwhere(binary_dilation(footprint, iterations=2))
     centre, turn = ground[rng.integers(len(ground))], rng.uniform(0, np.pi)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift, uniform_filter, zoom
 
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.atmosphere import Air
+from pipeline.worlds.atmosphere import Atmosphere
 
 COARSE = (4, 5)
 """Indices of the 20 m bands."""
@@ -77,21 +77,21 @@ def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
     return np.clip(out, 0.0005, BRIGHTEST)
 
 
-def classified(seen: Floats, air: Air, rng: np.random.Generator) -> Bytes:
+def classified(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -> Bytes:
     """The scene classification (y, x) with the kinds of errors that the real one makes."""
     blue, green, red, nir, swir, _ = seen
     ndvi = (nir - red) / (nir + red + 1e-6)
     scl = np.where(ndvi > 0.4, 4, 5).astype(np.uint8)
     scl[(green > nir) & (swir < 0.1)] = 6
-    scl[uniform_filter(air.shadow, 3) > 0.35] = 3
-    scl[(air.cloud > 0.08) & (rng.random() > 0.3)] = 10  # thin edges are missed in some scenes
-    scl[air.cloud > 0.3] = 8
-    scl[air.cloud > 0.6] = 9
+    scl[uniform_filter(atmosphere.shadow, 3) > 0.35] = 3
+    scl[(atmosphere.cloud > 0.08) & (rng.random() > 0.3)] = 10  # thin edges are missed in some scenes
+    scl[atmosphere.cloud > 0.3] = 8
+    scl[atmosphere.cloud > 0.6] = 9
     scl[(scl == 5) & (blue > 0.26)] = 8  # bright bare ground is taken for cloud
     return scl
 
 
-def truly_clear(air: Air) -> Bools:
+def truly_clear(atmosphere: Atmosphere) -> Bools:
     """Shape (y, x). True: neither cloud nor shadow worth the name."""
-    clear: Bools = (air.cloud < 0.1) & (air.shadow < 0.3)
+    clear: Bools = (atmosphere.cloud < 0.1) & (atmosphere.shadow < 0.3)
     return clear

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipeline.raster import Bytes, Floats
-from pipeline.worlds.figures import figures
+from pipeline.worlds.parameters import parameters
 
 TINT = np.array([1.0, 1.0, 1.0, -0.6, 0.4, 0.8], np.float32)
 """How a pixel's tint moves each band: visible and short-wave against near infrared, as leaf cover does."""
@@ -98,7 +98,7 @@ def odd_colour(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats
 @lru_cache(maxsize=1)
 def ranges() -> tuple[Floats, Floats]:
     """The table of spectra as two arrays, low and high, shape (cover, band)."""
-    table = figures().spectra
+    table = parameters().spectra
     low = np.array([table[cover.name.lower()].low for cover in Cover], np.float32)
     high = np.array([table[cover.name.lower()].high for cover in Cover], np.float32)
     return low, high
@@ -107,6 +107,6 @@ def ranges() -> tuple[Floats, Floats]:
 @lru_cache(maxsize=1)
 def pond_colours() -> tuple[tuple[Cover, ...], Floats]:
     """Colours of leach ponds and how often each is met, shares that add up to 1."""
-    table = figures().pond_colours
+    table = parameters().pond_colours
     shares = np.array(list(table.values()), np.float32)
     return tuple(Cover[name.upper()] for name in table), shares / shares.sum()

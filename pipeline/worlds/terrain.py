@@ -6,9 +6,9 @@ from datetime import date
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from pipeline.grid import PIXEL_M
 from pipeline.raster import Floats
 
-PIXEL_M = 10.0
 SKY_LIGHT = 0.2
 """Light in the shadow of a ridge, against that on level ground in the sun."""
 FARTHEST_RIDGE_PX = 60

@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.bands import BANDS
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.atmosphere import make_air, seen_through
+from pipeline.worlds.atmosphere import make_atmosphere, seen_through
 from pipeline.worlds.cover import Land, cover_on, make_land
-from pipeline.worlds.decoys import NO_COVER, Decoy, plan_decoys
-from pipeline.worlds.figures import figures
+from pipeline.worlds.look_alikes import NO_COVER, LookAlike, plan_look_alikes
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
 from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
@@ -50,7 +50,7 @@ class World:
     """Its colours."""
     sites: tuple[SitePlan, ...]
     """Leach-pond sites."""
-    decoys: tuple[Decoy, ...]
+    look_alikes: tuple[LookAlike, ...]
     """What looks like one."""
 
 
@@ -90,14 +90,14 @@ def make_world(
     end: date,
     n_sites: int | None = None,
     *,
-    decoys: float = 1.0,
+    look_alikes: float = 1.0,
     breadth: float = 1.0,
 ) -> World:
     """A world whose history covers `start` to `end`.
 
-    `n_sites` None: about two per 26 km². `decoys`: look-alikes, in times their number in nature.
+    `n_sites` None: about two per 26 km². `look_alikes`: look-alikes, in times their number in nature.
     """
-    styles = figures().styles
+    styles = parameters().styles
     rng = np.random.default_rng([seed, size_px, crc32(style.encode())])  # the name: a new style changes no other
     terrain = make_terrain(rng, size_px, styles[style].slope * rng.uniform(0.5, 1.5))
     land = make_land(rng, terrain, styles[style])
@@ -113,7 +113,7 @@ def make_world(
         land=land,
         palette=make_palette(rng, breadth),
         sites=plan_sites(rng, terrain, taken, start, end, wanted),
-        decoys=tuple(plan_decoys(rng, terrain, taken, start, end, decoys)),
+        look_alikes=tuple(plan_look_alikes(rng, terrain, taken, start, end, look_alikes)),
     )
 
 
@@ -141,15 +141,15 @@ def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -
     rng = np.random.default_rng([world.seed, rng_seed, day.toordinal()])
     works = works_on(world.sites, day, world.size_px, world.seed, world.breadth, world.land.tone)
     ground = works.layer.over(_ground_on(world, day))
-    air = make_air(rng, world.size_px, day, world.latitude, cloud)
-    seen = seen_through(ground * light(world.terrain, day, world.latitude, world.shading), air)
+    atmosphere = make_atmosphere(rng, world.size_px, day, world.latitude, cloud)
+    seen = seen_through(ground * light(world.terrain, day, world.latitude, world.shading), atmosphere)
     seen = sensed(seen, make_optics(rng, len(BANDS)), rng)
     return Rendering(
         reflectance=seen,
-        scl=classified(seen, air, rng),
+        scl=classified(seen, atmosphere, rng),
         pond_fraction=works.pond_fraction,
         ground=works.ground,
-        clear=truly_clear(air),
+        clear=truly_clear(atmosphere),
     )
 
 
@@ -211,13 +211,13 @@ def _ground_on(world: World, day: date) -> Floats:
     """Reflectance of everything but the sites under level light, (band, y, x)."""
     cover, dry = cover_on(world.land, day)
     tone = world.land.tone
-    standing = [decoy for decoy in world.decoys if decoy.begun_on <= day]
+    standing = [look_alike for look_alike in world.look_alikes if look_alike.begun_on <= day]
     if standing:
         tone = tone.copy()
-    for decoy in standing:
-        here = decoy.cover != NO_COVER
-        cover[decoy.rows, decoy.cols][here] = decoy.cover[here]
-        tone[decoy.rows, decoy.cols][here] += decoy.tone
+    for look_alike in standing:
+        here = look_alike.cover != NO_COVER
+        cover[look_alike.rows, look_alike.cols][here] = look_alike.cover[here]
+        tone[look_alike.rows, look_alike.cols][here] += look_alike.tone
     ground = world.palette.painted(cover, tone, world.land.tint)
     if dry.any():
         leafless = world.palette.painted(np.full_like(cover, Cover.DRY_FOREST), tone, world.land.tint)
@@ -227,9 +227,9 @@ def _ground_on(world: World, day: date) -> Floats:
     layer = Layer(ground, np.ones_like(dry))
     for roof in world.land.roofs:
         layer.paint(roof.patch, colour_of(roof.cover, rng, world.breadth))
-    for decoy in world.decoys:
-        for part in decoy.parts:
+    for look_alike in world.look_alikes:
+        for part in look_alike.parts:
             colour = colour_of(part.cover, rng, world.breadth)
-            if decoy.begun_on <= day:
+            if look_alike.begun_on <= day:
                 layer.paint(part.patch, colour)
     return layer.colour

@@ -1,0 +1,148 @@
+"""What `detect` and `estimate` read from a command line, and the run that it opens."""
+
+import argparse
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.cli.arguments import amount, settings_of, workers, writable
+from pipeline.cli.parser import Parser
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.aoi import Aoi
+    from pipeline.config import Settings
+    from pipeline.progress import Progress
+    from pipeline.run.context import Run
+    from pipeline.sources.budget import Budget
+    from pipeline.sources.interface import Period, Source
+
+
+def add_run_options(parser: Parser) -> None:
+    """Add what says where, from whom, when and how."""
+    parser.add_argument(
+        "--aoi", required=True, metavar="NAME|FILE", help="a name (leachwatch aoi list) or a GeoJSON file"
+    )
+    parser.add_argument(
+        "--source",
+        default="simulated",
+        choices=["simulated", "folder", "stac", "sentinelhub"],
+        help="where scenes come from (%(default)s)",
+    )
+    parser.add_argument(
+        "--scenes", metavar="DIR|NAME|URL",
+        help="for folder: the directory with your imagery; for stac: earthsearch (the default), planetary, cdse, or "
+        "several of these with commas between them (where one fails, the next), or the path or address of a "
+        "catalogue; for sentinelhub: cdse (the default) or sentinelhub",
+    )  # fmt: skip
+    parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
+    parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: out/<aoi>)")
+    parser.add_argument("--max-pu", type=amount, metavar="N", help="spend no more processing units in this run")
+    parser.add_argument("--max-gb", type=amount, metavar="N", help="fetch no more gigabytes in this run")
+    parser.add_argument(
+        "--ledger", type=Path, metavar="FILE", help="where spending is recorded (default: ledger.jsonl in --out)"
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=["auto", "cpu", "cuda"],
+        help="where the network runs (%(default)s)",
+    )
+    parser.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core (the default)")
+    parser.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
+    parser.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
+
+
+def open_run(options: argparse.Namespace) -> "Run":
+    """The run that was asked for: settings, AOI, model, budget and source, each checked before any work is done.
+
+    Raises `InputError` in one line for what is wrong.
+    """
+    from datetime import UTC, datetime
+
+    from pipeline.aoi import read_aoi
+    from pipeline.looks.weights import load_model
+    from pipeline.progress import Progress
+    from pipeline.run.context import Run
+    from pipeline.sources.interface import period_of
+
+    _check_usage(options)
+    settings = settings_of(options)
+    aoi, period = read_aoi(options.aoi), period_of(options.first, options.last)
+    out = options.out or Path("out") / aoi.name
+    writable(out)
+    budget, progress = _budget(options, settings, out), Progress()
+    model = load_model(settings.model, options.device, settings.segment.precision)
+    model.card.calibrated()
+    return Run(
+        aoi=aoi,
+        period=period,
+        source=_source(options, aoi, settings, period, out, budget, progress),
+        settings=settings,
+        model=model,
+        out=out,
+        today=datetime.now(UTC).date(),
+        device=options.device,
+        progress=progress,
+        budget=budget,
+    )
+
+
+def _check_usage(options: argparse.Namespace) -> None:
+    """Raise `InputError` for options that do not go together."""
+    if options.source == "folder" and not options.scenes:
+        raise InputError("--source folder needs --scenes DIR, the directory with your GeoTIFFs")
+    if options.source == "simulated" and options.scenes:
+        raise InputError("--scenes goes with the other sources; the simulated source makes its own")
+
+
+def _budget(options: argparse.Namespace, settings: "Settings", out: Path) -> "Budget":
+    """What the run may spend. Raises `InputError` for a ledger that is damaged."""
+    from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits
+
+    gigabytes, monthly = options.max_gb, settings.spending
+    budget = Budget(
+        ledger=options.ledger or out / "ledger.jsonl",
+        run=uuid.uuid4().hex[:12],
+        of_run=SpendingLimits(options.max_pu, None if gigabytes is None else gigabytes * GIGABYTE),
+        of_month=SpendingLimits(monthly.monthly_pu or None, monthly.monthly_gb * GIGABYTE or None),
+    )
+    budget.spent()
+    return budget
+
+
+def _source(
+    options: argparse.Namespace,
+    aoi: "Aoi",
+    settings: "Settings",
+    period: "Period",
+    out: Path,
+    budget: "Budget",
+    progress: "Progress",
+) -> "Source":
+    """The source that was asked for. Raises `InputError`."""
+    from pipeline.sources.http import HttpClient, RetryPolicy
+    from pipeline.sources.interface import ReadRules
+
+    rules, retry = ReadRules.of(settings), RetryPolicy.of(settings.http)
+
+    def http_client_of(provider: str, retry_after_ms: bool) -> HttpClient:
+        return HttpClient(provider, retry, budget, retry_after_ms)
+
+    if options.source == "folder":
+        from pipeline.sources.folder import FolderSource
+
+        return FolderSource(Path(os.path.expanduser(options.scenes)), decoded=out / "decoded", rules=rules)
+    if options.source == "stac":
+        from pipeline.sources.stac import stac_sources
+
+        return stac_sources(options.scenes or "earthsearch", rules, http_client_of)
+    if options.source == "sentinelhub":
+        from pipeline.sources.sentinel_hub.source import sentinel_hub_source
+
+        return sentinel_hub_source(options.scenes or "cdse", rules, http_client_of)
+    from pipeline.worlds.source import simulated_source
+
+    return simulated_source(out / "simulated", aoi, settings, period, progress)

@@ -1,0 +1,96 @@
+"""What was seen: clear looks and share of the area, per cell and month.
+
+A month without a site means something only where this says that the ground was seen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from pipeline.grid import Window
+from pipeline.looks.archive import Stack
+from pipeline.raster import Bools
+
+MIN_CLEAR_SHARE = 0.05
+"""A look counts as clear for a cell when it saw at least this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthCoverage:
+    """One month over one cell."""
+
+    looks: int
+    """Overpasses that measured the cell, clear or not."""
+    clear_looks: int
+    """Overpasses that saw at least 5 % of it."""
+    share_seen: float
+    """Share of the cell's part of the AOI that was seen at least once, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellCoverage:
+    """All months over one cell."""
+
+    months: dict[str, MonthCoverage]
+    """By `YYYY-MM`; months without a look are left out."""
+    seen_px: int
+    """Pixels of the cell inside the AOI that were seen at least once in the whole period."""
+
+
+Coverage = dict[Window, CellCoverage]
+"""By cell that has looks."""
+NO_LOOKS = MonthCoverage(0, 0, 0.0)
+
+
+def month_of(day: date) -> str:
+    """`YYYY-MM`."""
+    return f"{day:%Y-%m}"
+
+
+def months_between(first: date, last: date) -> Iterator[str]:
+    """Every month from that of `first` to that of `last`."""
+    for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+        yield f"{number // 12:04d}-{number % 12 + 1:02d}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class RunningCoverage:
+    """What must be kept of the looks so far to go on with later ones."""
+
+    months: dict[str, MonthCoverage]
+    """By `YYYY-MM`, ascending; months without a look are left out."""
+    month_seen: Bools
+    """What the last of them saw, in the AOI or not, shape (y, x)."""
+    ever: Bools
+    """What any look saw, shape (y, x)."""
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> "RunningCoverage":
+        """Before the first look."""
+        return cls(months={}, month_seen=np.zeros(shape, bool), ever=np.zeros(shape, bool))
+
+    def updated(self, stack: Stack, inside: Bools) -> "RunningCoverage":
+        """With later looks added; `inside` (y, x), True = in the AOI, at least one pixel."""
+        area = int(inside.sum())
+        found, month_seen = dict(self.months), self.month_seen
+        latest = max(found, default="")
+        names = [month_of(day) for day in stack.days]
+        for month in sorted(set(names)):
+            chosen = np.array([name == month for name in names]) & stack.measured
+            seen = stack.clear[chosen]
+            before = found.get(month, NO_LOOKS)
+            union: Bools = np.logical_or.reduce(seen, axis=0)
+            month_seen = union | month_seen if month == latest else union
+            shares = (seen & inside).sum(axis=(1, 2)) / area
+            found[month] = MonthCoverage(
+                looks=before.looks + int(chosen.sum()),
+                clear_looks=before.clear_looks + int((shares >= MIN_CLEAR_SHARE).sum()),
+                share_seen=float((month_seen & inside).sum()) / area,
+            )
+        return RunningCoverage(months=found, month_seen=month_seen, ever=self.ever | stack.clear.any(axis=0))
+
+    def by_month(self, inside: Bools) -> CellCoverage:
+        """What each month saw of the cell."""
+        return CellCoverage(self.months, int((self.ever & inside).sum()))

@@ -1,0 +1,124 @@
+"""What all clear looks together say of a pixel.
+
+One rule, in the open: a pixel is as much pond (or mine ground) as the k-th highest of some m clear looks in a row says,
+k being `agreeing_looks` and m `among_looks` (2 of 3 by default), at the time when that is most. So one bad look (haze,
+shadow, a shifted scene) makes no site, two good ones among three do, doubtful looks scattered over the years do not add
+up, and looks without a clear view say nothing at all. Where there are fewer than k clear looks, all of them must agree.
+
+The rule looks back over m looks and no further. So what years of looks say can be kept in a few planes, and a scan
+needs to read only what is new (`cells.py`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import EvidenceSettings
+from pipeline.grid import Window
+from pipeline.looks.archive import Stack
+from pipeline.looks.segment import LEVELS
+from pipeline.raster import Bools, Bytes, Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Evidence:
+    """Clear looks combined, on one window."""
+
+    window: Window
+    """Where."""
+    pond: Floats
+    """Pond fraction, 0 to 1, shape (y, x); 0 where never seen."""
+    ground: Floats
+    """Mine-ground probability, 0 to 1, shape (y, x); 0 where never seen."""
+    clear_looks: NDArray[np.uint16]
+    """How many clear looks stand behind each pixel, shape (y, x)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class RunningEvidence:
+    """What must be kept of the looks so far to go on with later ones."""
+
+    best: Bytes
+    """The most that k of m looks in a row agreed on, in 1/200, shape (y, x)."""
+    last: Bytes
+    """What the last m - 1 clear looks said, the earliest first, in 1/200, 0 after them; shape (m - 1, y, x)."""
+    count: Bytes
+    """How many clear looks there were, counted up to m, shape (y, x)."""
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int], settings: EvidenceSettings) -> "RunningEvidence":
+        """Before the first look."""
+        return cls(
+            best=np.zeros(shape, np.uint8),
+            last=np.zeros((settings.among_looks - 1, *shape), np.uint8),
+            count=np.zeros(shape, np.uint8),
+        )
+
+    def updated(self, values: Bytes, clear: Bools, settings: EvidenceSettings) -> "RunningEvidence":
+        """With later looks added: `values` (T, y, x) in 1/200, `clear` (T, y, x), both in time."""
+        kept = np.arange(len(self.last))[:, None, None] < self.count
+        seen = np.concatenate([kept, clear])
+        run = _clear_first(np.concatenate([self.last, values]), seen)
+        count = seen.sum(axis=0)
+        known = np.minimum(count, settings.among_looks - 1)
+        places = np.arange(settings.among_looks - 1)[:, None, None] + (count - known)
+        last = np.take_along_axis(run, np.minimum(places, len(run) - 1), axis=0) if len(run) else self.last
+        return RunningEvidence(
+            best=np.maximum(self.best, _highest_agreed(run, settings)),
+            last=np.where(np.arange(settings.among_looks - 1)[:, None, None] < known, last, 0).astype(np.uint8),
+            count=np.minimum(self.count + clear.sum(axis=0), settings.among_looks).astype(np.uint8),
+        )
+
+    def agreed(self, settings: EvidenceSettings) -> Floats:
+        """What they agree on, 0 to 1, shape (y, x); where there are fewer than k, the least that any said."""
+        agreed_codes = self.best.copy()
+        for few in range(1, settings.agreeing_looks):  # fewer than k are all still among the last m - 1
+            here = self.count == few
+            agreed_codes[here] = self.last[:few, here].min(axis=0)
+        agreed: Floats = (agreed_codes / np.float32(LEVELS)).astype(np.float32)
+        return agreed
+
+
+def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
+    """Combine the clear looks of a window; looks are in time, whoever brought them in what order."""
+    start = RunningEvidence.empty(stack.window.shape, settings)
+    return Evidence(
+        window=stack.window,
+        pond=start.updated(stack.pond, stack.clear, settings).agreed(settings),
+        ground=start.updated(stack.ground, stack.clear, settings).agreed(settings),
+        clear_looks=stack.clear.sum(axis=0).astype(np.uint16),
+    )
+
+
+def _clear_first(values: Bytes, clear: Bools) -> Bytes:
+    """Each pixel's clear looks in time, and 0 after them; all (T, y, x). One look at a time: years of them are long."""
+    looks, pixels = len(clear), clear[0].size if len(clear) else 0
+    moved = np.zeros((looks, pixels), np.uint8)
+    rank = np.zeros(pixels, np.intp)
+    for value, seen in zip(values.reshape(looks, pixels), clear.reshape(looks, pixels), strict=True):
+        places = np.flatnonzero(seen)
+        moved[rank[places], places] = value[places]
+        rank[places] += 1
+    return moved.reshape(clear.shape)
+
+
+def _highest_agreed(run: Bytes, settings: EvidenceSettings) -> Bytes:
+    """The highest over time of the k-th highest of m looks in a row, (y, x); `run` (T, y, x), the clear looks first."""
+    best = np.zeros(run.shape[1:], np.uint8)
+    for begin in range(len(run) - settings.agreeing_looks + 1):
+        np.maximum(best, _kth_highest(run[begin : begin + settings.among_looks], settings.agreeing_looks), out=best)
+    return best
+
+
+def _kth_highest(run: Bytes, k: int) -> Bytes:
+    """The k-th highest of a few layers (n, y, x): each is let fall through the k highest so far."""
+    highest = np.zeros((k, *run.shape[1:]), np.uint8)
+    for layer in run:
+        falling = layer
+        for place in highest:
+            lower = np.minimum(place, falling)
+            np.maximum(place, falling, out=place)
+            falling = lower
+    kth: Bytes = highest[-1]
+    return kth

@@ -1,0 +1,74 @@
+"""Where the ground was really seen.
+
+With ESA's scene classification: its classes, and a margin around cloud and shadow. Without it: a test of our
+own on reflectance, plainer than SCL, which `manifest.json` says was used. Both are strictly local: what lies
+farther than `CLEAR_RADIUS_PX` from a pixel cannot change its answer.
+"""
+
+import numpy as np
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt
+
+from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1
+from pipeline.config import ClearSettings
+from pipeline.raster import Bools, Raster
+
+CLEAR_RADIUS_PX = 112
+"""How far away a pixel can matter: shadow reach (60), margin (40), opening and rounding."""
+SCL_CLOUD_AND_SHADOW = (3, 8, 9, 10)
+"""Classes that get a margin: cloud shadow, medium and high cloud, thin cirrus."""
+VEIL_RED_RATIO = 0.6
+"""A veil is no bluer than this share of B04 in B02; blue roofs and sheets are."""
+VEIL_SWIR_RATIO = 1.9
+"""Ground under a veil still shows in B11; as many times brighter than B02 it is bare soil, not veiled."""
+BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR_AT = (BANDS.index(b) for b in (BLUE, GREEN, RED, NIR, SWIR1))
+
+
+def clear(raster: Raster, settings: ClearSettings) -> Bools:
+    """Shape (y, x). True: the ground was seen. Nearer to the edge than `CLEAR_RADIUS_PX` it may be too hopeful."""
+    if raster.scl is not None:
+        hidden = np.isin(raster.scl, SCL_CLOUD_AND_SHADOW)
+        other = np.isin(raster.scl, settings.scl_unclear)
+        seen: Bools = raster.valid & ~other & ~_near(hidden & raster.valid, settings.margin_px)
+        return seen
+    cloud = fallback_cloud(raster, settings)
+    shadow = fallback_shadow(raster, cloud, settings)
+    seen = raster.valid & ~_near(cloud | shadow, settings.margin_px)
+    return seen
+
+
+def fallback_cloud(raster: Raster, settings: ClearSettings) -> Bools:
+    """Cloud by our own test, shape (y, x): thick cloud, and veils of thin cloud and haze over land.
+
+    Thick cloud is bright, white, and not as bright in the short-wave infrared as soil. A veil is bluer than any
+    land (the haze-optimised transform of Zhang et al. 2002, with the form that Fmask gave it: blue - red / 2).
+    Openings drop what is small: bright roofs, milky ponds.
+    """
+    blue, nir, swir, red = raster.reflectance[[BLUE_AT, NIR_AT, SWIR_AT, RED_AT]]
+    visible = raster.reflectance[[BLUE_AT, GREEN_AT, RED_AT]]
+    mean = np.maximum(visible.mean(axis=0), 1e-4)
+    white = np.ptp(visible, axis=0) < settings.fallback_white * mean
+    over_land = (nir > settings.fallback_min_nir) & raster.valid
+    cloud = (blue > settings.fallback_bright) & white & over_land & (swir < settings.fallback_max_swir_ratio * blue)
+    veil = (blue - red / 2 > settings.fallback_haze) & (red > VEIL_RED_RATIO * blue)
+    veil &= over_land & (swir < VEIL_SWIR_RATIO * blue)
+    opened: Bools = binary_opening(cloud, np.ones((3, 3))) | binary_opening(veil, np.ones((5, 5)))
+    return opened
+
+
+def fallback_shadow(raster: Raster, cloud: Bools, settings: ClearSettings) -> Bools:
+    """Cloud shadow by our own test, shape (y, x): dark ground near a cloud that is not plain water."""
+    green, nir, swir = raster.reflectance[[GREEN_AT, NIR_AT, SWIR_AT]]
+    dark = (nir < settings.fallback_shadow_nir) & (swir < settings.fallback_shadow_swir) & (nir > green) & raster.valid
+    shadow: Bools = dark & _near(cloud, settings.fallback_shadow_reach_px)
+    return shadow
+
+
+def _near(mask: Bools, distance_px: int) -> Bools:
+    """Pixels no farther than `distance_px` from a true one."""
+    if distance_px == 0 or not mask.any():
+        return mask
+    if distance_px <= 2:
+        near: Bools = binary_dilation(mask, np.ones((3, 3)), iterations=distance_px)
+        return near
+    near = distance_transform_edt(~mask) <= distance_px
+    return near

@@ -1,0 +1,115 @@
+"""An index of looks that were read whole and found sound: a later run reads again only files of another size or time.
+
+Checking a look means reading it whole, so without this a scan would cost more each month.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline import atomic
+from pipeline.looks.archive import Look, LookMaker
+from pipeline.looks.file import LookFile
+from pipeline.looks.task import LookTask
+
+FORMAT = 4
+"""Of the file; one of another format is as good as none."""
+
+
+class IndexEntry(BaseModel):
+    """What is known of one look file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    """Of the look."""
+    size: int
+    """Bytes."""
+    modified_ns: int
+    """Time of change, nanoseconds."""
+    clear_share: float
+    """As in `Look`."""
+    notes: tuple[str, ...]
+    """As in `Look`."""
+    clear_p10: tuple[float, ...]
+    """As in `Look`."""
+
+
+@dataclass(slots=True)
+class LookIndex:
+    """The sound looks of one recipe."""
+
+    path: Path
+    """The file that lists them."""
+    entries: dict[str, IndexEntry] = field(default_factory=dict)
+    """By path of the look, from the index's folder."""
+    changed: bool = False
+    """Whether the entries differ from the file."""
+
+    @classmethod
+    def of(cls, maker: LookMaker) -> "LookIndex":
+        """The index for the looks of a maker; empty where there is none that can be read."""
+        path = maker.recipe_folder / "index.json"
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            rows = content["looks"] if content["format"] == FORMAT else {}
+            return cls(path, {name: IndexEntry.model_validate(row) for name, row in rows.items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
+            return cls(path)  # all looks are read again, and the index is written anew
+
+    def look(self, task: LookTask, maker: LookMaker) -> Look | None:
+        """The look of a task from an earlier run: in the index, or read whole now; None where it must be made."""
+        path, key = maker.path_of(task), task.key(maker.recipe)
+        entry, stamp = self.entries.get(self._name(path)), _stamp(path)
+        if entry is not None and stamp is not None and (entry.key, entry.size, entry.modified_ns) == (key, *stamp):
+            return Look(
+                name=task.name,
+                extent=task.extent,
+                day=task.overpass.day,
+                overpass=task.overpass.name,
+                clear_share=entry.clear_share,
+                key=key,
+                pixels=LookFile(path, task.extent),
+                notes=entry.notes,
+                clear_p10=entry.clear_p10,
+            )
+        found = maker.kept(task)
+        if found is not None:
+            self.add(found, path)
+        return found
+
+    def add(self, look: Look, path: Path) -> None:
+        """Add a look that was read whole just now from `path`."""
+        stamp = _stamp(path)
+        if stamp is not None:
+            self.entries[self._name(path)] = IndexEntry(
+                key=look.key,
+                size=stamp[0],
+                modified_ns=stamp[1],
+                clear_share=look.clear_share,
+                notes=look.notes,
+                clear_p10=look.clear_p10,
+            )
+            self.changed = True
+
+    def write(self) -> None:
+        """Keep the index for the next run. Raises as `atomic.write_text`."""
+        if self.changed:
+            rows = {name: entry.model_dump() for name, entry in self.entries.items()}
+            atomic.write_text(self.path, json.dumps({"format": FORMAT, "looks": rows}, sort_keys=True))
+            self.changed = False
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.path.parent).as_posix()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

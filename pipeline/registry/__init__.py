@@ -1,1 +1,0 @@
-"""Lasting names of sites, and the file that keeps them."""

@@ -1,0 +1,193 @@
+"""What a run would read, and what that costs: known before anything is paid for.
+
+Catalogues are searched, and where a provider gives parts of files for nothing, headers and coarse pictures of the
+scene classification are read. No pixel of a band is fetched and no processing unit spent.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from pipeline.aoi import Aoi
+from pipeline.bands import NAMES
+from pipeline.engine import usable_cores
+from pipeline.errors import SceneError
+from pipeline.grid import Window
+from pipeline.looks.segment import NetworkSegmenter, segment
+from pipeline.looks.task import LookTask
+from pipeline.looks.weights import Model
+from pipeline.raster import Raster
+from pipeline.run.context import Run
+from pipeline.run.looks import LookPlan, plan_looks
+from pipeline.sources.budget import SpendingLimits, Usage
+from pipeline.sources.interface import Price, Priced, Refusal, Search, Source
+
+BYTES_PER_S = 5e6
+"""What a usual line carries, assumed."""
+MAX_LINES = 40
+"""Overpasses shown one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverpassEstimate:
+    """What one overpass costs."""
+
+    day: date
+    """Day, UTC."""
+    platform: str
+    """As in `Scene`."""
+    windows: int
+    """Windows to read."""
+    price: Price
+    """What they cost."""
+
+    def joined(self, other: "OverpassEstimate") -> "OverpassEstimate":
+        """Two blocks of one overpass as one."""
+        known = [(e.price.clear_share, e.windows) for e in (self, other) if e.price.clear_share is not None]
+        clear = sum(share * count for share, count in known) / sum(count for _, count in known) if known else None
+        price = Price(self.price.usage + other.price.usage, self.price.windows_read + other.price.windows_read, clear)
+        return OverpassEstimate(self.day, self.platform, self.windows + other.windows, price)
+
+    def line(self) -> str:
+        """For a person."""
+        price = self.price
+        clear = "clear share not known" if price.clear_share is None else f"{price.clear_share:4.0%} clear"
+        cost = f", {price.usage.text()}" if price.usage != Usage() else ""
+        return f"    {self.day} {self.platform:4} {self.windows:4} windows, {clear}{cost}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run would do."""
+
+    aoi: Aoi
+    """The AOI."""
+    source: str
+    """Name of the source."""
+    search: Search
+    """Scenes to be used, and others with the reason."""
+    kept: int
+    """Looks that an earlier run made and that cost nothing."""
+    overpasses: tuple[OverpassEstimate, ...]
+    """Those with something to do, in time."""
+    failures: tuple[Refusal, ...]
+    """Looks whose price could not be found out, and why."""
+    seconds: float
+    """How long it will take, by the speed of this machine and an assumed line."""
+
+    @property
+    def usage(self) -> Usage:
+        """All of it."""
+        return sum((overpass.price.usage for overpass in self.overpasses), Usage())
+
+    def within(self, limits: SpendingLimits) -> int:
+        """How many overpasses fit, the clearest first."""
+        spent, count = Usage(), 0
+        for overpass in sorted(self.overpasses, key=lambda each: -(each.price.clear_share or 0.0)):
+            if limits.reached(spent):
+                break
+            spent, count = spent + overpass.price.usage, count + 1
+        return count
+
+    def text(self, limits: SpendingLimits, in_month: Usage) -> str:
+        """For a person; `limits`: those of the run; `in_month`: what was spent this month already."""
+        count = len(self.overpasses)
+        lines = [
+            f"{self.aoi.title}: {len(self.search.scenes)} scenes in {count} overpasses to read "
+            f"({self.kept} looks are there already), source {self.source}",
+            f"  clear    {self._clear()}",
+            f"  cost     {self.usage.text()}",
+            f"  time     about {_duration(self.seconds)}, of it {_duration(self.usage.n_bytes / BYTES_PER_S)} for a "
+            f"line of {BYTES_PER_S / 1e6:g} MB/s",
+        ]
+        if self.failures:
+            first = self.failures[0]
+            lines.append(f"  failed   {len(self.failures)} looks could not be priced, first {first.id}: {first.reason}")
+        if in_month != Usage():
+            lines.append(f"  month    {in_month.text()} were spent this month already")
+        if limits != SpendingLimits():
+            lines.append(f"  limit    {self.within(limits)} of {count} overpasses fit, the clearest first")
+        lines += [overpass.line() for overpass in self.overpasses[:MAX_LINES]]
+        if count > MAX_LINES:
+            lines.append(f"  … {count - MAX_LINES} more")
+        return "\n".join(lines)
+
+    def _clear(self) -> str:
+        shares = [each.price.clear_share for each in self.overpasses if each.price.clear_share is not None]
+        looks = f"about {sum(shares):.1f} clear looks at each place" if shares else "not known before it is read"
+        unknown = len(self.overpasses) - len(shares)
+        return looks + (f"; {unknown} overpasses do not say" if shares and unknown else "")
+
+
+def estimate(context: Run) -> Estimate:
+    """What `detect` would do with the same context; writes nothing but the ledger. Raises as `Source.search`."""
+    planned = plan_looks(context)
+    overpasses, failures = _priced(context, planned)
+    segmenter = NetworkSegmenter(context.model)
+    side_px = context.settings.segment.window_px + 2 * segmenter.margin_px
+    workers = context.settings.engine.workers or usable_cores()
+    windows = sum(overpass.price.windows_read for overpass in overpasses)
+    computing_s = windows * _seconds_per_window(context.model, side_px) / workers
+    fetching_s = sum(overpass.price.usage.n_bytes for overpass in overpasses) / BYTES_PER_S
+    return Estimate(
+        aoi=context.aoi,
+        source=context.source.name,
+        search=planned.search,
+        kept=len(planned.kept),
+        overpasses=overpasses,
+        failures=failures,
+        seconds=computing_s + fetching_s,
+    )
+
+
+def _priced(context: Run, planned: LookPlan) -> tuple[tuple[OverpassEstimate, ...], tuple[Refusal, ...]]:
+    """The price of each overpass with something to do, in time, and the looks that have none."""
+    found: dict[str, OverpassEstimate] = {}
+    failures: list[Refusal] = []
+    with context.progress.stage("Pricing looks", len(planned.missing), unit="looks") as step:
+        for task in planned.missing:
+            step(1)
+            try:
+                price = _price(context.source, task, planned.read_windows(task))
+            except SceneError as cause:
+                failures.append(Refusal(task.name, str(cause)))
+                continue
+            overpass, before = task.overpass, found.get(task.overpass.name)
+            here = OverpassEstimate(overpass.day, overpass.platform, len(task.windows), price)
+            found[overpass.name] = before.joined(here) if before is not None else here
+    return tuple(found[name] for name in sorted(found)), tuple(failures)
+
+
+def _price(source: Source, task: LookTask, windows: Sequence[Window]) -> Price:
+    if isinstance(source, Priced):
+        return source.price(task.overpass.scenes, task.grid, windows)
+    stated = any(scene.cloud_share is not None for scene in task.overpass.scenes)
+    return Price(Usage(), len(windows), 1 - task.overpass.cloud_share if stated else None)
+
+
+def _seconds_per_window(model: Model, side_px: int) -> float:
+    """Measured on this machine: one window through the network, on one core."""
+    import torch
+
+    shape = (side_px, side_px)
+    raster = Raster(
+        window=Window(0, 0, *shape),
+        reflectance=np.full((len(NAMES), *shape), 0.1, np.float32),
+        valid=np.ones(shape, bool),
+        scl=None,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    begun = time.perf_counter()
+    segment(model, raster)
+    torch.set_num_threads(threads)
+    return time.perf_counter() - begun
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,133 @@
+"""What a run did: for people, for the exit code, and for `manifest.json`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
+from pipeline.export.manifest import SIMULATED, Manifest
+from pipeline.export.records import SiteRecord
+from pipeline.export.rows import Provenance
+from pipeline.looks.archive import Look
+from pipeline.looks.task import Recipe
+from pipeline.run.context import Run
+from pipeline.sources.budget import Usage
+from pipeline.sources.interface import Refusal, SceneStatus, Search
+
+DECISIVE = (CapReached.exit_code, CredentialsRefused.exit_code)
+"""Codes of failures that all later looks share, and that running again does not cure."""
+MAX_LINES = 10
+"""Refusals and failures shown on the terminal; all are in the manifest."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Summary:
+    """A run that has ended."""
+
+    context: Run
+    """What was asked for."""
+    provenance: Provenance
+    """Run, source and model."""
+    recipe: Recipe
+    """How looks were made."""
+    search: Search
+    """Scenes that were used, and those that were not, and why."""
+    looks: tuple[Look, ...]
+    """The looks behind the sites."""
+    outliers: tuple[Refusal, ...]
+    """Looks that were made and left out, and why."""
+    failures: tuple[Refusal, ...]
+    """Looks that failed, and why."""
+    sites: tuple[SiteRecord, ...]
+    """The reported sites."""
+    seen_share: float
+    """Share of the AOI seen at least once, 0 to 1."""
+    months: tuple[str, ...]
+    """The months covered, `YYYY-MM`."""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What this run asked of whom."""
+
+    @property
+    def refused(self) -> list[Refusal]:
+        """Scenes that could not be used; not those that were not needed."""
+        return [refusal for refusal in self.search.refusals if refusal.status is SceneStatus.REFUSED]
+
+    @property
+    def error(self) -> str | None:
+        """Why the exit code is not 0, in one line."""
+        title = self.context.aoi.title
+        if self.failures:
+            return self._failure()
+        if not self.looks:
+            refused = self.refused
+            why = f", first {refused[0].id}: {refused[0].reason}" if refused else ""
+            return f"nothing could be observed: no usable scene over {title} ({len(refused)} refused{why})"
+        if self.seen_share == 0:
+            return f"nothing could be observed: no clear pixel in {len(self.looks)} looks over {title}"
+        return None
+
+    def _failure(self) -> str:
+        first = max(self.failures, key=lambda failure: failure.code in DECISIVE)
+        planned = len(self.failures) + len(self.looks)
+        if first.code in DECISIVE:
+            return f"{first.reason} ({len(self.looks)} of {planned} looks are there)"
+        return f"{len(self.failures)} of {planned} looks failed, first {first.id}: {first.reason}; run again to do only those"
+
+    @property
+    def exit_code(self) -> int:
+        """0, 3, 4, 5 or 6, as in the contract."""
+        decisive = [failure.code for failure in self.failures if failure.code in DECISIVE]
+        if decisive:
+            return decisive[0]
+        return UnitsFailed.exit_code if self.failures else 0 if self.error is None else NothingObserved.exit_code
+
+    def text(self) -> str:
+        """The summary a person reads at the end."""
+        aoi = self.context.aoi
+        made = sum(look.computed for look in self.looks)
+        with_ponds = sum(site.ponds_by is not None for site in self.sites)
+        span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no month"
+        lines = [
+            f"{aoi.title}: {len(self.sites)} suspected leach-pond sites, {with_ponds} of them with dated ponds",
+            f"  seen     {_percent(self.seen_share)} of {aoi.area_km2:,.0f} km² at least once, {span}; "
+            f"per cell and month in coverage.geojson",
+            f"  looks    {len(self.looks)} ({made} new, {len(self.looks) - made} kept from before)",
+            *(f"  fetched  {usage.text()} from {provider}" for provider, usage in self.usage.items()),
+            *_notes([note for look in self.looks for note in look.notes]),
+            *_listed("refused", self.refused),
+            *_listed("left out", self.outliers),
+            *_listed("failed", self.failures),
+            f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
+        ]
+        return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
+
+    def manifest(self) -> Manifest:
+        """The provenance of the run."""
+        return Manifest(
+            provenance=self.provenance,
+            aoi=self.context.aoi,
+            settings=self.context.settings,
+            recipe=self.recipe,
+            months=self.months,
+            seen_share=self.seen_share,
+            sites=len(self.sites),
+            looks=self.looks,
+            search=self.search,
+            outliers=self.outliers,
+            failures=self.failures,
+        )
+
+
+def _listed(kind: str, items: Sequence[Refusal]) -> Iterator[str]:
+    """Lines for the terminal, the first few in full."""
+    yield from (f"  {kind:8} {item.id}: {item.reason}" for item in items[:MAX_LINES])
+    if len(items) > MAX_LINES:
+        yield f"  {kind:8} … {len(items) - MAX_LINES} more, all in manifest.json"
+
+
+def _notes(notes: list[str]) -> Iterator[str]:
+    if notes:
+        yield f"  note     {notes[0]}" + (f" (… {len(notes) - 1} more, in manifest.json)" if notes[1:] else "")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{100 * share:.2g}%"

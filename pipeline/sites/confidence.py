@@ -1,0 +1,161 @@
+"""How sure: the calibrated probability that a reported site is a leach-pond site, and how far off its pond area may be.
+
+A logistic regression on a handful of features that a person can read, and quantile regressions of the pond area, both
+fitted on worlds that the network was not trained on (`evaluation/calibrate.py`).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import binary_dilation, label
+from scipy.special import expit
+
+from pipeline.config import Settings
+from pipeline.looks.archive import Stack
+from pipeline.looks.calibration import AreaModel, AreaQuantile, Calibration, ConfidenceModel
+from pipeline.looks.segment import LEVELS
+from pipeline.raster import Bools, Bytes, Floats
+from pipeline.sites.extract import EIGHT, Site
+from pipeline.sites.history import History, history
+from pipeline.sites.states import UNCALIBRATED
+
+SUREST_PIXELS = 6
+"""So many pond pixels say how sure the network is of the surest ponds."""
+AROUND_PX = 4
+"""The ground around ponds is judged within so many pixels."""
+
+
+class SiteFeatures(NamedTuple):
+    """What the confidence is made of; each has a coefficient in `calibration.ConfidenceModel`.
+
+    `steady`: mean over all clear looks since the ponds were there, so that a few doubtful ones do not decide it.
+    """
+
+    log10_pond_m2: float
+    """Of 1 + the predicted pond area, square metres."""
+    mean_pond_fraction: float
+    """Over its pond pixels, 0 to 1."""
+    mean_ground: float
+    """Mine-ground probability over its ground, 0 to 1."""
+    log10_ground_m2: float
+    """Of 1 + the area of its ground, square metres."""
+    log10_looks_with_ponds: float
+    """Of 1 + the number of clear looks that show ponds."""
+    share_of_looks_with_ponds: float
+    """Of the clear looks since its ponds were there, 0 to 1."""
+    steady_pond_fraction: float
+    """Of its surest pond pixels, 0 to 1."""
+    steady_ground: float
+    """Of its ground, 0 to 1."""
+    ground_around: float
+    """Steady mine-ground probability around its ponds, 0 to 1."""
+    log10_patches: float
+    """Of the number of patches of touching pond pixels."""
+    log10_spread_px: float
+    """Of 1 + the standard distance of its pond pixels."""
+
+
+class AreaEstimate(NamedTuple):
+    """Pond area of a site, square metres."""
+
+    low: float
+    """Lower end of the 80 % interval."""
+    value: float
+    """The estimate."""
+    high: float
+    """Upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedSite:
+    """A site with its history, area and confidence, before it has a name."""
+
+    site: Site
+    """Where it is."""
+    history: History
+    """What the looks say of it."""
+    confidence: float
+    """Calibrated probability, 0 to 1."""
+    pond_area: AreaEstimate
+    """Present pond area."""
+    look_areas: tuple[AreaEstimate, ...]
+    """The same at each clear look, in the order of `history.looks`."""
+    features: SiteFeatures
+    """What the confidence was made of."""
+
+
+def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibration | None) -> AssessedSite:
+    """A site with its history, area and confidence; `stack` holds all looks on its window.
+
+    Without a calibration (while one is fitted) the confidence is 1 and areas are as predicted.
+    """
+    past = history(site, stack, settings.history, calibration.states if calibration else UNCALIBRATED)
+    found = features(site, past, stack)
+    # What a single look says of an area is as sure as what is known of a site that was seen once.
+    once = found._replace(log10_looks_with_ponds=math.log10(2.0))
+    areas = calibration.pond_area if calibration else None
+    return AssessedSite(
+        site=site,
+        history=past,
+        confidence=confidence(found, calibration.confidence) if calibration else 1.0,
+        pond_area=pond_area(past.pond_m2, found, areas),
+        look_areas=tuple(pond_area(look.pond_m2, once, areas) for look in past.looks),
+        features=found,
+    )
+
+
+def features(site: Site, past: History, stack: Stack) -> SiteFeatures:
+    """The features of a site by its history and all looks on its window."""
+    with_ponds = past.ponds.looks_with if past.ponds else 0
+    begun = [look for look in past.looks if past.ponds and look.day >= past.ponds.by]
+    since = np.array([past.ponds is not None and day >= past.ponds.by for day in stack.days], bool)
+    around = binary_dilation(site.pond, EIGHT, iterations=AROUND_PX) & ~binary_dilation(site.pond, EIGHT)
+    ponds = np.sort(_steady(stack.pond, stack.clear, since, site.pond))[-SUREST_PIXELS:]
+    rows, cols = np.nonzero(site.pond)
+    return SiteFeatures(
+        log10_pond_m2=math.log10(1.0 + past.pond_m2),
+        mean_pond_fraction=site.mean_pond_fraction,
+        mean_ground=site.mean_ground,
+        log10_ground_m2=math.log10(1.0 + site.ground_m2),
+        log10_looks_with_ponds=math.log10(1.0 + with_ponds),
+        share_of_looks_with_ponds=min(1.0, with_ponds / len(begun)) if begun else 0.0,
+        steady_pond_fraction=float(ponds.mean()),
+        steady_ground=float(_steady(stack.ground, stack.clear, since, site.ground).mean()),
+        ground_around=float(_steady(stack.ground, stack.clear, since, around).mean()) if around.any() else 0.0,
+        log10_patches=math.log10(label(site.pond, EIGHT)[1]),
+        log10_spread_px=math.log10(1.0 + math.hypot(float(rows.std()), float(cols.std()))),
+    )
+
+
+def _steady(codes: Bytes, clear: Bools, since: Bools, here: Bools) -> Floats:
+    """Mean over the clear looks of `since` (T,) of each pixel of `here` (y, x), 0 to 1; codes and clear (T, y, x)."""
+    seen = clear[since][:, here]
+    total = (codes[since][:, here] * seen).sum(axis=0, dtype=np.float64)
+    mean: Floats = (total / np.maximum(seen.sum(axis=0), 1) / LEVELS).astype(np.float32)
+    return mean
+
+
+def confidence(found: SiteFeatures, model: ConfidenceModel) -> float:
+    """Probability from 0 to 1 that these features are those of a true site."""
+    return float(expit(model.intercept + _weighted(found, SiteFeatures._fields, model)))
+
+
+def pond_area(predicted_m2: float, found: SiteFeatures, model: AreaModel | None) -> AreaEstimate:
+    """The pond area that a predicted one stands for, by its site's features; the same without a model."""
+    if model is None:
+        return AreaEstimate(predicted_m2, predicted_m2, predicted_m2)
+    names = [name for name in AreaQuantile.model_fields if name != "intercept"]
+    factors = (
+        math.exp(quantile.intercept + _weighted(found, names, quantile))
+        for quantile in (model.low, model.middle, model.high)
+    )
+    # Quantiles are fitted one by one, so far from the data they may cross.
+    return AreaEstimate(*sorted(predicted_m2 * factor for factor in factors))
+
+
+def _weighted(found: SiteFeatures, names: Sequence[str], model: ConfidenceModel | AreaQuantile) -> float:
+    """Sum of features times the coefficients of the same names."""
+    return sum(float(getattr(model, name)) * float(getattr(found, name)) for name in names)

@@ -1,0 +1,292 @@
+"""What the looks say of one site over time: onsets as intervals, states, areas with error bars.
+
+Each clear look of a site gives an area of ponds and one of cleared ground; the state model of `states.py` weighs them all.
+An onset interval is the shortest run of gaps between looks, around the likeliest, that holds `interval_mass` of the
+probability. Looks that agree leave one gap; a look that contradicts the rest widens the interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from pipeline.config import HistorySettings
+from pipeline.grid import PIXEL_M
+from pipeline.looks.archive import Stack
+from pipeline.looks.calibration import StateModel
+from pipeline.looks.segment import LEVELS
+from pipeline.sites.extract import EIGHT, Site
+from pipeline.sites.states import HAS_GROUND, HAS_PONDS, SiteState, StatePosterior, forward_backward, log_ratio
+
+Doubles = NDArray[np.float64]
+AGREE_LOOKS = 3
+"""So many looks in a row must agree on how large a site is: two of them then outweigh one that is wrong."""
+
+
+class SiteStatus(StrEnum):
+    """What is published of a site as a whole."""
+
+    CANDIDATE = "candidate"
+    """Rests on fewer clear looks with ponds than confirm it."""
+    CONFIRMED = "confirmed"
+    """Ponds in at least `confirm_looks` clear looks."""
+    IDLE = "idle"
+    """Its ponds are gone."""
+    ENDED = "ended"
+    """Without ponds for `ended_days`, or overgrown."""
+    REJECTED = "rejected"
+    """By a reviewer."""
+
+
+class EventKind(StrEnum):
+    """What can happen to a site."""
+
+    APPEARED = "appeared"
+    """Cleared ground was first there."""
+    PONDS_BUILT = "ponds built"
+    GREW = "grew"
+    """Its pond area rose by `grown_share`."""
+    IDLE = "idle"
+    RESUMED = "resumed"
+    ENDED = "ended"
+    SPLIT = "split"
+    """It was part of another site before, as was published."""
+    MERGED = "merged"
+    """Its ground is part of another site now."""
+    WITHDRAWN = "withdrawn"
+    """The evidence no longer supports what was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLook:
+    """One look at one site."""
+
+    day: date
+    """Day of the overpass, UTC."""
+    overpass: str
+    """Name of the overpass."""
+    share_seen: float
+    """Share of the site's ground that was seen, 0 to 1."""
+    pond_m2: float
+    """Pond area, scaled up to the whole site by the share of its ponds that was seen; square metres."""
+    ground_m2: float
+    """Its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
+
+    def shows_ponds(self, settings: HistorySettings) -> bool:
+        """Whether this look alone shows ponds."""
+        return self.pond_m2 >= settings.pond_present_m2
+
+    def shows_ground(self, settings: HistorySettings) -> bool:
+        """Whether this look alone shows cleared ground: ponds stand on it, whatever the network says of the ground."""
+        return self.ground_m2 >= settings.ground_present_m2 or self.shows_ponds(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """When something began: after the day `after`, and by the day `by`; and whether it is still there."""
+
+    after: date | None
+    """Last clear look without it; None = already there at the first clear look."""
+    by: date
+    """First clear look with it."""
+    last: date
+    """Last clear look with it."""
+    gone_by: date | None
+    """First clear look after its end; None = still there at the last clear look."""
+    looks_with: int
+    """Clear looks between beginning and end that show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A site over time."""
+
+    looks: tuple[SiteLook, ...]
+    """Its clear looks, ascending."""
+    states: tuple[SiteState, ...]
+    """Its likeliest state at each of them."""
+    ground: Onset | None
+    """Cleared ground; None = never shown."""
+    ponds: Onset | None
+    """Ponds; None = never shown."""
+    pond_m2: float
+    """Present pond area as predicted: the median of the last looks that show ponds, not corrected; square metres."""
+
+    def last_seen(self) -> date | None:
+        """Last clear look with the site active: with ponds, or with ground while there are no ponds yet."""
+        onset = self.ponds or self.ground
+        return onset.last if onset else None
+
+    def status(self, settings: HistorySettings, confirm_looks: int) -> SiteStatus:
+        """The status by the looks alone: never `REJECTED`."""
+        if self.ponds and self.ponds.gone_by:
+            silent_days = (self.looks[-1].day - self.ponds.last).days
+            ended = silent_days >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
+            return SiteStatus.ENDED if ended else SiteStatus.IDLE
+        confirmed = self.ponds and self.ponds.looks_with >= confirm_looks
+        return SiteStatus.CONFIRMED if confirmed else SiteStatus.CANDIDATE
+
+
+def history(site: Site, stack: Stack, settings: HistorySettings, model: StateModel) -> History:
+    """The history of a site from all looks on its window."""
+    return history_of(site_looks(site, stack, settings), settings, model)
+
+
+def history_of(looks: Sequence[SiteLook], settings: HistorySettings, model: StateModel) -> History:
+    """The history of clear looks, ascending in time."""
+    if not looks:
+        return History((), (), None, None, 0.0)
+    states, ground_ratio, pond_ratio = _states(looks, model)
+    days, likeliest = [look.day for look in looks], states.likeliest
+    ponds = onset(days, states.onset(SiteState.PONDS), HAS_PONDS[likeliest], pond_ratio > 0, settings.interval_mass)
+    ground = onset(
+        days, states.onset(SiteState.CLEARED), HAS_GROUND[likeliest], ground_ratio > 0, settings.interval_mass
+    )
+    return History(tuple(looks), tuple(map(SiteState, likeliest)), ground, ponds, _area(looks, ponds, settings))
+
+
+def _states(looks: Sequence[SiteLook], model: StateModel) -> tuple[StatePosterior, Doubles, Doubles]:
+    """The states of a site, and the log-likelihood ratios of ground and of ponds at each look."""
+    pond_m2, ground_m2 = (np.array([getattr(look, name) for look in looks]) for name in ("pond_m2", "ground_m2"))
+    ground, ponds = log_ratios(ground_m2, pond_m2, model)
+    days = np.array([look.day.toordinal() for look in looks])
+    return forward_backward(days, ground, ponds, model), ground, ponds
+
+
+def log_ratios(ground_m2: Doubles, pond_m2: Doubles, model: StateModel) -> tuple[Doubles, Doubles]:
+    """Log-likelihood ratios of ground and of ponds, there against not there, by the predicted areas (look,)."""
+    ponds = log_ratio(model.ponds, pond_m2, full_size(pond_m2))
+    ground = log_ratio(model.ground, ground_m2, full_size(ground_m2))
+    # Ponds stand on cleared ground, whatever the network predicts for the ground, and as surely as they are shown.
+    return np.maximum(ground, np.where(ponds > 0, ponds, -np.inf)), ponds
+
+
+def full_size(areas_m2: Doubles) -> float:
+    """The largest area that looks in a row agree on: their medians' greatest; areas in the order of time (look,), one
+    at least.
+    """
+    in_a_row = sliding_window_view(areas_m2, min(AGREE_LOOKS, len(areas_m2)))
+    return float(np.median(in_a_row, axis=1).max())
+
+
+def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
+    """The clear looks of a site: those that saw enough of its ponds and of its ground."""
+    around = binary_dilation(site.pond, EIGHT)  # a pond's light spills into the next pixel
+    looks = []
+    for t, (day, name) in enumerate(zip(stack.days, stack.overpasses, strict=True)):
+        seen = stack.clear[t]
+        share, pond_share = float(seen[site.ground].mean()), float(seen[around].mean())
+        if min(share, pond_share) < settings.min_share_seen:
+            continue
+        pond = float(stack.pond[t][around].sum(dtype=np.int64)) / LEVELS * PIXEL_M**2 / pond_share
+        mine = stack.ground[t][site.ground] >= settings.ground_probability * LEVELS
+        ground = float(mine.sum()) * PIXEL_M**2 / share
+        looks.append(SiteLook(day, name, share, pond, ground))
+    return looks
+
+
+def onset(
+    days: Sequence[date], begins: Doubles, there: NDArray[np.bool_], shown: NDArray[np.bool_], enough: float
+) -> Onset | None:
+    """When something began, and whether it ended, from clear looks in ascending order.
+
+    `begins`: probability that it began before each look and after the one before it; `there`: whether it is likely to
+    be there; `shown`: whether the look alone shows it; all (look,). `enough`: the probability an interval must hold.
+    Returns None when it is likelier that it never was there, or where no look shows it.
+    """
+    here = np.flatnonzero(there)
+    if begins.sum() < 0.5 or not len(here) or not shown[here].any():
+        return None
+    low, high = _smallest_run(begins / begins.sum(), int(begins.argmax()), enough)
+    last = int(here[-1])
+    gone = last + 1 if last + 1 < len(days) else None
+    return Onset(
+        after=days[low - 1] if low else None,
+        by=days[min(high, last)],
+        last=days[last],
+        gone_by=days[gone] if gone is not None else None,
+        looks_with=int((there & shown).sum()),
+    )
+
+
+def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
+    """First and last index of the run around `best` that holds `enough` of the mass, grown greedily."""
+    low = high = best
+    held = mass[best]
+    while held < enough and (low > 0 or high < len(mass) - 1):
+        left = mass[low - 1] if low > 0 else -1.0
+        right = mass[high + 1] if high < len(mass) - 1 else -1.0
+        if left >= right:
+            low, held = low - 1, held + left
+        else:
+            high, held = high + 1, held + right
+    return low, high
+
+
+def _area(looks: Sequence[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
+    """Median pond area of the last five looks that show ponds, square metres."""
+    if ponds is None:
+        return 0.0
+    shown = [look.pond_m2 for look in looks if look.day <= ponds.last and look.shows_ponds(settings)]
+    return float(np.median(shown[-5:])) if shown else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a site, dated as an interval."""
+
+    kind: EventKind
+    """What."""
+    after: date | None
+    """After this day; None = before the first clear look."""
+    by: date
+    """By this day."""
+
+
+def events(past: History, settings: HistorySettings) -> list[Event]:
+    """The events of a history, oldest first."""
+    found = []
+    if past.ground:
+        found.append(Event(EventKind.APPEARED, past.ground.after, past.ground.by))
+    if past.ponds:
+        found.append(Event(EventKind.PONDS_BUILT, past.ponds.after, past.ponds.by))
+        found += _turns(past)
+        found += _growths(past, settings)
+        if past.ponds.gone_by and past.status(settings, confirm_looks=1) == SiteStatus.ENDED:
+            found.append(Event(EventKind.ENDED, past.ponds.last, past.ponds.gone_by))
+    return sorted(found, key=lambda event: event.by)
+
+
+def _turns(past: History) -> list[Event]:
+    """Each time that ponds fell idle or were taken up again, between the two looks on either side."""
+    kinds = {SiteState.IDLE: EventKind.IDLE, SiteState.RESUMED: EventKind.RESUMED}
+    return [
+        Event(kinds[now], past.looks[k - 1].day, past.looks[k].day)
+        for k, (before, now) in enumerate(pairwise(past.states), start=1)
+        if now != before and now in kinds
+    ]
+
+
+def _growths(past: History, settings: HistorySettings) -> list[Event]:
+    """Each time that the pond area rose by `grown_share`: among the looks that show ponds, between the last that showed
+    less and the first of `AGREE_LOOKS` in a row of which it and the median show so much more.
+    """
+    assert past.ponds is not None
+    shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]
+    areas = [look.pond_m2 for look in shown]
+    medians = [float(np.median(areas[k : k + AGREE_LOOKS])) for k in range(len(areas) - AGREE_LOOKS + 1)]
+    growths: list[Event] = []
+    known = medians[0] if medians else 0.0
+    for k, later in enumerate(medians):
+        enough = known * (1 + settings.grown_share)
+        if min(areas[k], later) >= enough:
+            less = max(j for j in range(k) if areas[j] < enough)
+            growths.append(Event(EventKind.GREW, shown[less].day, shown[k].day))
+            known = later
+    return growths

@@ -1,0 +1,125 @@
+"""What providers want to see before they give a file: nothing, a token for an hour, or a signature.
+
+Secrets come from the environment and stay in this process.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlsplit
+
+from requests_aws4auth import AWS4Auth
+
+from pipeline.errors import CredentialsRefused
+from pipeline.sources.http import NO_AUTH, Authenticator, HttpClient, InvalidResponse, RequestAuth, Response
+
+PLANETARY_TOKENS = "https://planetarycomputer.microsoft.com/api/sas/v1/token/sentinel-2-l2a"
+"""Where the Planetary Computer gives tokens for the files of a collection, to anyone."""
+PLANETARY_FILES = ".blob.core.windows.net"
+"""How the servers' names end that want them."""
+PLANETARY_KEY = "PC_SDK_SUBSCRIPTION_KEY"
+"""Environment variable of a key that Microsoft may give; not needed."""
+CDSE_S3 = "https://eodata.dataspace.copernicus.eu"
+"""Where the Copernicus Data Space has its files."""
+CDSE_KEYS = (
+    ("LEACHWATCH_CDSE_S3_ACCESS_KEY", "LEACHWATCH_CDSE_S3_SECRET_KEY"),
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+)
+"""Environment variables of a key and its secret; the first pair that is set counts."""
+CDSE_POINTER = (
+    f"set {CDSE_KEYS[0][0]} and {CDSE_KEYS[0][1]} to a key of https://eodata-s3keysmanager.dataspace.copernicus.eu/"
+)
+RENEW_S = 120.0
+"""Before a token ends a new one is asked for, seconds."""
+TOKEN_BYTES = 100_000
+"""Of the answer that holds a token."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """What a provider gave for a while; never shown."""
+
+    auth: RequestAuth
+    """What is sent with a request."""
+    renew_at_s: float
+    """When to ask for a new one, on the monotonic clock."""
+
+
+class TokenCache:
+    """The present token of one kind; a new one is asked for shortly before it ends."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._token: Token | None = None
+
+    def auth(self, ask: Callable[[], Token], renew: bool) -> RequestAuth:
+        """The present token, or a new one where there is none, it ends soon, or `renew` is said. Raises as `ask`."""
+        if renew or self._token is None or time.monotonic() >= self._token.renew_at_s:
+            self._token = None
+            self._token = ask()
+        return self._token.auth
+
+
+@lru_cache(maxsize=16)
+def token_cache(kind: str) -> TokenCache:
+    """The cache of this process for one kind of token: sources are sent to workers anew with each look."""
+    return TokenCache()
+
+
+def authenticator_of(provider: str, http: HttpClient) -> Authenticator | None:
+    """How to get the files of a provider; None: as they are."""
+    if provider == "planetary":
+        return lambda url, renew: _planetary(http, url, renew)
+    if provider == "cdse":
+        return lambda url, _renew: _cdse(url)
+    return None
+
+
+def cdse_address(href: str) -> str:
+    """The address behind `s3://bucket/key`."""
+    return f"{CDSE_S3}/{href.removeprefix('s3://')}"
+
+
+def _planetary(http: HttpClient, url: str, renew: bool) -> RequestAuth:
+    """A token for an address of the Planetary Computer; nothing for another's."""
+    if not (urlsplit(url).hostname or "").endswith(PLANETARY_FILES):
+        return NO_AUTH
+    return token_cache(PLANETARY_TOKENS).auth(lambda: _ask_planetary(http), renew)
+
+
+def _ask_planetary(http: HttpClient) -> Token:
+    key = os.environ.get(PLANETARY_KEY, "").strip()
+    headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
+    response = http.request("GET", PLANETARY_TOKENS, TOKEN_BYTES, headers=headers, check=_check_planetary)
+    return _planetary_token(response)
+
+
+def _planetary_token(response: Response) -> Token:
+    """The token in a response. Raises `InvalidResponse` where there is none."""
+    try:
+        content = json.loads(response.body)
+        ends = datetime.fromisoformat(str(content["msft:expiry"]).replace("Z", "+00:00"))
+        params = dict(parse_qsl(str(content["token"]), strict_parsing=True))
+        lasts_s = (ends - datetime.now(UTC)).total_seconds()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidResponse("a response without a token") from None
+    return Token(RequestAuth(params=params), time.monotonic() + lasts_s - RENEW_S)
+
+
+def _check_planetary(response: Response) -> None:
+    _planetary_token(response)
+
+
+def _cdse(url: str) -> RequestAuth:
+    """The signature for an address of the Data Space; nothing for another's. Raises `CredentialsRefused`."""
+    if not url.startswith(f"{CDSE_S3}/"):
+        return NO_AUTH
+    for names in CDSE_KEYS:
+        key, secret = (os.environ.get(name, "").strip() for name in names)
+        if key and secret:
+            return RequestAuth(auth=AWS4Auth(key, secret, "default", "s3"))
+    raise CredentialsRefused(f"no key for the files of the Copernicus Data Space; {CDSE_POINTER}")

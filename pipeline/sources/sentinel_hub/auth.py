@@ -1,0 +1,171 @@
+"""Credentials and tokens of Sentinel Hub.
+
+Credentials come from the environment, stay in this process, and are in no field, error, log or file.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import time
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from pipeline.errors import CredentialsRefused, InputError, SceneError
+from pipeline.sources.credentials import Token, token_cache
+from pipeline.sources.http import HttpClient, InvalidResponse, RequestAuth, Response, host
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One installation of Sentinel Hub."""
+
+    provider: str
+    """What it is called in products and in the ledger."""
+    base_url: str
+    """Address of the service."""
+    token_url: str
+    """Where tokens are given."""
+    dashboard: str
+    """Where a person gets credentials."""
+
+
+DEPLOYMENTS = MappingProxyType(
+    {
+        "cdse": Deployment(
+            "cdse-sentinelhub",
+            "https://sh.dataspace.copernicus.eu",
+            "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",
+            "https://shapps.dataspace.copernicus.eu/dashboard/",
+        ),
+        "sentinelhub": Deployment(
+            "sentinelhub",
+            "https://services.sentinel-hub.com",
+            "https://services.sentinel-hub.com/auth/realms/main/protocol/openid-connect/token",
+            "https://apps.sentinel-hub.com/dashboard/",
+        ),
+    }
+)
+"""By name."""
+BASE_URL, TOKEN_URL = "LEACHWATCH_SH_BASE_URL", "LEACHWATCH_SH_TOKEN_URL"
+"""Environment variables in the place of the addresses of a deployment, for proxies and tests."""
+PREFIXES = ("LEACHWATCH_SH_", "SH_")
+"""Of the environment variables `CLIENT_ID` and `CLIENT_SECRET`; the first pair that is set counts."""
+TOKEN_BYTES = 100_000
+"""Of the response that holds a token."""
+ERROR_BYTES = 4000
+"""Of an error from the token server."""
+RENEW_S = 60.0
+"""Before a token ends a new one is asked for, seconds."""
+DEFAULT_LIFETIME_S = 300.0
+"""How long a token is taken to last that does not say, seconds."""
+UNKNOWN_CLIENT = re.compile(r'"error"\s*:\s*"(invalid_client|unauthorized_client|invalid_grant|access_denied)"')
+"""How a server says with status 400 that it does not know us."""
+
+
+def auth_of(http: HttpClient, deployment: Deployment, token_url: str, renew: bool) -> RequestAuth:
+    """The token of this process as a header; a new one where it has none, the last one ends soon, or `renew` is said.
+
+    Raises as `HttpClient.request`, and `CredentialsRefused`.
+    """
+    client_id, secret = _credentials(deployment)
+    kind = hashlib.sha256("\0".join((token_url, client_id, secret)).encode()).hexdigest()
+    return token_cache(kind).auth(lambda: _new_token(http, deployment, token_url, client_id, secret), renew)
+
+
+def pointer(deployment: Deployment) -> str:
+    """What a person does to get credentials."""
+    names = f"{PREFIXES[0]}CLIENT_ID and {PREFIXES[0]}CLIENT_SECRET"
+    return f"set {names} to those of a client of {deployment.dashboard} (User settings, OAuth clients)"
+
+
+def address(variable: str, usual: str) -> str:
+    """An address, or what the environment has in its place. Raises `InputError` where secrets would go out in clear."""
+    found = os.environ.get(variable, "").strip().rstrip("/") or usual
+    try:
+        parts = urlsplit(found)
+        sound = bool(parts.hostname) and not parts.query and "@" not in parts.netloc
+        loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        sound = False
+    if not sound or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        raise InputError(f"{variable} is no address that credentials may be sent to; begin with https://")
+    return found
+
+
+def _new_token(http: HttpClient, deployment: Deployment, token_url: str, client_id: str, secret: str) -> Token:
+    refused = CredentialsRefused(f"{host(token_url)} refuses the client id and secret; {pointer(deployment)}")
+    form = _ClientForm(client_id, secret, refused)
+    asked_s = time.monotonic()
+    try:
+        response = http.request(
+            "POST",
+            token_url,
+            TOKEN_BYTES,
+            headers={"Accept": "application/json"},
+            authenticator=lambda _url, _renew: RequestAuth(auth=form),
+            check=_check_token,
+        )
+    except SceneError as cause:  # what a server says may repeat what it was sent
+        raise SceneError(f"no token: {cause}".replace(secret, "(secret)")) from None
+    return _token_in(response, asked_s)
+
+
+class _ClientForm(AuthBase):
+    """Puts the credentials into the body of a token request, and notices when they are refused."""
+
+    def __init__(self, client_id: str, secret: str, refused: CredentialsRefused) -> None:
+        """`refused`: what to raise where the server does not know the client."""
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        self._refused = refused
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Fill in the form."""
+        request.prepare_body(self._form, None)
+        request.register_hook("response", self._check)
+        return request
+
+    def _check(self, response: requests.Response, **_: object) -> None:
+        if response.is_redirect:  # a form would be sent on to wherever it points
+            response.close()
+            raise SceneError("the address for tokens points elsewhere; nothing was sent there")
+        if response.status_code in (401, 403):
+            response.close()
+            raise self._refused
+        if response.status_code >= 400:  # read here, and so repeated nowhere: it may hold what was sent
+            body = response.raw.read(ERROR_BYTES, decode_content=True).decode("utf-8", "replace")
+            if response.status_code == 400 and UNKNOWN_CLIENT.search(body):
+                response.close()
+                raise self._refused
+
+
+def _token_in(response: Response, asked_s: float) -> Token:
+    """The token in a response. Raises `InvalidResponse` where there is none."""
+    try:
+        content = json.loads(response.body)
+        text, lasts = content["access_token"], content.get("expires_in", DEFAULT_LIFETIME_S)
+        if not isinstance(text, str) or not re.fullmatch(r"[!-~]{1,20000}", text):
+            raise ValueError("no token")
+        seconds = float(lasts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InvalidResponse("a response without a token") from None
+    lifetime_s = max(0.0, seconds - RENEW_S) if math.isfinite(seconds) else 0.0
+    return Token(RequestAuth(headers={"Authorization": f"Bearer {text}"}), asked_s + lifetime_s)
+
+
+def _check_token(response: Response) -> None:
+    _token_in(response, 0.0)
+
+
+def _credentials(deployment: Deployment) -> tuple[str, str]:
+    """Id and secret of the environment. Raises `CredentialsRefused` where there are none."""
+    for prefix in PREFIXES:
+        client_id, secret = (os.environ.get(f"{prefix}{name}", "").strip() for name in ("CLIENT_ID", "CLIENT_SECRET"))
+        if client_id and secret:
+            return client_id, secret
+    raise CredentialsRefused(f"no credentials for Sentinel Hub; {pointer(deployment)}")

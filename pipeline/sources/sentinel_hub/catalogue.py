@@ -1,0 +1,116 @@
+"""The catalogue of Sentinel Hub: pages of items, each a scene or a reason why not."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.aoi import Aoi
+from pipeline.digest import sha256_of
+from pipeline.errors import SceneError, one_line
+from pipeline.sources.assets import FINGERPRINT_DIGITS, HubItem
+from pipeline.sources.http import InvalidResponse, Response
+from pipeline.sources.interface import Period, Scene, cloud_share_of, platform_of
+from pipeline.sources.items import outline_of
+from pipeline.sources.pixels import LIBRARY_ERRORS
+
+COLLECTION = "sentinel-2-l2a"
+"""What both deployments call it."""
+SEARCH_PATH = "/api/v1/catalog/1.0.0/search"
+PAGE = 100
+"""Items of one page of the catalogue; more it does not give."""
+MAX_ITEMS = 20_000
+"""Of one search."""
+PRODUCT_NAME = re.compile(r"(S2[A-D])_MSIL2A_\d{8}T\d{6}_N(\d{2})(\d{2})_R\d{3}_T\w{5}_(\d{8}T\d{6})")
+"""ESA's name of a product: platform, processing baseline, time of processing."""
+ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
+"""What an item that is none makes the libraries raise."""
+
+
+def items_of(aoi: Aoi, period: Period, ask: Callable[[Mapping[str, Any]], Response]) -> Iterator[Any]:
+    """What the catalogue lists, page by page; `ask` sends a query. Raises `SceneError` where there is no end to it."""
+    first = period.first.isoformat() if period.first else "2015-06-01"
+    last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
+    query: dict[str, Any] = {
+        "collections": [COLLECTION],
+        "bbox": list(aoi.polygon.bounds),
+        "datetime": f"{first}T00:00:00Z/{last}T23:59:59Z",
+        "limit": PAGE,
+    }
+    number, asked = 0, set[str]()
+    while True:
+        page = _page(ask(query))
+        for item in page["features"]:
+            number += 1
+            if number > MAX_ITEMS:
+                raise SceneError(f"more than {MAX_ITEMS} items; ask for a shorter period")
+            yield item
+        follow = page["context"].get("next")
+        if follow is None:
+            return
+        if not page["features"] or str(follow) in asked:
+            raise SceneError("its pages have no end")
+        asked.add(str(follow))
+        query = {**query, "next": follow}
+
+
+def scene_of(item: Any, provider: str) -> Scene:
+    """The scene that an item describes. Raises `SceneError` with the reason why there is none, or any of `ITEM_ERRORS`."""
+    name, properties = item["id"], item["properties"]
+    if not isinstance(name, str) or not name.strip():
+        raise SceneError("an item without a name")
+    if item.get("collection", COLLECTION) != COLLECTION:
+        raise SceneError(f"of the collection {one_line(item['collection'])[:60]}, not {COLLECTION}")
+    moment = datetime.fromisoformat(properties["datetime"])
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    marks = [name, properties.get("updated"), properties.get("created")]
+    return Scene(
+        id=one_line(name)[:120],
+        time_utc=moment,
+        platform=_platform(name, properties),
+        assets=HubItem(COLLECTION, name),
+        footprint=outline_of(item["geometry"]),
+        fingerprint=sha256_of(marks)[:FINGERPRINT_DIGITS],
+        has_scl=True,
+        provider=provider,
+        cloud_share=cloud_share_of(properties.get("eo:cloud_cover")),
+    )
+
+
+def version_of(item: Any) -> str:
+    """What tells a newer processing of an acquisition from an older one: the greater text is the newer."""
+    properties, named = item["properties"], PRODUCT_NAME.match(item["id"])
+    baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
+    baseline = str(baseline or (f"{named[2]}.{named[3]}" if named else ""))
+    processed = properties.get("updated") or properties.get("created") or (named[4] if named else "")
+    return f"{baseline:>6} {processed}"
+
+
+def shown_id(item: Any) -> str:
+    """The name of an item, whatever it is."""
+    name = item.get("id") if isinstance(item, dict) else None
+    return one_line(name)[:120] if isinstance(name, str) and name.strip() else "an item without a name"
+
+
+def check_page(response: Response) -> None:
+    """Raise `InvalidResponse` for what is no page of a catalogue."""
+    _page(response)
+
+
+def _page(response: Response) -> dict[str, Any]:
+    try:
+        page = json.loads(response.body)
+        sound = isinstance(page["features"], list) and isinstance(page["context"], dict)
+    except (ValueError, KeyError, TypeError, RecursionError) as cause:
+        raise InvalidResponse("not a page of a catalogue") from cause
+    if not sound:
+        raise InvalidResponse("not a page of a catalogue")
+    return dict(page)
+
+
+def _platform(name: str, properties: Mapping[str, Any]) -> str:
+    """`S2A` and so on: as stated, or else as the name begins; empty where neither says."""
+    stated = platform_of(properties.get("platform"))
+    named = re.match(r"S2([A-D])_", name)
+    return stated or (f"S2{named[1]}" if named else "")

@@ -1,0 +1,189 @@
+"""The source: searched by the catalogue, cut by the Process API.
+
+The server cuts a window out of all granules of an overpass, on our grid, so a window costs the same whether one granule
+or four lie under it. The scene classification is asked for first, alone: where it says that nothing is clear, the bands
+are not paid for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.aoi import Aoi
+from pipeline.bands import NAMES, SCL
+from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
+from pipeline.grid import Grid, Window
+from pipeline.raster import Raster
+from pipeline.sources.acquisitions import newest
+from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
+from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
+from pipeline.sources.items import check_needed, refused_item
+from pipeline.sources.pixels import PLAUSIBLE
+from pipeline.sources.sentinel_hub.auth import BASE_URL, DEPLOYMENTS, TOKEN_URL, Deployment, address, auth_of, pointer
+from pipeline.sources.sentinel_hub.catalogue import (
+    ITEM_ERRORS,
+    SEARCH_PATH,
+    check_page,
+    items_of,
+    scene_of,
+    shown_id,
+    version_of,
+)
+from pipeline.sources.sentinel_hub.pricing import cost_of, price_of
+from pipeline.sources.sentinel_hub.request import Numbers, decoded, request_of
+
+MAX_PAGE_BYTES = 50_000_000
+"""Of one page of the catalogue."""
+HEADER_BYTES = 1_000_000
+"""For the header of a TIFF and whatever compression adds."""
+MAX_PX = 2500
+"""Width and height of one request."""
+SCALE = 10_000.0
+"""Digital numbers of reflectance 1, once the server has removed BOA_ADD_OFFSET."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelHubSource:
+    """A deployment of Sentinel Hub. Holds no credentials: it is sent to worker processes."""
+
+    deployment: Deployment
+    """Which."""
+    base_url: str
+    """Address of the service, without a slash at its end."""
+    token_url: str
+    """Where tokens are given."""
+    http: HttpClient
+    """How it is asked."""
+    rules: ReadRules
+    """How scenes are read; bands are not asked for where nothing is clear."""
+
+    @property
+    def name(self) -> str:
+        """As written into every product."""
+        return self.deployment.provider
+
+    @property
+    def simulated(self) -> bool:
+        """Never: it is about real places."""
+        return False
+
+    def search(self, aoi: Aoi, period: Period) -> Search:
+        """The scenes over an AOI, and the others with the reason; reads no pixels.
+
+        Raises `InputError` where the catalogue cannot be searched, `CredentialsRefused` and `CapReached`.
+        """
+        scenes: list[tuple[str, Scene]] = []
+        refusals: list[Refusal] = []
+        try:
+            for item in items_of(aoi, period, self._page):
+                try:
+                    scene = scene_of(item, self.name)
+                    check_needed(scene, aoi, period)
+                    scenes.append((version_of(item), scene))
+                except (SceneError, *ITEM_ERRORS) as cause:
+                    refusals.append(refused_item(shown_id(item), cause))
+        except SceneError as cause:
+            raise InputError(f"{host(self.base_url)}: the catalogue cannot be searched ({cause})") from cause
+        used, older = newest(scenes)
+        return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """As `Source.read`; the server puts the granules together. Where nothing is clear, bands are not asked for.
+
+        Raises `SceneError`, naming the first scene, `CredentialsRefused` and `CapReached`.
+        """
+        first = min(scene.id for scene in scenes)
+        try:
+            if max(window.shape) > MAX_PX:
+                raise SceneError(
+                    f"Sentinel Hub gives no more than {MAX_PX} x {MAX_PX} px at once, and {window.width} x "
+                    f"{window.height} are needed: make segment.window_px smaller"
+                )
+            return self._read(scenes, grid, window)
+        except SceneError as cause:
+            raise SceneError(f"{first}: {cause}") from cause
+
+    def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
+        """As `Priced.price`, by the vendor's rule and the cloud that the catalogue states; asks for nothing."""
+        return price_of(scenes, windows)
+
+    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        numbers, mask = self._pixels(scenes, grid, window, (SCL,))
+        classes = np.where(mask & (numbers[0] <= 11), numbers[0], 0).astype(np.uint8)
+        if np.isin(classes, (0, *self.rules.unclear)).all() and not (numbers[0][mask] > 11).any():
+            nothing = np.zeros((len(NAMES), *window.shape), np.float32)
+            return Raster(window=window, reflectance=nothing, valid=classes > 0, scl=classes)
+        numbers, mask = self._pixels(scenes, grid, window, NAMES)
+        reflectance = numbers.astype(np.float32) / np.float32(SCALE)
+        valid = mask & ((reflectance > PLAUSIBLE[0]) & (reflectance < PLAUSIBLE[1])).all(axis=0)
+        reflectance[:, ~valid] = 0
+        classes[~valid] = 0
+        return Raster(window=window, reflectance=reflectance, valid=valid, scl=classes)
+
+    def _pixels(
+        self, scenes: Sequence[Scene], grid: Grid, window: Window, names: Sequence[str]
+    ) -> tuple[Numbers, NDArray[np.bool_]]:
+        """Numbers (band, y, x) of some bands on a window, and where there is data (y, x)."""
+        url, headers, payload = request_of(self.base_url, scenes, grid, window, names)
+        bands = len(names) + 1
+        found: list[Numbers] = []
+
+        def check(response: Response) -> None:
+            found[:] = [decoded(response.body, grid, window, bands)]
+
+        def cost(response: Response) -> float:
+            return cost_of(response.headers, window, len(names))
+
+        most_bytes = window.height * window.width * bands * 2 + HEADER_BYTES
+        self._ask(url, most_bytes, payload, headers=headers, check=check, cost=cost)
+        return found[0][:-1], found[0][-1] == 1
+
+    def _page(self, query: Mapping[str, Any]) -> Response:
+        return self._ask(f"{self.base_url}{SEARCH_PATH}", MAX_PAGE_BYTES, query, check=check_page)
+
+    def _ask(
+        self,
+        url: str,
+        most_bytes: int,
+        content: Mapping[str, Any],
+        *,
+        check: Callable[[Response], None],
+        headers: Mapping[str, str] | None = None,
+        cost: Callable[[Response], float] | None = None,
+    ) -> Response:
+        """As `HttpClient.request`, with a token; a refusal says where credentials come from."""
+        try:
+            return self.http.request(
+                "POST",
+                url,
+                most_bytes,
+                headers=headers,
+                json=content,
+                authenticator=lambda _url, renew: auth_of(self.http, self.deployment, self.token_url, renew),
+                check=check,
+                cost=cost,
+            )
+        except CredentialsRefused as cause:
+            if self.deployment.dashboard in str(cause):
+                raise
+            raise CredentialsRefused(f"{cause}; {pointer(self.deployment)}") from cause
+
+
+def sentinel_hub_source(name: str, rules: ReadRules, http_client_of: HttpClientFactory) -> SentinelHubSource:
+    """The source for a name in `DEPLOYMENTS`.
+
+    Raises `InputError` for a name or an address that cannot be used. Credentials are looked for when they are first needed.
+    """
+    if name not in DEPLOYMENTS:
+        raise InputError(f"{one_line(name)[:60]}: no Sentinel Hub of that name; known are {', '.join(DEPLOYMENTS)}")
+    found = DEPLOYMENTS[name]
+    return SentinelHubSource(
+        found,
+        address(BASE_URL, found.base_url),
+        address(TOKEN_URL, found.token_url),
+        http_client_of(found.provider, True),
+        rules,
+    )
