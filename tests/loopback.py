@@ -20,7 +20,9 @@ Response = tuple[int, dict[str, str], bytes]
 QUICK = RetryPolicy(tries=3, total_s=5.0, longest_wait_s=0.3, connect_s=2.0, quiet_s=1.0, first_wait_s=0.01)
 
 
-def quick_http(provider: str = "test", milliseconds: bool = False, ledger: Path = Path(os.devnull), **limits) -> HttpClient:
+def quick_http(
+    provider: str = "test", milliseconds: bool = False, ledger: Path = Path(os.devnull), **limits
+) -> HttpClient:
     """A transport that gives up soon; what it spends is written to `ledger`."""
     return HttpClient(provider, QUICK, Budget(ledger, "run", **limits), milliseconds)
 

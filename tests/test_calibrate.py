@@ -100,7 +100,9 @@ def test_a_site_goes_through_its_states() -> None:
 
 
 def test_rates_are_changes_by_the_time_in_which_they_could_happen() -> None:
-    worlds = [TrialResult(Case(26.0, START + timedelta(days=700), LAST, (site(-50, 365),), (), ()), ()) for _ in range(200)]
+    worlds = [
+        TrialResult(Case(26.0, START + timedelta(days=700), LAST, (site(-50, 365),), (), ()), ()) for _ in range(200)
+    ]
     from pipeline.sites.history import SiteLook
 
     class AssessedSite:

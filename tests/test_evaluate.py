@@ -20,7 +20,8 @@ from pipeline.evaluation.gallery import worst, write_gallery
 from pipeline.evaluation.limits import limits, limits_picture, limits_table
 from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
-from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, overpasses, run_trials
+from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, run_trials
+from pipeline.sources.interface import overpasses
 from pipeline.evaluation.truth import (
     Case,
     KnownLookAlike,
@@ -201,7 +202,10 @@ def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
 
 def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
     trials = [Trial(970_000_006, "kachin"), Trial(970_000_004, "kachin")]
-    one, two = run_trials(trials, TrialRunner(SETTINGS), 1, QUIET), run_trials(trials[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1]
+    one, two = (
+        run_trials(trials, TrialRunner(SETTINGS), 1, QUIET),
+        run_trials(trials[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1],
+    )
     for a, b in zip(one, two, strict=True):
         assert [r.confidence for r in a.case.reported] == [r.confidence for r in b.case.reported]
         assert a.case.truth == b.case.truth

@@ -235,7 +235,9 @@ def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
     days = [date(2026, month, 1) for month in (1, 2, 3)]
     said = [published_state_of(site(), day) for day in days]
     parent = RegisteredSite("SHN-0001", OUTLINE, published=(said[0],))
-    part = RegisteredSite("SHN-0002", OUTLINE, parent="SHN-0001", published=(said[1], replace(said[2], status=WITHDRAWN)))
+    part = RegisteredSite(
+        "SHN-0002", OUTLINE, parent="SHN-0001", published=(said[1], replace(said[2], status=WITHDRAWN))
+    )
     other = RegisteredSite("SHN-0003", OUTLINE, published=(said[0], replace(said[2], status=MERGED + "SHN-0001")))
     told = [(e.site_id, e.kind, e.after, e.by) for e in lineage_events(Registry("SHN", (parent, part, other)))]
     assert told == [

@@ -38,7 +38,9 @@ def named(registry: Registry, *polygons) -> tuple[Registry, list[str]]:
     return registry.named(list(polygons), GRID, LINK_M)
 
 
-def state_said(on: date = TODAY, by: date = date(2025, 3, 1), status: str = "confirmed", run: str = "r1") -> PublishedState:
+def state_said(
+    on: date = TODAY, by: date = date(2025, 3, 1), status: str = "confirmed", run: str = "r1"
+) -> PublishedState:
     return PublishedState(on, run, status, (None, by), (None, by))
 
 

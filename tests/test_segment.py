@@ -11,7 +11,8 @@ from pipeline.config import load
 from pipeline.grid import Window
 from pipeline.looks.card import ModelCard
 from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px, to_bf16
-from pipeline.looks.segment import ALIGN_PX, LEVELS, segment, segment_many, to_codes
+from pipeline.grid import ALIGN_PX
+from pipeline.looks.segment import LEVELS, segment, segment_many, to_codes
 from pipeline.looks.weights import Model, Resolved, has_bf16, load_model
 from pipeline.raster import Raster
 from pipeline.training.score import raster_of, scores_of, validation_looks

@@ -87,7 +87,9 @@ def server(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield server
 
 
-def make(folder: Path, retry: RetryPolicy = QUICK, endpoint: str = "cdse", **limits: SpendingLimits) -> SentinelHubSource:
+def make(
+    folder: Path, retry: RetryPolicy = QUICK, endpoint: str = "cdse", **limits: SpendingLimits
+) -> SentinelHubSource:
     budget = Budget(folder / "ledger.jsonl", "run", **limits)
     return sentinel_hub_source(endpoint, UNCLEAR, lambda name, ms: HttpClient(name, retry, budget, ms))
 

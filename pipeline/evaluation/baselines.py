@@ -4,7 +4,8 @@ Each takes the network's place and nothing else: the same looks, evidence, sites
 calibrating go around it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,13 +13,13 @@ from scipy.ndimage import uniform_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1, SWIR2
-from pipeline.looks.segment import LEVELS, Segmentation
+from pipeline.grid import aligned_up
+from pipeline.looks.segment import LEVELS, Segmentation, Segmenter
 from pipeline.raster import Floats, Raster
 from pipeline.training.chips import Chips, ChipSettings, joined, make_unit
 
 NAMES = ("water-rule", "random-forest")
 """The baselines."""
-Segmenter = Callable[[Raster], Segmentation]
 BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT = (
     BANDS.index(band) for band in (BLUE, GREEN, RED, NIR, SWIR1, SWIR2)
 )
@@ -36,11 +37,28 @@ TREES = 40
 SEED = 11
 
 
-def segmenter(name: str) -> Segmenter:
+@dataclass(frozen=True, slots=True)
+class BaselineSegmenter:
+    """A baseline in the network's place."""
+
+    predict: Callable[[Raster], Segmentation]
+    """What it says of one raster."""
+
+    @property
+    def margin_px(self) -> int:
+        """Its neighbourhood, rounded up to `ALIGN_PX`."""
+        return aligned_up(AROUND_PX)
+
+    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
+        """As `Segmenter`."""
+        return [self.predict(raster) for raster in rasters]
+
+
+def segmenter_of(name: str) -> Segmenter:
     """The baseline of one of `NAMES`."""
     if name not in NAMES:
         raise ValueError(f"no baseline {name!r}, only {NAMES}")
-    return water_rule if name == NAMES[0] else partial(_by_forest, _forest())
+    return BaselineSegmenter(water_rule if name == NAMES[0] else partial(_by_forest, _forest()))
 
 
 def water_rule(raster: Raster) -> Segmentation:

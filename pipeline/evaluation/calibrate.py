@@ -1,4 +1,4 @@
-"""Fits the confidence and the pond area of a model on worlds that it was not trained on, and writes its card.
+"""Fits the calibration of a model on worlds that it was not trained on, and writes it to the model's card.
 
 Everything that a run would consider counts, whatever confidence it will be given.
 """
@@ -6,7 +6,7 @@ Everything that a run would consider counts, whatever confidence it will be give
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -21,22 +21,27 @@ from pipeline.errors import PipelineError
 from pipeline.evaluation.scores import LEAST_PONDS
 from pipeline.evaluation.trials import START, Trial, TrialResult, TrialRunner, run_trials
 from pipeline.evaluation.truth import TrueSite
-from pipeline.looks.calibration import AreaLikelihood, StateModel, TransitionRates
+from pipeline.looks.calibration import (
+    AreaLikelihood,
+    AreaModel,
+    AreaQuantile,
+    Calibration,
+    ConfidenceModel,
+    InitialShares,
+    StateModel,
+    TransitionRates,
+)
 from pipeline.looks.card import CARD, read_card, write_card
 from pipeline.progress import Progress
-from pipeline.sites.confidence import ENDS, FEATURES, SAID, SIZED_BY, AssessedSite, rates_of
-from pipeline.sites.history import looks_say
+from pipeline.sites.confidence import AssessedSite, SiteFeatures
+from pipeline.sites.history import log_ratios
 from pipeline.sites.states import (
-    CLEARED,
-    ENDED,
-    IDLE,
+    DAYS_PER_YEAR,
     MAX_LOG_RATIO,
-    NONE,
-    PONDS,
-    RESUMED,
-    STATES,
     UNCALIBRATED,
-    course,
+    SiteState,
+    forward_backward,
+    log_ratio,
 )
 from pipeline.training.chips import STYLES
 
@@ -46,23 +51,25 @@ FIRST_SEED = 950_000_001
 WORLDS = 128
 """Worlds, half of each style; 3,360 km²."""
 DOUBT = 0.02
-"""Share of sites of which the looks tell nothing: one that was never well seen must not outweigh all others."""
+"""Share of sites of which the looks say nothing: one that was never well seen must not outweigh all others."""
 STRENGTH = 0.3
 """Inverse of the strength of the ridge: some features say much the same. Of 0.03 to 100 it left the least log loss on
 calibration worlds that the fit had not seen."""
 EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
-"""Worlds are watched in each so many-th look, in turn: the confidence must hold for places seen once and often."""
-NOTHING = np.zeros(1)
+"""Worlds are observed in each so many-th look, in turn: the confidence must hold for places seen once and often."""
+NO_AREA = np.zeros(1)
 """A look that shows no area at all, square metres."""
-QUANTILES = (0.1, 0.5, 0.9)
-"""Of true by told pond area, in the order of `confidence.ENDS`: the interval of 80 % and its middle."""
+QUANTILES = {"low": 0.1, "middle": 0.5, "high": 0.9}
+"""Of true over predicted pond area: the interval of 80 % and its middle."""
+PRIOR_CHANGES, PRIOR_DAYS = 0.5, 183
+"""Added to what was counted, so that no rate is 0."""
 
 
 def calibrate(
     model: Path, workers: int, progress: Progress, worlds: int = WORLDS, styles: tuple[str, ...] = STYLES
-) -> dict[str, float]:
-    """Fit on that many worlds, write the numbers to the model's card and return them."""
-    card = read_card(model / CARD).model_copy(update={"calibration": {}})
+) -> Calibration:
+    """Fit on that many worlds, write the calibration to the model's card and return it."""
+    card = read_card(model / CARD).model_copy(update={"calibration": None})
     write_card(model / CARD, card)  # a fit on top of an older fit would not be one
     settings = load(None).model_copy(update={"model": str(model)})
     found, note = fitted(TrialRunner(settings), workers, progress, worlds, styles)
@@ -73,27 +80,28 @@ def calibrate(
 
 def fitted(
     runner: TrialRunner, workers: int, progress: Progress, worlds: int, styles: tuple[str, ...] = STYLES
-) -> tuple[dict[str, float], str]:
-    """The calibration of what a watcher sees with, by name, and the words for the set it was made from.
+) -> tuple[Calibration, str]:
+    """The calibration of what a runner observes with, and the words for the set it was made from.
 
     Raises `PipelineError` when there is too little to fit.
     """
     trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
-    seen_worlds = run_trials(trials, runner, workers, progress)
-    pairs = [pair for seen in seen_worlds for pair in _pairs(seen)]
+    results = run_trials(trials, runner, workers, progress)
+    pairs = [pair for result in results for pair in _pairs(result)]
     true = [match is not None for _, match in pairs]
     sized = [
-        (item, match.pond_area_m2 / item.past.pond_m2)
+        (item.features, match.pond_area_m2 / item.history.pond_m2)
         for item, match in pairs
-        if match is not None and match.n_ponds >= LEAST_PONDS and item.past.pond_m2 > 0
+        if match is not None and match.n_ponds >= LEAST_PONDS and item.history.pond_m2 > 0
     ]
     if len(set(true)) < 2 or len(sized) < 3:
         raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
-    found = dict(
-        zip(FEATURES, _logistic(np.array([item.features[1:] for item, _ in pairs]), np.array(true)), strict=True)
+    intercept, *slopes = _logistic(np.array([item.features for item, _ in pairs]), np.array(true))
+    found = Calibration(
+        confidence=ConfidenceModel(intercept=intercept, **dict(zip(SiteFeatures._fields, slopes, strict=True))),
+        pond_area=_areas([features for features, _ in sized], np.array([ratio for _, ratio in sized])),
+        states=_state_model(results, [(item, match) for item, match in pairs if match is not None]),
     )
-    found |= _areas([item.features for item, _ in sized], np.array([ratio for _, ratio in sized]))
-    found |= _chain(seen_worlds, [(item, match) for item, match in pairs if match is not None])
     last, where = FIRST_SEED + worlds - 1, " and ".join(styles)
     note = (
         f"{len(true)} reported sites ({sum(true)} true) in simulated worlds, styles {where}, seeds {FIRST_SEED}..{last}"
@@ -109,43 +117,53 @@ def _logistic(values: Doubles, true: NDArray[np.bool_]) -> list[float]:
     return [float(fit.intercept_[0] - (slopes * mean).sum()), *map(float, slopes)]
 
 
-def _areas(features: Sequence[tuple[float, ...]], ratios: Doubles) -> dict[str, float]:
-    """Quantile regressions of the logarithm of true by told pond area (n,), by the names of `confidence.AREA`."""
-    values = np.array(features)[:, [FEATURES.index(name) for name in SIZED_BY[1:]]]
-    found: dict[str, float] = {}
-    for end, quantile in zip(ENDS, QUANTILES, strict=True):
+def _areas(features: Sequence[SiteFeatures], ratios: Doubles) -> AreaModel:
+    """Quantile regressions of the logarithm of true over predicted pond area (n,)."""
+    names = [name for name in AreaQuantile.model_fields if name != "intercept"]
+    values = np.array([[getattr(one, name) for name in names] for one in features])
+    found: dict[str, AreaQuantile] = {}
+    for end, quantile in QUANTILES.items():
         fit = QuantileRegressor(quantile=quantile, alpha=1e-3).fit(values, np.log(ratios))
-        numbers = [float(fit.intercept_), *map(float, fit.coef_)]
-        found |= {f"area_{end}_{name}": number for name, number in zip(SIZED_BY, numbers, strict=True)}
-    return found
+        slopes = dict(zip(names, map(float, fit.coef_), strict=True))
+        found[end] = AreaQuantile(intercept=float(fit.intercept_), **slopes)
+    return AreaModel(**found)
 
 
-def _chain(worlds: Sequence[TrialResult], found: Sequence[tuple[AssessedSite, TrueSite]]) -> dict[str, float]:
-    """The chain by which looks are weighed, by the names of `confidence.CHAIN`, from what truly happened.
+def _state_model(results: Sequence[TrialResult], found: Sequence[tuple[AssessedSite, TrueSite]]) -> StateModel:
+    """The model by which looks are weighed, from what truly happened.
 
-    Rates: changes of state by years spent in the state before. What a look says: see `_shown`.
+    Rates: changes of state by years spent in the state before. Likelihoods of areas: see `_likelihoods`.
     """
-    steps, spent, first = Counter[tuple[int, int]](), Counter[int](), Counter[int]()
-    for world in worlds:
-        for site in world.case.truth:
-            states = [site.state_on(START + timedelta(days=k)) for k in range((world.case.last - START).days + 1)]
-            spent.update(states)
+    rates, initial = _rates(results)
+    sites = [_seen_onsets(item, match) for item, match in found if item.history.looks]
+    start = UNCALIBRATED.model_copy(update={"per_year": rates, "initial": initial})
+    return _likelihoods(sites, start)
+
+
+def _rates(results: Sequence[TrialResult]) -> tuple[TransitionRates, InitialShares]:
+    """How the true sites of worlds changed, and the states they were in at the first look."""
+    steps, days_in, first = Counter[tuple[SiteState, SiteState]](), Counter[SiteState](), Counter[SiteState]()
+    for result in results:
+        for site in result.case.truth:
+            days = range((result.case.last - START).days + 1)
+            states = [site.state_on(START + timedelta(days=k)) for k in days]
+            days_in.update(states)
             steps.update(pairwise(states))
-            first[site.state_on(world.case.first)] += 1
-    idled = steps[PONDS, IDLE] + steps[RESUMED, IDLE], spent[PONDS] + spent[RESUMED]
+            first[site.state_on(result.case.first)] += 1
+    none, cleared, ponds, idle, resumed, overgrown = SiteState
     changes = {
-        "cleared": (steps[NONE, CLEARED] + steps[NONE, PONDS], spent[NONE]),
-        "built": (steps[CLEARED, PONDS], spent[CLEARED]),
-        "idled": idled,
-        "resumed": (steps[IDLE, RESUMED], spent[IDLE]),
-        "ended": (steps[IDLE, ENDED], spent[IDLE]),
+        "cleared": (steps[none, cleared] + steps[none, ponds], days_in[none]),
+        "built": (steps[cleared, ponds], days_in[cleared]),
+        "idled": (steps[ponds, idle] + steps[resumed, idle], days_in[ponds] + days_in[resumed]),
+        "resumed": (steps[idle, resumed], days_in[idle]),
+        "overgrown": (steps[idle, overgrown], days_in[idle]),
     }
-    chain = {f"per_year_{name}": 365.25 * (changed + 0.5) / (days + 183) for name, (changed, days) in changes.items()}
-    chain |= {f"first_{name}": (first[k] + 1) / (first.total() + len(STATES)) for k, name in enumerate(STATES)}
-    shown = _shown([_seen_onsets(item, match) for item, match in found if item.past.looks], rates_of(chain))
-    for what, said in zip(("ground", "ponds"), shown, strict=True):
-        chain |= {f"{what}_{part}": number for part, number in zip(SAID, astuple(said), strict=True)}
-    return chain
+    per_year = {
+        name: DAYS_PER_YEAR * (changed + PRIOR_CHANGES) / (days + PRIOR_DAYS)
+        for name, (changed, days) in changes.items()
+    }
+    shares = {state.word: (first[state] + 1) / (first.total() + len(SiteState)) for state in SiteState}
+    return TransitionRates(**per_year), InitialShares(**shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +173,18 @@ class _SeenOnsets:
     days: NDArray[np.int64]
     """Of its clear looks, ordinals."""
     ground_m2: Doubles
-    """Cleared ground as told at each look (look,)."""
+    """Cleared ground as predicted at each look (look,)."""
     pond_m2: Doubles
-    """Pond area as told (look,)."""
-    begun: tuple[tuple[int, int | None], ...]
+    """Pond area as predicted (look,)."""
+    begun: tuple[tuple[SiteState, int | None], ...]
     """State and the first look that it was there at, None = at none; ground before ponds."""
 
 
 def _seen_onsets(item: AssessedSite, match: TrueSite) -> _SeenOnsets:
-    looks = item.past.looks
+    looks = item.history.looks
     begun = tuple(
         (state, next((k for k, look in enumerate(looks) if look.day >= day), None) if day else None)
-        for state, day in ((CLEARED, match.ground_from), (PONDS, match.ponds_from))
+        for state, day in ((SiteState.CLEARED, match.ground_from), (SiteState.PONDS, match.ponds_from))
     )
     return _SeenOnsets(
         days=np.array([look.day.toordinal() for look in looks]),
@@ -176,8 +194,8 @@ def _seen_onsets(item: AssessedSite, match: TrueSite) -> _SeenOnsets:
     )
 
 
-def _shown(sites: Sequence[_SeenOnsets], rates: TransitionRates) -> tuple[AreaLikelihood, AreaLikelihood]:
-    """What areas of ground, and of ponds, must say for the true onsets to be likeliest.
+def _likelihoods(sites: Sequence[_SeenOnsets], start: StateModel) -> StateModel:
+    """`start` with what areas of ground, and of ponds, must say for the true onsets to be likeliest.
 
     A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
     make it flat, and all onsets vague. Bound: two looks that show nothing outweigh one that shows as much as it likes,
@@ -185,31 +203,38 @@ def _shown(sites: Sequence[_SeenOnsets], rates: TransitionRates) -> tuple[AreaLi
     """
     if not any(k for site in sites for _, k in site.begun):
         raise PipelineError("calibration needs sites that began between two looks")
+    names = list(AreaLikelihood.model_fields)
 
-    def both(numbers: Doubles) -> tuple[AreaLikelihood, AreaLikelihood]:
-        ground, ponds = (AreaLikelihood(*map(float, half)) for half in np.split(np.exp(numbers), 2))
-        return ground, ponds
+    def model_of(numbers: Doubles) -> StateModel:
+        ground, ponds = (
+            AreaLikelihood(**dict(zip(names, map(float, half), strict=True))) for half in np.split(np.exp(numbers), 2)
+        )
+        return start.model_copy(update={"ground": ground, "ponds": ponds})
 
     def unlikely(numbers: Doubles) -> float:
-        ground, ponds = both(numbers)
-        if max(shown.ratio(NOTHING, 0.0)[0] for shown in (ground, ponds)) > -MAX_LOG_RATIO / 2:
+        model = model_of(numbers)
+        if max(log_ratio(one, NO_AREA, 0.0)[0] for one in (model.ground, model.ponds)) > -MAX_LOG_RATIO / 2:
             return math.inf
-        lost = 0.0
-        for site in sites:
-            says = looks_say(site.ground_m2, site.pond_m2, StateModel(rates, ground, ponds))
-            past = course(site.days, *says, rates)
-            for state, k in site.begun:
-                begins = past.begins(state)
-                likely = begins[k] if k is not None else 1.0 - begins.sum()
-                lost -= math.log(DOUBT + (1.0 - DOUBT) * float(likely))
-        return lost
+        return sum(_surprise(site, model) for site in sites)
 
-    first = [number for shown in (UNCALIBRATED.ground, UNCALIBRATED.ponds) for number in astuple(shown)]
+    first = [value for one in (UNCALIBRATED.ground, UNCALIBRATED.ponds) for value in one.model_dump().values()]
     fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 400})
-    return both(fit.x)
+    return model_of(fit.x)
 
 
-def _pairs(seen: TrialResult) -> Iterator[tuple[AssessedSite, TrueSite | None]]:
+def _surprise(site: _SeenOnsets, model: StateModel) -> float:
+    """Negative log-likelihood of a site's true onsets."""
+    ground, ponds = log_ratios(site.ground_m2, site.pond_m2, model)
+    states = forward_backward(site.days, ground, ponds, model)
+    lost = 0.0
+    for state, k in site.begun:
+        onset = states.onset(state)
+        likely = onset[k] if k is not None else 1.0 - onset.sum()
+        lost -= math.log(DOUBT + (1.0 - DOUBT) * float(likely))
+    return lost
+
+
+def _pairs(result: TrialResult) -> Iterator[tuple[AssessedSite, TrueSite | None]]:
     """What was found in a world, and the true site it lies on."""
-    for item, told in zip(seen.found, seen.case.reported, strict=True):
-        yield item, next((t for t in seen.case.truth if t.polygon.intersects(told.polygon)), None)
+    for item, reported in zip(result.found, result.case.reported, strict=True):
+        yield item, next((t for t in result.case.truth if t.polygon.intersects(reported.polygon)), None)

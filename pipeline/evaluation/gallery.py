@@ -78,7 +78,7 @@ def write_gallery(path: Path, mistakes: Sequence[Mistake], runner: TrialRunner, 
     pictures = []
     with progress.stage("Drawing errors", len(mistakes), unit="errors") as step:
         for mistake in mistakes:
-            pictures.append(_drawn(runner.shown(mistake.trial), mistake, runner))
+            pictures.append(_drawn(runner.observed(mistake.trial), mistake, runner))
             step(1)
     blank = np.full_like(pictures[0], 255) if pictures else np.full((3, 1, 1), 255, np.uint8)
     filled = [*pictures, *[blank] * (-len(pictures) % ACROSS)] or [blank]
@@ -91,18 +91,18 @@ def write_gallery(path: Path, mistakes: Sequence[Mistake], runner: TrialRunner, 
     return "\n".join(lines)
 
 
-def _drawn(shown: ObservedWorld, mistake: Mistake, runner: TrialRunner) -> Bytes:
+def _drawn(observed: ObservedWorld, mistake: Mistake, runner: TrialRunner) -> Bytes:
     """Picture of one mistake, bytes (3, y, x)."""
-    evidence = fuse(shown.looks, runner.settings.evidence)
+    evidence = fuse(observed.stack(), runner.settings.evidence)
     west, _, _, north = PLACE.bounds_m
     centre = mistake.place.representative_point()
     size = evidence.pond.shape
     row, col = int((north - centre.y) / PIXEL_M), int((centre.x - west) / PIXEL_M)
     tops = [min(max(at - HALF_PX, 0), max(0, side - 2 * HALF_PX)) for at, side in zip((row, col), size, strict=True)]
     here = tuple(slice(top, top + 2 * HALF_PX) for top in tops)
-    seen = np.clip(shown.clearest[RGB][(slice(None), *here)] / BRIGHT, 0, 1) ** 0.8
-    told = np.stack([evidence.ground[here], evidence.pond[here], evidence.pond[here]])
-    both = (255 * np.concatenate([seen, told], axis=1)).astype(np.uint8)
+    seen = np.clip(observed.clearest[RGB][(slice(None), *here)] / BRIGHT, 0, 1) ** 0.8
+    predicted = np.stack([evidence.ground[here], evidence.pond[here], evidence.pond[here]])
+    both = (255 * np.concatenate([seen, predicted], axis=1)).astype(np.uint8)
     side = 2 * HALF_PX  # a background may be smaller
     both = np.pad(both, ((0, 0), (0, 2 * side - both.shape[1]), (0, side - both.shape[2])))
     return np.pad(both, ((0, 0), (GAP, GAP), (GAP, GAP)), constant_values=255)

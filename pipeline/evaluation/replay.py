@@ -14,15 +14,13 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.evaluation.rates import interval_text, rate
 from pipeline.evaluation.scores import LEAST_PONDS
-from pipeline.evaluation.trials import Trial, TrialRunner, each_of
+from pipeline.evaluation.trials import GRID, ObservedWorld, Trial, TrialRunner, each_of
 from pipeline.evaluation.truth import TrueSite
-from pipeline.grid import PIXEL_M, Grid
-from pipeline.looks.archive import Stack
+from pipeline.evidence.cells import CellMemory, EvidenceCache
+from pipeline.grid import PIXEL_M
 from pipeline.progress import Progress
 from pipeline.sites.names import Registry
 
-GRID = Grid(32647)
-"""Where the worlds lie."""
 SOON = 1
 """An announcement is soon when it comes so many clear looks after the first with ponds, or fewer."""
 MONTHS = 36
@@ -61,40 +59,39 @@ class Replay:
 
     def __call__(self, trial: Trial) -> ReplayResult:
         """One world."""
-        shown = [runner.shown(trial) for runner in self.runners]
-        truth, whole = shown[0].truth, shown[0].looks
-        registry, told = Registry("SIM"), []
-        for count in range(1, len(whole.days) + 1):
-            turn = (count - 1) * (self.exchanges + 1) // len(whole.days) % len(self.runners)
+        observed = [runner.observed(trial) for runner in self.runners]
+        world, days = observed[0], [look.day for look in observed[0].looks]
+        caches = [EvidenceCache(CellMemory(), r.settings.evidence, world.aoi.digest) for r in self.runners]
+        registry, reports = Registry("SIM"), []
+        for count in range(1, len(days) + 1):
+            turn = (count - 1) * (self.exchanges + 1) // len(days) % len(self.runners)
             runner = self.runners[turn]
-            found = runner.found(until(shown[turn].looks, count))
-            kept = [f.site.polygon_m for f in found if f.confidence >= runner.settings.sites.min_confidence]
-            registry, ids = registry.named(kept, GRID, runner.settings.sites.link_m)
-            told.append(list(zip(ids, kept, strict=True)))
-        first = {name: polygon for sites in reversed(told) for name, polygon in sites}
-        known_by = [_ids_of(site, told) for site in truth]
-        due = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, whole.days[0])]
-        km2 = float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
-        return ReplayResult(
-            km2_years=km2 * (whole.days[-1] - whole.days[0]).days / 365.25,
-            announced=len(first),
-            false=sum(not any(polygon.intersects(t.polygon) for t in truth) for polygon in first.values()),
-            delays=tuple(_delay(site, ids, whole.days) for site, ids in due),
-            known=sum(any(ids) for ids in known_by),
-            switches=sum(_switches(ids) for ids in known_by),
-        )
+            derived = runner.derived(world.aoi, observed[turn].looks[:count], caches[turn])
+            least, link_m = runner.settings.sites.min_confidence, runner.settings.sites.link_m
+            kept = [found.site.polygon_m for found in derived.sites if found.confidence >= least]
+            registry, ids = registry.named(kept, GRID, link_m)
+            reports.append(list(zip(ids, kept, strict=True)))
+        return _result(world, days, reports)
 
 
-def until(whole: Stack, count: int) -> Stack:
-    """The first `count` looks."""
-    return Stack(
-        window=whole.window,
-        days=whole.days[:count],
-        overpasses=whole.overpasses[:count],
-        pond=whole.pond[:count],
-        ground=whole.ground[:count],
-        clear=whole.clear[:count],
-        measured=whole.measured[:count],
+Reports = Sequence[Sequence[tuple[str, BaseGeometry]]]
+"""After each look, id and outline of each reported site."""
+
+
+def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> ReplayResult:
+    """What reports after each look were worth."""
+    truth = world.truth
+    first = {name: polygon for sites in reversed(reports) for name, polygon in sites}
+    known_by = [_ids_of(site, reports) for site in truth]
+    eligible = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, days[0])]
+    km2 = float(world.stack().clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
+    return ReplayResult(
+        km2_years=km2 * (days[-1] - days[0]).days / 365.25,
+        announced=len(first),
+        false=sum(not any(polygon.intersects(t.polygon) for t in truth) for polygon in first.values()),
+        delays=tuple(_delay(site, ids, days) for site, ids in eligible),
+        known=sum(any(ids) for ids in known_by),
+        switches=sum(_switches(ids) for ids in known_by),
     )
 
 
@@ -127,10 +124,10 @@ def _began(site: TrueSite, first: date) -> bool:
     return begun and site.n_ponds >= LEAST_PONDS and bool(site.pond_days)
 
 
-def _ids_of(site: TrueSite, told: Sequence[Sequence[tuple[str, BaseGeometry]]]) -> list[str | None]:
+def _ids_of(site: TrueSite, reports: Reports) -> list[str | None]:
     """After each look the id of the reported site that covers most of a true one."""
     ids: list[str | None] = []
-    for sites in told:
+    for sites in reports:
         shared = [(polygon.intersection(site.polygon).area, name) for name, polygon in sites]
         area, name = max(shared, default=(0.0, ""))
         ids.append(name if area > 0 else None)

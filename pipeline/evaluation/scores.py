@@ -15,7 +15,6 @@ import numpy as np
 
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
-from pipeline.sites.states import HAS_PONDS
 
 LEAST_PONDS = 6
 """A site with fewer ponds need not be found."""
@@ -108,7 +107,7 @@ class Scores:
             counted = f"{false.value:.1f} ({false.low:.1f} to {false.high:.1f}), {false.hits:.0f} in all"
             lines.append(f"{'false sites per 1,000 km²':36} {counted}")
         lines.append(f"{'expected calibration error':36} {self.calibration_error:.3f}")
-        lines += [f"{f'  said {told:.2f}':36} {interval_text(true)}" for told, true in self.curve if true.of]
+        lines += [f"{f'  stated {stated:.2f}':36} {interval_text(true)}" for stated, true in self.curve if true.of]
         kinds = [f"{kind} {hit}/{all_}" for kind, (hit, all_) in sorted(self.false_by_kind.items())]
         return "\n".join([*lines, f"{'look-alikes under a false site':36} {', '.join(kinds) or 'none known'}"])
 
@@ -130,12 +129,12 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         ponds_inside=rate(
             kept, lambda k: _tally(_inside(t.ponds_from, r.ponds) for t, r in k.pairs if _among(t, k.ponded))
         ),
-        ground_narrow=rate(kept, lambda k: _tally(_narrow(t.ground_from, r.ground, r) for t, r in k.pairs if r.course)),
+        ground_narrow=rate(kept, lambda k: _tally(_narrow(t.ground_from, r.ground, r) for t, r in k.pairs if r.states)),
         ponds_narrow=rate(
             kept,
-            lambda k: _tally(_narrow(t.ponds_from, r.ponds, r) for t, r in k.pairs if r.course and _among(t, k.ponded)),
+            lambda k: _tally(_narrow(t.ponds_from, r.ponds, r) for t, r in k.pairs if r.states and _among(t, k.ponded)),
         ),
-        turns_called=rate(kept, lambda k: _tally(told for t, r in k.pairs for told in _turns_told(t, r))),
+        turns_called=rate(kept, lambda k: _tally(right for t, r in k.pairs for right in _turns_reported(t, r))),
         area_ratio=rate(kept, _areas, proportion=False),
         area_close=rate(kept, lambda k: _tally(_close(t, r) for t, r in k.pairs if _among(t, k.due))),
         area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.due))),
@@ -166,8 +165,8 @@ def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, RateEstimate]
     judged = [MatchedCase(case, 0.0) for case in cases]
     curve = []
     for bin_ in range(BINS):
-        told = [r.confidence for k in judged for r in k.reported if _bin(r) == bin_]
-        curve.append((float(np.mean(told)) if told else 0.0, rate(judged, partial(_true_among, bin_))))
+        stated = [r.confidence for k in judged for r in k.reported if _bin(r) == bin_]
+        curve.append((float(np.mean(stated)) if stated else 0.0, rate(judged, partial(_true_among, bin_))))
     return tuple(curve)
 
 
@@ -185,7 +184,7 @@ def _true_among(bin_: int, judged: "MatchedCase") -> tuple[float, float]:
 def calibration_error(curve: Sequence[tuple[float, RateEstimate]]) -> float:
     """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
     reports = sum(true.of for _, true in curve)
-    return sum(abs(told * true.of - true.hits) for told, true in curve) / reports if reports else 0.0
+    return sum(abs(stated * true.of - true.hits) for stated, true in curve) / reports if reports else 0.0
 
 
 class MatchedCase:
@@ -233,7 +232,7 @@ def _narrow(true: date | None, interval: tuple[date | None, date] | None, report
     """
     if true is None or interval is None:
         return False
-    (after, by), days = interval, [day for day, _ in reported.course]
+    (after, by), days = interval, [day for day, _ in reported.states]
     before, since = [day for day in days if day < true], [day for day in days if day >= true]
     if not before:
         return after is None and by == days[0]
@@ -241,20 +240,20 @@ def _narrow(true: date | None, interval: tuple[date | None, date] | None, report
     return after is not None and by - after <= gap
 
 
-def _turns_told(true: TrueSite, reported: Reported) -> Iterator[bool]:
+def _turns_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:
     """For each time that ponds went or came back: whether the second clear look after it was told aright."""
     turns = [true.ended_on, *(true.idle or ())]
     for turn in sorted({day for day in turns if day is not None and (true.ended_on is None or day <= true.ended_on)}):
-        before = [day for day, _ in reported.course if day < turn]
-        after = [(day, state) for day, state in reported.course if day >= turn]
+        before = [day for day, _ in reported.states if day < turn]
+        after = [(day, state) for day, state in reported.states if day >= turn]
         if before and len(after) >= 2:
             day, state = after[1]
-            yield bool(HAS_PONDS[state] == HAS_PONDS[true.state_on(day)])
+            yield state.has_ponds == true.state_on(day).has_ponds
 
 
 def _areas(judged: MatchedCase) -> tuple[float, float]:
     pairs = [(r.pond_area_m2[1], t.pond_area_m2) for t, r in judged.pairs if _among(t, judged.due)]
-    return sum(told for told, _ in pairs), sum(true for _, true in pairs)
+    return sum(value for value, _ in pairs), sum(true for _, true in pairs)
 
 
 def _close(true: TrueSite, reported: Reported) -> bool:

@@ -66,8 +66,8 @@ def baseline_of(name: str, settings: Settings, workers: int, progress: Progress,
     `worlds`: how many it will be scored on; it is calibrated on as many others, within bounds: a forest is slow.
     """
     runner = TrialRunner(settings, name)
-    numbers, _ = fitted(runner, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
-    return replace(runner, calibration=tuple(numbers.items()))
+    calibration, _ = fitted(runner, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
+    return replace(runner, baseline_calibration=calibration)
 
 
 def case_of_run(out: Path) -> Case:

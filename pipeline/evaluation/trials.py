@@ -1,22 +1,25 @@
-"""Trials: simulated worlds watched over time by the pipeline's own code, without a file in between.
+"""Trials: simulated worlds observed over time by the code of a run, without a file in between.
 
-What a run does to scenes (clear test, network, evidence, sites, histories, confidence) is done here to worlds, so what
-is measured is what users get. Worlds come from the seed; a trial is the same whoever runs it.
+A rendering of a world takes the place of a scene; planning, margins, clear test, network, outliers, evidence, sites,
+histories and confidence are those of `detect` (`looks/observe.py`, `run/derive.py`). Worlds come from the seed; a trial is
+the same whoever runs it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from pipeline.aoi import Aoi
+from pipeline.bands import BANDS
 from pipeline.config import Settings
 from pipeline.engine import executor_for, run
 from pipeline.errors import PipelineError
-from pipeline.evaluation.baselines import segmenter
+from pipeline.evaluation.baselines import segmenter_of
 from pipeline.evaluation.overlay import overlaid
 from pipeline.evaluation.truth import (
     Case,
@@ -28,16 +31,20 @@ from pipeline.evaluation.truth import (
     overlap,
     true_sites,
 )
-from pipeline.evidence.fuse import Evidence, fuse
-from pipeline.grid import PIXEL_M, Window
-from pipeline.looks.archive import Stack
-from pipeline.looks.clear import clear
-from pipeline.looks.segment import segment
+from pipeline.evidence.cells import CellMemory, EvidenceCache
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
+from pipeline.looks.archive import Look, LookArchive, LookArray, Stack, look_of
+from pipeline.looks.calibration import Calibration
+from pipeline.looks.observe import observe
+from pipeline.looks.segment import NetworkSegmenter, Segmenter
+from pipeline.looks.task import plan, read_margin_px
 from pipeline.looks.weights import Model, load_model
 from pipeline.progress import Progress
-from pipeline.raster import Bools, Bytes, Floats, Raster
-from pipeline.sites.confidence import AssessedSite, assess
-from pipeline.sites.extract import find_sites, pond_pixels
+from pipeline.raster import Bools, Floats, Raster
+from pipeline.run.derive import Derived, derive
+from pipeline.sites.confidence import AssessedSite
+from pipeline.sources.assets import HubItem
+from pipeline.sources.interface import Period, Scene, Search, overpasses
 from pipeline.training.backgrounds import read_background
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -46,16 +53,20 @@ Result = TypeVar("Result")
 START, END = date(2023, 1, 1), date(2025, 12, 31)
 """Time of the worlds' histories."""
 MONTHS = 15
-"""The last so many of it are watched unless said otherwise, in two looks a month ..."""
+"""The last so many of it are observed unless said otherwise, in two looks a month ..."""
 OVERPASSES = 3
 """... each the clearest of so many overpasses: there are six a month, and a scan takes what is clear."""
+GRID = Grid(32647)
+"""Where all of these worlds lie ..."""
 PLACE = Window(-243_200, 51_200, 512, 512)
-"""Where all of these worlds lie; 26.2 km²."""
+"""... and which pixels they cover; 26.2 km²."""
+MORNING = time(4, 0, tzinfo=UTC)
+"""Time of the overpasses: half past ten there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One world to watch."""
+    """One world to observe."""
 
     seed: int
     """Of the world."""
@@ -66,11 +77,11 @@ class Trial:
     look_alikes: float = 1.0
     """Look-alikes, in times their number in nature."""
     months: int = MONTHS
-    """The last so many of its time are watched."""
+    """The last so many of its time are observed."""
     every: int = 1
     """Only each so many-th look is taken, the last one always: how well is a place known that is seen seldom?"""
     background: str = ""
-    """File of a real scene without sites, to be looked at once in the place of a world; empty: a world."""
+    """File of a real scene without sites, observed once in the place of a world; empty: a world."""
     sites: int = 0
     """Sites drawn into the background, at most."""
 
@@ -86,43 +97,46 @@ class TrialResult:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class WorldLooks:
-    """The looks at a world, in memory, in the place of an archive."""
+class RenderedSource:
+    """One rendering of a world as the only scene of a source; nothing was measured outside of it."""
 
-    whole: Stack
-    """All of them on `PLACE`."""
-    settings: Settings
-    """How they are fused."""
+    rendering: Rendering
+    """What is seen."""
+    window: Window
+    """Where."""
+    scene: Scene
+    """As which scene."""
+    name: str = "world"
+    """As of any source."""
+    simulated: bool = True
+    """Always."""
 
-    def stack(self, window: Window) -> Stack:
-        """The looks on a window; nothing was measured outside of the world."""
-        part = window.intersection(self.whole.window)
-        shape = (len(self.whole.days), *window.shape)
-        pond, ground, seen = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, bool)
+    def search(self, aoi: Aoi, period: Period) -> Search:
+        """The one scene."""
+        return Search((self.scene,), ())
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """As `Source.read`."""
+        reflectance = np.zeros((len(BANDS), *window.shape), np.float32)
+        valid, scl = np.zeros(window.shape, bool), np.zeros(window.shape, np.uint8)
+        part = window.intersection(self.window)
         if part is not None:
-            into, out = (slice(None), *part.within(window)), (slice(None), *part.within(self.whole.window))
-            pond[into], ground[into], seen[into] = self.whole.pond[out], self.whole.ground[out], self.whole.clear[out]
-        return Stack(
-            window=window,
-            days=self.whole.days,
-            overpasses=self.whole.overpasses,
-            pond=pond,
-            ground=ground,
-            clear=seen,
-            measured=self.whole.measured,
-        )
-
-    def evidence(self, window: Window) -> Evidence:
-        """What the looks say of a window."""
-        return fuse(self.stack(window), self.settings.evidence)
+            into, out = part.within(window), part.within(self.window)
+            reflectance[(slice(None), *into)] = self.rendering.reflectance[(slice(None), *out)]
+            valid[into], scl[into] = True, self.rendering.scl[out]
+        return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ObservedWorld:
-    """The looks at a world, and what was really there at any of them, where anything was seen."""
+    """The looks at a world, and what was really there at any of them, where anything was clear."""
 
-    looks: Stack
-    """On the window of the world."""
+    aoi: Aoi
+    """The ground."""
+    window: Window
+    """The same, on the grid."""
+    looks: tuple[Look, ...]
+    """In time."""
     pond: Floats
     """Largest pond fraction over the looks, 0 to 1, shape (y, x)."""
     ground: Bools
@@ -134,122 +148,136 @@ class ObservedWorld:
     look_alikes: tuple[KnownLookAlike, ...]
     """What is no site, where known."""
 
+    def stack(self) -> Stack:
+        """All looks on its window."""
+        return LookArchive(self.looks, PLACE.height).stack(self.window)
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRunner:
-    """Watches worlds in a worker process."""
+    """Runs trials in a worker process."""
 
     settings: Settings
     """Of the run, model included."""
     baseline: str = ""
     """Takes the network's place, see `baselines.py`; empty: the network."""
-    calibration: tuple[tuple[str, float], ...] = ()
-    """Of the baseline; a network has its own."""
+    baseline_calibration: Calibration | None = None
+    """Of the baseline; a network has its own. None: not calibrated."""
 
     def __call__(self, trial: Trial) -> TrialResult:
-        """Look at a world through its months, or at a background once, and derive its sites."""
-        return self._derived(self.shown(trial))
+        """Observe a world through its months, or a background once, and derive its sites."""
+        seen = self.observed(trial)
+        return self._result(seen, self.derived(seen.aoi, seen.looks))
 
-    def shown(self, trial: Trial) -> "ObservedWorld":
+    def observed(self, trial: Trial) -> ObservedWorld:
         """The looks at a trial, and the truth."""
         if trial.background:
-            return self._real(trial)
+            return self._background(trial)
         size = PLACE.height
         world = make_world(
             trial.seed, size, trial.style, START, END, look_alikes=trial.look_alikes, breadth=trial.breadth
         )
-        return self.looked(world, overpasses(trial.seed, trial.every, trial.months))
+        return self.observed_world(world, overpass_days(trial.seed, trial.every, trial.months))
 
-    def looked(self, world: World, passes: Sequence[tuple[date, float]]) -> "ObservedWorld":
+    def observed_world(self, world: World, passes: Sequence[tuple[date, float]]) -> ObservedWorld:
         """The looks at a world on days, ascending, with their share of cloud, and the truth."""
-        days = tuple(day for day, _ in passes)
-        renderings = (render(world, day, world.seed, cloud) for day, cloud in passes)
-        alikes = known_look_alikes(world, PLACE, days[-1])
-        return self._shown(renderings, days, lambda looks: true_sites(world.sites, looks), alikes)
+        renderings = ((day, render(world, day, world.seed, cloud)) for day, cloud in passes)
+        look_alikes = known_look_alikes(world, PLACE, passes[-1][0])
+        return self._observed(renderings, lambda looks: true_sites(world.sites, looks), look_alikes)
 
-    def _real(self, trial: Trial) -> "ObservedWorld":
+    def derived(
+        self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache | None = None, progress: Progress | None = None
+    ) -> Derived:
+        """Coverage and sites from looks, by the code that users run, whatever their confidence."""
+        cache = cache or EvidenceCache(CellMemory(), self.settings.evidence, aoi.digest)
+        calibration = self.baseline_calibration if self.baseline else self._network().card.calibration
+        return derive(aoi, looks, cache, self.settings, calibration, progress or Progress(quiet=True))
+
+    def _background(self, trial: Trial) -> ObservedWorld:
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, truth = overlaid(scene, rng, PLACE, trial.sites, END)
-        return self._shown([look], (END,), lambda _: truth, ())
+        return self._observed([(END, look)], lambda _: truth, ())
 
-    def found(self, whole: Stack) -> list[AssessedSite]:
-        """Sites from looks, by the code that users run, whatever their confidence."""
-        looks, settings = WorldLooks(whole, self.settings), self.settings
-        window, everywhere = whole.window, np.ones(whole.window.shape, bool)
-        ponds = pond_pixels(window, looks.evidence(window).pond, everywhere, settings.sites)
-        numbers = dict(self.calibration) if self.baseline else self._network().card.calibration
-        sites = find_sites([ponds], looks.evidence, settings.sites)
-        return [assess(site, looks.stack(site.window), settings, numbers) for site in sites]
-
-    def _derived(self, shown: "ObservedWorld") -> TrialResult:
-        """What was found on a trial, beside what was there."""
-        whole, settings, window = shown.looks, self.settings, shown.looks.window
-        found = self.found(whole)
-        told = [item.site for item in found if item.confidence >= settings.sites.min_confidence]
-        case = Case(
-            km2=float(whole.clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6,
-            first=whole.days[0],
-            last=whole.days[-1],
-            truth=shown.truth,
-            look_alikes=shown.look_alikes,
-            reported=tuple(_reported(item) for item in found),
-            ground=overlap(_drawn([(site.window, site.ground) for site in told], window), shown.ground),
-            ponds=overlap(
-                clusters(_drawn([(site.window, site.pond) for site in told], window)),
-                clusters(shown.pond >= settings.sites.pond_fraction),
-            ),
-        )
-        return TrialResult(case, tuple(found))
-
-    def _shown(
+    def _observed(
         self,
-        renderings: Iterable[Rendering],
-        days: tuple[date, ...],
+        renderings: Iterable[tuple[date, Rendering]],
         truth: Callable[[Stack], tuple[TrueSite, ...]],
-        known: tuple[KnownLookAlike, ...],
-    ) -> "ObservedWorld":
+        look_alikes: tuple[KnownLookAlike, ...],
+    ) -> ObservedWorld:
         """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept, and the clearest."""
-        layers: list[tuple[Bytes, Bytes, Bools]] = []
+        looks: list[Look] = []
         pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
         clearest, most = np.zeros((0, 0, 0), np.float32), -1
-        for seen in renderings:
+        for day, seen in renderings:
             window = Window(PLACE.row, PLACE.col, *seen.clear.shape)
-            layers.append(self._look(seen, window))
+            looks += self._looks(day, seen, window)
             pond = np.maximum(pond, seen.pond_fraction) if pond.size else seen.pond_fraction
             ground = ground | seen.ground if ground.size else seen.ground
             if int(seen.clear.sum()) >= most:
                 clearest, most = seen.reflectance, int(seen.clear.sum())
-        told_pond, told_ground, usable = (np.stack(planes) for planes in zip(*layers, strict=True))
-        looks = Stack(
+        stack = LookArchive(looks, PLACE.height).stack(window)
+        ever = stack.clear.any(axis=0)
+        return ObservedWorld(
+            aoi=aoi_of(window),
             window=window,
-            days=days,
-            overpasses=tuple(f"{day:%Y%m%d}" for day in days),
-            pond=told_pond,
-            ground=told_ground,
-            clear=usable,
-            measured=np.ones(len(days), bool),
+            looks=tuple(looks),
+            pond=np.where(ever, pond, 0),
+            ground=ground & ever,
+            clearest=clearest,
+            truth=truth(stack),
+            look_alikes=look_alikes,
         )
-        ever = usable.any(axis=0)
-        return ObservedWorld(looks, np.where(ever, pond, 0), ground & ever, clearest, truth(looks), known)
 
-    def _look(self, seen: Rendering, window: Window) -> tuple[Bytes, Bytes, Bools]:
-        """Pond fraction and ground probability in 1/200, 0 where not clear, and where the ground was seen; (y, x)."""
-        raster = Raster(window=window, reflectance=seen.reflectance, valid=np.ones(window.shape, bool), scl=seen.scl)
-        usable = clear(raster, self.settings.clear)
-        if not usable.any():
-            nothing = np.zeros(window.shape, np.uint8)
-            return nothing, nothing, usable
-        told = segmenter(self.baseline)(raster) if self.baseline else segment(self._network(), raster)
-        return np.where(usable, told.pond_fraction, 0), np.where(usable, told.ground_probability, 0), usable
+    def _looks(self, day: date, seen: Rendering, window: Window) -> Iterator[Look]:
+        """The looks at one rendering, in memory."""
+        settings, segmenter, aoi = self.settings, self._segmenter(), aoi_of(window)
+        scene = Scene(
+            id=f"{day:%Y%m%d}",
+            time_utc=datetime.combine(day, MORNING),
+            platform="",
+            assets=HubItem("world", f"{day:%Y%m%d}"),
+            footprint=aoi.polygon,
+            fingerprint="",
+            has_scl=True,
+            provider="world",
+        )
+        source = RenderedSource(seen, window, scene)
+        margin_px = read_margin_px(segmenter.margin_px)
+        passes = overpasses(source.search(aoi, Period(None, None)).scenes)
+        for task in plan(GRID, aoi.windows(settings.segment.window_px), settings.grid.block_px, passes, margin_px):
+            found = observe(task, source, segmenter, margin_px, settings.clear, settings.segment.batch)
+            yield look_of(task, task.name, found, LookArray(found.bands, task.extent))
+
+    def _result(self, seen: ObservedWorld, derived: Derived) -> TrialResult:
+        """What was found on a trial, beside what was there."""
+        settings, window = self.settings, seen.window
+        reported = [item.site for item in derived.sites if item.confidence >= settings.sites.min_confidence]
+        case = Case(
+            km2=derived.seen_px * PIXEL_M**2 / 1e6,
+            first=seen.looks[0].day,
+            last=seen.looks[-1].day,
+            truth=seen.truth,
+            look_alikes=seen.look_alikes,
+            reported=tuple(map(_reported, derived.sites)),
+            ground=overlap(_drawn([(site.window, site.ground) for site in reported], window), seen.ground),
+            ponds=overlap(
+                clusters(_drawn([(site.window, site.pond) for site in reported], window)),
+                clusters(seen.pond >= settings.sites.pond_fraction),
+            ),
+        )
+        return TrialResult(case, derived.sites)
+
+    def _segmenter(self) -> Segmenter:
+        return segmenter_of(self.baseline) if self.baseline else NetworkSegmenter(self._network())
 
     def _network(self) -> Model:
         return _model(self.settings.model, self.settings.segment.precision)
 
 
 def run_trials(trials: list[Trial], runner: TrialRunner, workers: int, progress: Progress) -> list[TrialResult]:
-    """All trials watched, in order. Raises `PipelineError` when one fails."""
-    return each_of(trials, runner, workers, progress, "Watching worlds")
+    """All trials run, in order. Raises `PipelineError` when one fails."""
+    return each_of(trials, runner, workers, progress, "Observing worlds")
 
 
 def each_of(
@@ -267,8 +295,8 @@ def each_of(
     return [done[trial] for trial in trials]
 
 
-def overpasses(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple[date, float]]:
-    """When a world is looked at, ascending, and the share of cloud then."""
+def overpass_days(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple[date, float]]:
+    """When a world is observed, ascending, and the share of cloud then."""
     rng = np.random.default_rng([seed, 5])
     chosen = []
     for back in range(months - 1, -1, -1):
@@ -279,6 +307,12 @@ def overpasses(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple[da
             cloud, day = min((cloud_share(rng, day), day) for day in days)
             chosen.append((day, cloud))
     return chosen[::-1][::every][::-1]
+
+
+@lru_cache(maxsize=4)
+def aoi_of(window: Window) -> Aoi:
+    """The AOI of a world; a metre less on each side, so that no projection makes it touch the pixels beyond."""
+    return Aoi("world", "Simulated world", "SIM", reprojected(window.polygon_m.buffer(-1.0), GRID.crs, LONLAT))
 
 
 def _drawn(parts: Iterable[tuple[Window, Bools]], window: Window) -> Bools:
@@ -292,14 +326,14 @@ def _drawn(parts: Iterable[tuple[Window, Bools]], window: Window) -> Bools:
 
 
 def _reported(item: AssessedSite) -> Reported:
-    past = item.past
+    past = item.history
     return Reported(
         polygon=item.site.polygon_m,
         confidence=item.confidence,
         ground=(past.ground.after, past.ground.by) if past.ground else None,
         ponds=(past.ponds.after, past.ponds.by) if past.ponds else None,
-        pond_area_m2=item.area,
-        course=tuple((look.day, state) for look, state in zip(past.looks, past.states, strict=True)),
+        pond_area_m2=item.pond_area,
+        states=tuple((look.day, state) for look, state in zip(past.looks, past.states, strict=True)),
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.archive import Stack
 from pipeline.raster import Bools
-from pipeline.sites.states import CLEARED, ENDED, IDLE, NONE, PONDS, RESUMED
+from pipeline.sites.states import SiteState
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
 
@@ -59,19 +59,19 @@ class TrueSite:
     clear_share: float = 0.0
     """Share of the looks at it while it had ponds that were clear, 0 to 1; 0: not known or none."""
 
-    def state_on(self, day: date) -> int:
-        """What it was on a day, one of `states.STATES`."""
+    def state_on(self, day: date) -> SiteState:
+        """What it was on a day."""
         if day < self.ground_from:
-            return NONE
+            return SiteState.NONE
         if self.overgrown_on is not None and day >= self.overgrown_on:
-            return ENDED
+            return SiteState.OVERGROWN
         if self.ponds_from is None or day < self.ponds_from:
-            return CLEARED
+            return SiteState.CLEARED
         if self.ended_on is not None and day >= self.ended_on:
-            return IDLE
+            return SiteState.IDLE
         if self.idle is not None and day >= self.idle[0]:
-            return IDLE if day < self.idle[1] else RESUMED
-        return PONDS
+            return SiteState.IDLE if day < self.idle[1] else SiteState.RESUMED
+        return SiteState.PONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class Reported:
     """Onset of ponds; None = none seen."""
     pond_area_m2: tuple[float, float, float]
     """Pond area and its 80 % interval: low, value, high; square metres."""
-    course: tuple[tuple[date, int], ...] = ()
-    """Day of each clear look and the state told then, one of `states.STATES`; empty = not known."""
+    states: tuple[tuple[date, SiteState], ...] = ()
+    """Day of each clear look and the state reported then; empty = not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Case:
     reported: tuple[Reported, ...]
     """What a run said."""
     ground: tuple[int, int] = (0, 0)
-    """Pixels of the mine ground of reported sites: both told and true, and either; (0, 0) = not known."""
+    """Pixels of the mine ground of reported sites: both reported and true, and either; (0, 0) = not known."""
     ponds: tuple[int, int] = (0, 0)
     """The same of pond clusters, see `clusters`."""
 
@@ -130,9 +130,9 @@ def clusters(ponds: Bools) -> Bools:
     return joined
 
 
-def overlap(told: Bools, true: Bools) -> tuple[int, int]:
-    """Pixels that are both told and true, and that are either; both (y, x)."""
-    return int((told & true).sum()), int((told | true).sum())
+def overlap(reported: Bools, true: Bools) -> tuple[int, int]:
+    """Pixels that are both reported and true, and that are either; both (y, x)."""
+    return int((reported & true).sum()), int((reported | true).sum())
 
 
 def true_sites(sites: Iterable[SitePlan], looks: Stack) -> tuple[TrueSite, ...]:

@@ -9,9 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-VERSION = 2
-"""Layout of the calibration; version 1 was one flat table of names, which is still read."""
-
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -118,7 +115,8 @@ class StateModel(Table):
 class Calibration(Table):
     """All numbers that a run needs beside the weights."""
 
-    version: Literal[2] = VERSION
+    version: Literal[2] = 2
+    """Layout; version 1 was one flat table of names, which is still read."""
     confidence: ConfidenceModel
     pond_area: AreaModel
     states: StateModel
@@ -155,4 +153,4 @@ def _from_version_1(flat: Mapping[str, Any]) -> dict[str, Any]:
         **likelihood,
     }
     confidence = picked(ConfidenceModel.model_fields)
-    return {"version": VERSION, "confidence": confidence, "pond_area": area, "states": states}
+    return {"version": 2, "confidence": confidence, "pond_area": area, "states": states}

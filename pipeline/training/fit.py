@@ -19,9 +19,9 @@ import torch
 from pipeline import bands
 from pipeline.atomic import write_text
 from pipeline.errors import InputError
-from pipeline.looks.card import ModelCard, Training
+from pipeline.looks.card import ModelCard, Training, Value
 from pipeline.looks.network import Network, NetworkSpec, interpolated, receptive_radius_px, without_batch_norm
-from pipeline.looks.weights import Value, has_bf16, load_model, save_model
+from pipeline.looks.weights import has_bf16, load_model, save_model
 from pipeline.progress import Progress
 from pipeline.resources import CHECKOUT
 from pipeline.training.backgrounds import read_backgrounds
@@ -35,8 +35,6 @@ CURVE = "curve.csv"
 """The loss by step, beside the weights."""
 STEPS_PER_MINUTE = 200
 """What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-"""Where the network is fitted."""
 THREADS = 2
 """Of torch in training; fixed, because the rounding of sums depends on it."""
 BASE_RATE = 6e-4
@@ -183,11 +181,17 @@ def _begun(
     )
 
 
+def fit_device() -> torch.device:
+    """Where the network is fitted: on a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _networks(settings: FitSettings) -> tuple[Network, Network]:
-    """The network to fit and the one that averages it, on `DEVICE`; drawn on the CPU, so that a seed means the same."""
+    """The network to fit and the one that averages it, on `fit_device`; drawn on the CPU, so that a seed means the same."""
     norm = not settings.base  # what was learned is kept without its normalisation
-    net = Network(settings.network, norm=norm).to(DEVICE)
-    mean = Network(settings.network, norm=norm).to(DEVICE)
+    device = fit_device()
+    net = Network(settings.network, norm=norm).to(device)
+    mean = Network(settings.network, norm=norm).to(device)
     return net.to(memory_format=torch.channels_last), mean  # type: ignore[call-overload]
 
 
@@ -222,17 +226,18 @@ def _run(
 
 def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
     """One step of the optimiser; returns the loss."""
+    device = fit_device()
     chosen = state.mining.drawn(chips.kind, settings.batch, rng)
     reflectance, pond, ground, clear = augmented(chips, chosen, rng)
     mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
-    x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(DEVICE, memory_format=torch.channels_last)
+    x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(device, memory_format=torch.channels_last)
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(settings) * _schedule(state.step / settings.steps)
     # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.
-    with torch.autocast(DEVICE.type, torch.bfloat16, enabled=has_bf16(DEVICE)):
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
         logits = state.net(x)
-    value = loss(logits.float(), *(torch.from_numpy(plane).to(DEVICE) for plane in (pond, ground, clear)))
+    value = loss(logits.float(), *(torch.from_numpy(plane).to(device) for plane in (pond, ground, clear)))
     state.optimiser.zero_grad(set_to_none=True)
     value.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
@@ -305,7 +310,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
 def _signature(settings: FitSettings) -> str:
     """What must be equal for a checkpoint to be gone on from; who makes the chips does not matter."""
     plain = asdict(replace(settings, workers=0, checkpoint_steps=0))
-    return json.dumps(plain | {"network": settings.http.model_dump(mode="json")}, sort_keys=True)
+    return json.dumps(plain | {"network": settings.network.model_dump(mode="json")}, sort_keys=True)
 
 
 def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
