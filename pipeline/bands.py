@@ -12,18 +12,14 @@ class Band:
 
     name: str
     """Sentinel-2's own name."""
-    centre_nm: float
-    """Central wavelength of Sentinel-2A, nanometres."""
-    pixel_m: float
-    """Native ground sampling distance, metres."""
 
 
-BLUE = Band("B02", 492.4, 10.0)
-GREEN = Band("B03", 559.8, 10.0)
-RED = Band("B04", 664.6, 10.0)
-NIR = Band("B08", 832.8, 10.0)
-SWIR1 = Band("B11", 1613.7, 20.0)
-SWIR2 = Band("B12", 2202.4, 20.0)
+BLUE = Band("B02")
+GREEN = Band("B03")
+RED = Band("B04")
+NIR = Band("B08")
+SWIR1 = Band("B11")
+SWIR2 = Band("B12")
 
 BANDS = (BLUE, GREEN, RED, NIR, SWIR1, SWIR2)
 NAMES = tuple(band.name for band in BANDS)

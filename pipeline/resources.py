@@ -22,7 +22,9 @@ def shipped(kind: Kind) -> Path:
 def folders(kind: Kind) -> tuple[Path, ...]:
     """Where to look, in this order: the user's own folder where there is one, then the shipped one."""
     own, came = Path(kind), shipped(kind)
-    return (own, came) if own.is_dir() and own.resolve() != came.resolve() else (came,)
+    if not own.is_dir():
+        return (came,)
+    return (own,) if own.resolve() == came.resolve() else (own, came)
 
 
 def find(kind: Kind, name: str) -> Path | None:

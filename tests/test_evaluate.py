@@ -21,7 +21,6 @@ from pipeline.evaluation.limits import limits, limits_picture, limits_table
 from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
 from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, run_trials
-from pipeline.sources.interface import overpasses
 from pipeline.evaluation.truth import (
     Case,
     KnownLookAlike,
@@ -36,6 +35,7 @@ from pipeline.grid import Window
 from pipeline.looks.archive import Stack
 from pipeline.progress import Progress
 from pipeline.sites.states import IDLE, PONDS, RESUMED
+from pipeline.sources.interface import overpasses
 from pipeline.worlds.parameters import parameters
 from pipeline.worlds.world import make_world
 

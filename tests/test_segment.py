@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline import bands
 from pipeline.config import load
-from pipeline.grid import Window
+from pipeline.grid import ALIGN_PX, Window
 from pipeline.looks.card import ModelCard
 from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px, to_bf16
-from pipeline.grid import ALIGN_PX
 from pipeline.looks.segment import LEVELS, segment, segment_many, to_codes
 from pipeline.looks.weights import Model, Resolved, has_bf16, load_model
 from pipeline.raster import Raster

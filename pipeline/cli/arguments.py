@@ -61,6 +61,14 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     return settings
 
 
+def backgrounds_of(options: argparse.Namespace, use: str) -> Path:
+    """The folder of real scenes that was asked for, or the one in `backgrounds/` for a use."""
+    from pipeline import resources
+
+    found: Path | None = options.backgrounds
+    return found or resources.find("backgrounds", use) or Path("backgrounds", use)
+
+
 def writable(folder: Path) -> None:
     """Raise `InputError` before any work is done when the output folder cannot be written."""
     try:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipeline.cli.arguments import among, count, names, settings_of, workers
+from pipeline.cli.arguments import among, backgrounds_of, count, names, settings_of, workers
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
@@ -13,7 +13,7 @@ Worlds are simulated, watched twice a month for 15 months at the clearest overpa
 run; the figures say how the model does on simulated ground, and nothing about real leach ponds."""
 
 
-MOST_ERRORS = 12
+MAX_ERRORS = 12
 """Pictures of false sites, and of missed ones."""
 
 
@@ -29,8 +29,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     evaluate.add_argument("--worlds", type=count, default=40, metavar="N", help="how many (%(default)s)")
     evaluate.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds (kachin,shan)")
     evaluate.add_argument(
-        "--backgrounds", type=Path, default=Path("backgrounds/evaluation"), metavar="DIR",
-        help="for real: GeoTIFFs without sites, looked at as they are and with sites drawn in (%(default)s)",
+        "--backgrounds", type=Path, metavar="DIR",
+        help="for real: GeoTIFFs without sites, observed as they are and with sites drawn in (backgrounds/evaluation)",
     )  # fmt: skip
     evaluate.add_argument(
         "--baseline", choices=["water-rule", "random-forest"], help="score this in the network's place, to compare"
@@ -58,7 +58,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="with --run: points (CSV or GeoJSON: id, lon, lat, date or from and to, diameter_m, state) to score it by",
     )  # fmt: skip
     evaluate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
-    evaluate.add_argument("--config", type=Path, metavar="FILE", help="settings, see configs/default.toml")
+    evaluate.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     evaluate.set_defaults(do=run)
 
 
@@ -91,7 +91,9 @@ def run(options: argparse.Namespace) -> int:
         if options.baseline:
             runner = baseline_of(options.baseline, settings, workers, progress, options.worlds)
         styles = among(options.styles, parameters().styles, "style") or STYLES
-        named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, options.every)
+        named, trials = trials_of(
+            options.of, options.worlds, backgrounds_of(options, "evaluation"), styles, options.every
+        )
         cases = cases_of(trials, runner, workers, progress)
     least = settings.sites.min_confidence
     print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
@@ -103,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     if options.gallery:
         from pipeline.evaluation.gallery import worst, write_gallery
 
-        words = write_gallery(options.gallery, worst(trials, cases, least, MOST_ERRORS), runner, progress)
+        words = write_gallery(options.gallery, worst(trials, cases, least, MAX_ERRORS), runner, progress)
         print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
     return 0
 
@@ -121,7 +123,7 @@ def _replay(options: argparse.Namespace) -> int:
         raise InputError("--replay needs worlds with a history: real scenes have one look")
     settings = settings_of(options)
     styles = among(options.styles, parameters().styles, "style") or STYLES
-    named, trials = trials_of(options.of, options.worlds, options.backgrounds, styles, months=MONTHS)
+    named, trials = trials_of(options.of, options.worlds, backgrounds_of(options, "evaluation"), styles, months=MONTHS)
     runners, models = [TrialRunner(settings)], settings.model
     if options.other_model:
         runners.append(TrialRunner(settings.model_copy(update={"model": options.other_model})))

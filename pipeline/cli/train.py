@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline import bands
-from pipeline.cli.arguments import among, count, names, workers, writable
+from pipeline.cli.arguments import among, backgrounds_of, count, names, workers, writable
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
-MOST_LINES = 10
+MAX_LINES = 10
 """Scenes that could not be used, told by name."""
 
 
@@ -38,9 +38,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     train.add_argument(
         "--backgrounds",
         type=Path,
-        default=Path("backgrounds/training"),
+        default=None,
         metavar="DIR",
-        help="real scenes without sites, as GeoTIFFs of the folder source (%(default)s)",
+        help="real scenes without sites, as GeoTIFFs of the folder source (backgrounds/training)",
     )
     train.add_argument("--worlds", type=count, metavar="N", help="worlds to calibrate on; 26.2 km² each (128)")
     train.add_argument("--styles", type=names, metavar="A,B", help="styles of the worlds, in turn (a mix of all)")
@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
         base=options.base,
         bands=among(options.bands, bands.NAMES, "band") or bands.NAMES,
         chips=ChipSettings(
-            backgrounds=str(options.backgrounds), styles=among(options.styles, parameters().styles, "style") or SHOWN
+            backgrounds=str(backgrounds_of(options, "training")),
+            styles=among(options.styles, parameters().styles, "style") or SHOWN,
         ),
     )
     if options.base:
@@ -100,6 +101,7 @@ def _tune(options: argparse.Namespace) -> int:
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
     from pipeline.sources.folder import FolderSource
+    from pipeline.sources.interface import ReadRules
     from pipeline.training.chips import ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE
     from pipeline.training.labels import label_chips, read_label_areas
@@ -111,8 +113,8 @@ def _tune(options: argparse.Namespace) -> int:
     workers, progress = options.workers or usable_cores(), Progress()
     base = load_model(options.base or settings.model, precision="fp32")
     writable(options.out)
-    chips = ChipSettings(backgrounds=str(options.backgrounds))
-    source = FolderSource(Path(options.scenes).expanduser())
+    chips = ChipSettings(backgrounds=str(backgrounds_of(options, "training")))
+    source = FolderSource(Path(options.scenes).expanduser(), rules=ReadRules.of(settings))
     labelled = label_chips(areas, source, base, chips.chip_px, settings.clear, progress)
     minutes = 5.0 if options.minutes is None else options.minutes
     how = TuneSettings(steps=round(minutes * STEPS_PER_MINUTE), seed=options.seed, workers=workers, chips=chips)
@@ -122,10 +124,10 @@ def _tune(options: argparse.Namespace) -> int:
     )
     card = tune(options.out, base, labelled, how, words, progress)
     calibrate(options.out, workers, progress, options.worlds or WORLDS)
-    for refusal in labelled.refusals[:MOST_LINES]:
+    for refusal in labelled.refusals[:MAX_LINES]:
         print(f"not used: {refusal.id}: {refusal.reason}")
-    if len(labelled.refusals) > MOST_LINES:
-        print(f"not used: {len(labelled.refusals) - MOST_LINES} more")
+    if len(labelled.refusals) > MAX_LINES:
+        print(f"not used: {len(labelled.refusals) - MAX_LINES} more")
     kept = [f"{name} {value}" for name, value in card.scores.items() if name.startswith("labels_")]
     print(f"{options.out}: fine-tuned on {len(labelled.chips)} looks at {len(areas)} labels; {', '.join(kept)}")
     return 0

@@ -40,10 +40,6 @@ class PointLabel:
     """Longitude and latitude, WGS 84 degrees."""
     first: date | None
     """First day on which it is known to have been there; None = not said."""
-    last: date | None
-    """Last such day; None = not said."""
-    diameter_m: float | None
-    """Metres; None = not said."""
     state: str
     """In the words of the file; empty = not said."""
 
@@ -166,13 +162,12 @@ def _label(where: str, row: LabelRow) -> PointLabel:
     first, last = (_day(where, name, row.get(name, "") or single) for name in ("from", "to"))
     if first and last and last < first:
         raise InputError(f"{where}: to ({last}) is before from ({first})")
-    diameter = row.get("diameter_m", "")
+    if row.get("diameter_m"):
+        _number(where, "diameter_m", row["diameter_m"], 10_000)
     return PointLabel(
         id=row["id"],
         place=Point(lon, lat),
         first=first,
-        last=last,
-        diameter_m=_number(where, "diameter_m", diameter, 10_000) if diameter else None,
         state=row.get("state", ""),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -43,8 +44,8 @@ NO_PATH_RADIANCE = 0.7
 """Share of chips without path radiance; the others look like top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
 """Most path radiance that is added to a chip, reflectance by band: that of a clear sky."""
-KINDS = ("site", "anywhere", "like one", *parameters().look_alikes)
-"""What chips are cut around: a site, a place drawn at random, pixels that are bare or like water, a look-alike."""
+SITE, ANYWHERE, LIKE_ONE = "site", "anywhere", "like one"
+"""What chips are cut around beside look-alikes: a site, a random place, pixels that are bare or like water."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,17 @@ class Chips:
     clear: Bools
     """Ground seen, so that the truth counts, shape (n, y, x)."""
     kind: Bytes
-    """What each chip was cut around, as an index of `KINDS`, shape (n,)."""
+    """What each chip was cut around, as an index of `chip_kinds`, shape (n,)."""
 
     def __len__(self) -> int:
         """Number of chips."""
         return len(self.clear)
+
+
+@lru_cache(maxsize=1)
+def chip_kinds() -> tuple[str, ...]:
+    """What chips can be cut around; a chip's kind is an index of this."""
+    return (SITE, ANYWHERE, LIKE_ONE, *parameters().look_alikes)
 
 
 def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
@@ -192,7 +199,7 @@ class _Corner:
     col: int
     """Its first column."""
     kind: int
-    """What it shows, an index of `KINDS`."""
+    """What it shows, an index of `chip_kinds`."""
 
 
 def _corners(
@@ -220,7 +227,7 @@ def _corners(
             look_alike = among[rng.integers(len(among))]
             wanted, kind = (
                 np.argwhere(look_alike.mask) + np.array([look_alike.rows.start, look_alike.cols.start]),
-                KINDS.index(chosen),
+                chip_kinds().index(chosen),
             )
         if len(wanted):
             centre = wanted[rng.integers(len(wanted))]

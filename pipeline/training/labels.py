@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 import geopandas
 import numpy as np
@@ -31,9 +33,20 @@ from pipeline.raster import Bools, Floats, Raster
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
 from pipeline.training.chips import Chips, joined
 
-KINDS = ("pond", "ground", "site", "none")
-"""What an outline may be of: ponds, mine ground without ponds, a whole site, or ground where there is nothing of it."""
-VERDICTS = {"confirmed": "site", "rejected": "none"}
+
+class LabelKind(StrEnum):
+    """What an outline may be of."""
+
+    POND = "pond"
+    GROUND = "ground"
+    """Mine ground without ponds."""
+    SITE = "site"
+    """A whole site, whose ponds are not drawn."""
+    NONE = "none"
+    """Ground where there is nothing of a site."""
+
+
+VERDICTS = MappingProxyType({"confirmed": LabelKind.SITE, "rejected": LabelKind.NONE})
 """What a reviewed `sites.geojson` says in its place."""
 FINE = 10
 """Sub-pixels per pixel side in which outlines of ponds are drawn."""
@@ -49,8 +62,8 @@ class AreaLabel:
 
     outline: BaseGeometry
     """Polygon, lon/lat."""
-    kind: str
-    """One of `KINDS`."""
+    kind: LabelKind
+    """Of what."""
     first: date | None
     """First day on which it is true; None = always."""
     last: date | None
@@ -76,7 +89,7 @@ class Labelled:
 def read_label_areas(path: Path) -> list[AreaLabel]:
     """The outlines of a file that GDAL reads, such as GeoJSON or GeoPackage.
 
-    Attribute `label` is one of `KINDS`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
+    Attribute `label` is one of `LabelKind`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
     Raises `InputError` in one line that says where.
     """
     if not path.is_file():
@@ -91,7 +104,9 @@ def read_label_areas(path: Path) -> list[AreaLabel]:
     found = [_area(f"{path}: feature {number}", row) for number, row in enumerate(table.to_dict("records"), start=1)]
     kept = [area for area in found if area is not None]
     if not kept:
-        raise InputError(f"{path}: no feature has a label ({', '.join(KINDS)}) or a verdict ({', '.join(VERDICTS)})")
+        raise InputError(
+            f"{path}: no feature has a label ({', '.join(LabelKind)}) or a verdict ({', '.join(VERDICTS)})"
+        )
     return kept
 
 
@@ -128,15 +143,15 @@ def label_chips(
 def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
     """The outline of a feature; None where nobody said what it is."""
     low = {str(key).lower(): value for key, value in row.items()}
-    kind = _text(low, "label").lower() or VERDICTS.get(_text(low, "verdict").lower(), "")
-    if not kind:
+    word = _text(low, "label").lower() or VERDICTS.get(_text(low, "verdict").lower(), "")
+    if not word:
         return None
-    if kind not in KINDS:
-        raise InputError(f"{where}: label is {kind!r}; it must be one of {', '.join(KINDS)}")
+    if word not in list(LabelKind):
+        raise InputError(f"{where}: label is {word!r}; it must be one of {', '.join(LabelKind)}")
     outline = low.get("geometry")
     if not isinstance(outline, BaseGeometry) or outline.is_empty or not outline.area:
         raise InputError(f"{where}: has no area")
-    return AreaLabel(make_valid(outline), kind, _day(where, "from", low), _day(where, "to", low))
+    return AreaLabel(make_valid(outline), LabelKind(word), _day(where, "from", low), _day(where, "to", low))
 
 
 def _text(row: dict[str, object], name: str) -> str:
@@ -185,17 +200,17 @@ def _spread(passes: list[Overpass], outlines: list[AreaLabel], window: Window) -
 def _chip(outlines: list[AreaLabel], raster: Raster, day: date, model: Model, masks: ClearSettings) -> Chips | None:
     """One look at a window with what the outlines say of it; None where nothing they say is to be seen."""
     here = [a for a in outlines if a.holds_on(day) and a.outline.intersects(raster.window.polygon_m)]
-    drawn = {kind: _drawn([a.outline for a in here if a.kind == kind], raster.window) for kind in KINDS}
-    pond, site = drawn["pond"], drawn["site"] > 0.5
-    ground: Bools = (pond > 0) | (drawn["ground"] > 0.5) | site
-    known: Bools = ground | (drawn["none"] > 0.5)
+    drawn = {kind: _drawn([a.outline for a in here if a.kind == kind], raster.window) for kind in LabelKind}
+    pond, site = drawn[LabelKind.POND], drawn[LabelKind.SITE] > 0.5
+    ground: Bools = (pond > 0) | (drawn[LabelKind.GROUND] > 0.5) | site
+    known: Bools = ground | (drawn[LabelKind.NONE] > 0.5)
     seen = known & clear(raster, masks)
     if not seen.any():
         return None
     # Where only the outline of a site is known, its ponds are taken as the model sees them: nothing is learned of them.
     # (Near the edge of the window the model sees less than it could; outlines lie in its middle.)
-    told = segment(model, raster).pond_fraction / np.float32(LEVELS)
-    pond = np.where(site & (pond == 0), told, pond)
+    predicted = segment(model, raster).pond_fraction / np.float32(LEVELS)
+    pond = np.where(site & (pond == 0), predicted, pond)
     return Chips(
         reflectance=np.where(raster.valid, raster.reflectance, np.nan)[None].astype(np.float16),
         pond_percent=np.rint(100 * pond.clip(0, 1)).astype(np.uint8)[None],

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.raster import Bytes, Floats
-from pipeline.training.chips import KINDS
+from pipeline.training.chips import SITE, chip_kinds
 
-SITE = KINDS.index("site")
-"""Chips of sites are drawn at their own weight, 1."""
 KEEP = 0.99
 """Of the running means, per step."""
 LEAST, MOST = 0.5, 2.5
@@ -30,13 +28,13 @@ class Mining:
     @classmethod
     def fresh(cls) -> "Mining":
         """Before the first step: every kind alike."""
-        return cls(np.zeros(len(KINDS)))
+        return cls(np.zeros(len(chip_kinds())))
 
     def weights(self) -> NDArray[np.float64]:
         """How often a chip of each kind is to be drawn, against one of a site."""
-        weights = np.ones(len(KINDS))
+        weights = np.ones(len(chip_kinds()))
         met = self.false > 0
-        met[SITE] = False
+        met[chip_kinds().index(SITE)] = False  # chips of sites are drawn at their own weight, 1
         if met.any():
             weights[met] = np.clip(np.sqrt(self.false[met] / self.false[met].mean()), LEAST, MOST)
         return weights
