@@ -26,7 +26,7 @@ from pipeline.raster import Bools
 
 MOST_BYTES = 50_000_000
 MOST_DEGREES = 20.0
-"""Widest AOI: one UTM zone must serve all of it."""
+"""Widest AOI, degrees of longitude: one UTM zone must serve all of it."""
 LEAST_KM2 = 0.01
 EARTH = Geod(ellps="WGS84")
 
@@ -40,7 +40,7 @@ class Aoi:
     name: str
     """Short name, as in the output folder."""
     title: str
-    """Name for people."""
+    """Display name."""
     prefix: str
     """Three capital letters that site ids begin with."""
     polygon: Polygonal
@@ -69,7 +69,7 @@ class Aoi:
         return hashlib.sha256(shapely.normalize(self.polygon).wkb).hexdigest()
 
     def windows(self, size_px: int) -> Iterator[Window]:
-        """The aligned squares of `size_px` that touch the AOI, north to south; one row of them at a time."""
+        """The aligned squares of `size_px` that touch the AOI, north to south, computed one row at a time."""
         extent = window_of(self.polygon_m.bounds)
         columns = range(extent.col // size_px, (extent.col + extent.width - 1) // size_px + 1)
         for row in range(extent.row // size_px, (extent.row + extent.height - 1) // size_px + 1):
@@ -79,7 +79,7 @@ class Aoi:
             yield from (cell for cell, touches in zip(cells, touching, strict=True) if touches)
 
     def inside(self, window: Window) -> Bools:
-        """Shape (y, x). True: the pixel's centre lies in the AOI."""
+        """True = the pixel's centre lies in the AOI; shape (y, x)."""
         part = shapely.intersection(self.polygon_m, window.polygon_m)
         if part.is_empty or part.area == 0:
             return np.zeros(window.shape, bool)
@@ -88,7 +88,7 @@ class Aoi:
 
 
 def read_aoi(name_or_path: str) -> Aoi:
-    """The AOI of a name in `aoi/` (the user's own first) or of a GeoJSON file. Self-crossing rings are repaired.
+    """The AOI of a name in `aoi/` (the user's own first) or of a GeoJSON file; self-crossing rings are repaired.
 
     Raises `AoiError` in one line for everything that cannot be used.
     """
@@ -137,7 +137,7 @@ def _no_constant(text: str) -> float:
 
 
 def _polygon(content: dict[str, Any], path: Path) -> Polygonal:
-    """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it says another CRS."""
+    """The union of all polygons of a GeoJSON object, reprojected to lon/lat when it states another CRS."""
     try:
         geometries = [shape(_checked(member)) for member in _members(content)]
     except KeyError as cause:

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, flushed, then renamed."""
+"""Atomic writes: a file is written beside its target, flushed, then renamed, so it is either whole or not there."""
 
 import os
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from pipeline.errors import write_error
 def write_bytes(path: Path, chunks: bytes | Iterable[bytes]) -> None:
     """Write `path` atomically; folders are made as needed.
 
-    Raises `UnitsFailed` on a full disk and `InputError` where the place cannot be written.
+    Raises `UnitsFailed` on a full disk and `InputError` where `path` cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

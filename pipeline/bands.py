@@ -1,6 +1,6 @@
 """The six Sentinel-2 bands that leachwatch reads, in the order of every `(band, y, x)` array.
 
-Six, not thirteen: they carry water, bare ground and vegetation, and Landsat and HLS have them too.
+Six of thirteen: they distinguish water, bare ground and vegetation, and Landsat and HLS have them too.
 """
 
 from dataclasses import dataclass

@@ -20,19 +20,19 @@ Aligned = Annotated[int, Field(ge=64, le=8192, multiple_of=16)]
 
 
 class Section(BaseModel):
-    """A table of the settings file: frozen, and no key that is not known."""
+    """A table of the settings file: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GridSettings(Section):
-    """How the ground is cut."""
+    """How the grid is divided into blocks."""
 
     block_px: Aligned
 
 
 class ClearSettings(Section):
-    """Where the ground was really seen."""
+    """Which pixels count as clear."""
 
     scl_unclear: tuple[Annotated[int, Field(ge=0, le=11)], ...]
     margin_px: Annotated[int, Field(ge=0, le=40)]
@@ -47,7 +47,7 @@ class ClearSettings(Section):
 
 
 class SegmentSettings(Section):
-    """How the network is run; changes speed and memory, never a pixel (but for `precision`)."""
+    """How the network is run; changes speed and memory, never a pixel (except `precision`)."""
 
     window_px: Aligned
     batch: Annotated[int, Field(ge=1, le=64)]
@@ -93,13 +93,13 @@ class HistorySettings(Section):
 
 
 class CoverageSettings(Section):
-    """How coverage is told."""
+    """How coverage is reported."""
 
     cell_px: Aligned
 
 
 class EngineSettings(Section):
-    """How the work is shared."""
+    """How the work is distributed over processes."""
 
     workers: Annotated[int, Field(ge=0, le=256)]
 
@@ -164,7 +164,7 @@ class Settings(Section):
 
 
 def load(file: str | Path | None = None) -> Settings:
-    """The default settings, with those of the user's `configs/default.toml` and of `file` in their place.
+    """The default settings, overridden by the user's `configs/default.toml` and then by `file`.
 
     `file`: a path, or the name of a file in `configs/`. Raises `ConfigError` in one line: file, key, what is wrong, and
     for an unknown key the nearest known one.
@@ -182,7 +182,7 @@ def load(file: str | Path | None = None) -> Settings:
 
 
 def _own_defaults(shipped: Path) -> list[Path]:
-    """The user's own defaults, where the folder that the command is run in has some."""
+    """The user's own defaults, where the working directory has some."""
     own = resources.find("configs", DEFAULTS)
     return [own] if own is not None and own.resolve() != shipped.resolve() else []
 
@@ -198,7 +198,7 @@ def _named(file: str | Path) -> Path:
 def _shown(value: object) -> str:
     try:
         return one_line(repr(value))
-    except ValueError:  # Python writes no integer of thousands of digits
+    except ValueError:  # Python does not print integers of thousands of digits
         return "a number that long"
 
 

@@ -1,4 +1,4 @@
-"""Runs independent units anywhere, in any order, on any `concurrent.futures` executor.
+"""Runs independent units of work, in any order, on any `concurrent.futures` executor.
 
 The engine keeps no state: a unit that is done leaves its file, a unit that fails leaves its reason.
 """
@@ -20,12 +20,12 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Unit, Value]):
-    """What became of one unit: a value, or the reason why there is none."""
+    """The outcome of one unit: a value, or the reason why there is none."""
 
     unit: Unit
-    """What was asked for."""
+    """The unit."""
     value: Value | None
-    """What came back; None when it failed."""
+    """What its work returned; None when it failed."""
     reason: str | None
     """Why it failed, in one line; None when it did not."""
     code: int = 0
@@ -33,7 +33,7 @@ class Outcome(Generic[Unit, Value]):
 
 
 class SerialExecutor(Executor):
-    """Does each unit at once in this process: no start-up cost, and the smallest memory."""
+    """Runs each unit immediately in this process: no start-up cost, and the least memory."""
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         """Call `fn` now; the future returned is already done."""
@@ -66,7 +66,7 @@ def executor_for(workers: int, units: int) -> tuple[Executor, int]:
 def run(
     units: Iterable[Unit], work: Callable[[Unit], Value], executor: Executor, width: int
 ) -> Iterator[Outcome[Unit, Value]]:
-    """Do `work` on every unit and yield outcomes as they come.
+    """Do `work` on every unit and yield outcomes in order of completion.
 
     At most `2 * width` units are under way at once, so an endless list of units needs no memory. A unit
     whose work raises `PipelineError`, or whose worker process was killed, becomes an outcome with a reason;

@@ -7,9 +7,9 @@ PipelineError                   2   anything a person can act on; printed in one
 ├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
 │   └── SceneNotNeeded          -   it is sound, but was not asked for
 ├── NothingObserved             3   no scene, or no clear pixel
-├── CapReached                  4   a limit of spending
-│   └── QuotaUsed               4   the provider's own
-├── CredentialsRefused          5   the provider does not know us
+├── CapReached                  4   a spending limit is reached
+│   └── QuotaUsed               4   the provider's own limit
+├── CredentialsRefused          5   credentials are missing or refused
 └── UnitsFailed                 6   some units failed; they are listed, and a second run does only those
 
 Everything else that is raised is a bug and shows its traceback.
@@ -51,7 +51,7 @@ class NothingObserved(PipelineError):
 
 
 class CapReached(PipelineError):
-    """A limit of spending is reached; what was done is kept."""
+    """A spending limit is reached; what was done is kept."""
 
     exit_code = 4
 
@@ -73,18 +73,18 @@ class UnitsFailed(PipelineError):
 
 
 MAX_MESSAGE = 300
-"""Characters of a message that quotes what somebody else wrote."""
+"""Longest text quoted from outside in a message, characters."""
 
 
 def one_line(text: object) -> str:
-    """Text from outside (a file name, a library's message) in one line that any terminal and file can hold."""
+    """Text from outside (a file name, a library's message) in one short, printable line."""
     line = " ".join(str(text).split())
     shown = "".join(k if k.isprintable() else k.encode("unicode_escape").decode() for k in line)
     return shown if len(shown) <= MAX_MESSAGE else shown[: MAX_MESSAGE - 1] + "…"
 
 
 def describe(cause: BaseException) -> str:
-    """What a library's exception says, short and in one line."""
+    """The message of a library's exception in one short line."""
     return one_line(cause)[:160] or type(cause).__name__
 
 
@@ -95,7 +95,7 @@ def write_error(path: object, cause: OSError) -> PipelineError:
     """The one-line error for a file that could not be written.
 
     A full disk is `UnitsFailed` (free some space and run again: only what is missing is done);
-    anything else (permission, a missing folder) is the user's to mend first.
+    anything else (permission, a missing folder) must be fixed by the user first.
     """
     if cause.errno in FULL:
         return UnitsFailed(f"{path}: the disk is full; free some space and run again, what was done is kept")

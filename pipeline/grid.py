@@ -1,8 +1,8 @@
-"""The one grid that all rasters of an AOI live on, and pixel windows of it.
+"""The grid that all rasters of an AOI share, and pixel windows of it.
 
 A grid is a UTM zone with 10 m pixels. Columns and rows count from the zone's coordinate origin
 (easting 0, northing 0; rows count southwards, so northern rows are negative), never from a scene or an
-AOI. Every cut into blocks or windows therefore falls on the same lines, whoever makes it.
+AOI. Blocks and windows therefore always fall on the same lines.
 """
 
 import math
@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 PIXEL_M = 10
 """Pixel size, metres."""
 ALIGN_PX = 16
-"""Windows that the network sees begin and end on multiples of this, so that its pooling cells agree."""
+"""Windows shown to the network begin and end on multiples of this, so that its pooling cells agree."""
 
 LONLAT = "EPSG:4326"
 """WGS 84, always as (lon, lat)."""
@@ -80,7 +80,7 @@ class Window:
         )
 
     def intersection(self, other: "Window") -> "Window | None":
-        """The pixels both have, or None."""
+        """The pixels that both windows have; None = none."""
         row, col = max(self.row, other.row), max(self.col, other.col)
         height = min(self.row + self.height, other.row + other.height) - row
         width = min(self.col + self.width, other.col + other.width) - col
@@ -116,7 +116,7 @@ def window_of(bounds_m: tuple[float, float, float, float]) -> Window:
 
 
 def aligned_up(size_px: int) -> int:
-    """The smallest multiple of `ALIGN_PX` that is no less."""
+    """The smallest multiple of `ALIGN_PX` that is not less than `size_px`."""
     return -(-size_px // ALIGN_PX) * ALIGN_PX
 
 
@@ -149,7 +149,7 @@ class Grid:
 
 
 def grid_at(lon: float, lat: float) -> Grid:
-    """The grid of the UTM zone that holds a point, degrees."""
+    """The grid of the UTM zone that contains a point; degrees."""
     zone = min(60, int((lon + 180) // 6) + 1)
     return Grid((32600 if lat >= 0 else 32700) + zone)
 

@@ -1,4 +1,4 @@
-"""Progress on anything that takes longer than a moment: what is being done, how fast, and how long it will take."""
+"""Progress of long tasks: what is being done, how fast, and how long it will take."""
 
 import sys
 import time
@@ -14,21 +14,21 @@ EVERY_S = 5.0
 
 
 class Progress:
-    """Tells a person on stderr how the work goes; a bar on a terminal, a line now and then elsewhere."""
+    """Reports progress on stderr: a bar on a terminal, elsewhere a line every few seconds."""
 
     def __init__(self, quiet: bool = False) -> None:
-        """`quiet` says nothing at all."""
+        """`quiet`: print nothing at all."""
         self.quiet = quiet
         self.console = Console(stderr=True)
 
     def note(self, text: str) -> None:
-        """Say one thing."""
+        """Print one line."""
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager
     def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """A stage of `total` units; call what it gives with the number of units just done."""
+        """A stage of `total` units; yields a function to call with the number of units just done."""
         if self.quiet or total == 0:
             yield lambda done: None
         elif self.console.is_terminal:

@@ -1,4 +1,4 @@
-"""Reflectance on a window of the grid, with where it is usable."""
+"""Reflectance on a window of the grid, with the mask of measured pixels."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Raster:
     scl: Bytes | None
     """ESA's scene classification, shape (y, x), 0 = no data; None where the source has none."""
     notes: tuple[str, ...] = ()
-    """What was done otherwise than usual to get it, each in one line."""
+    """What was done differently from usual to read it, each in one line."""
 
     def __post_init__(self) -> None:
         shape = self.window.shape

@@ -1,7 +1,7 @@
-"""Files that travel with the program: AOIs, settings, models and real ground.
+"""Files that are shipped with the program: AOIs, settings, models and real scenes as backgrounds.
 
-They stand in the checkout beside the package, and inside the package where it was installed. A folder of the same name
-where the command is run holds the user's own, which are found first.
+They lie beside the package in a checkout, and inside the package where it was installed. A folder of the same name in
+the working directory holds the user's own, which are found first.
 """
 
 from pathlib import Path
@@ -14,13 +14,13 @@ CHECKOUT = PACKAGE.parent
 
 
 def shipped(kind: Kind) -> Path:
-    """The folder that came with the program."""
+    """The folder that was shipped with the program."""
     installed = PACKAGE / "data" / kind
     return installed if installed.is_dir() else CHECKOUT / kind
 
 
 def folders(kind: Kind) -> tuple[Path, ...]:
-    """Where to look, in this order: the user's own folder where there is one, then the shipped one."""
+    """The folders to search, in this order: the user's own where there is one, then the shipped one."""
     own, came = Path(kind), shipped(kind)
     if not own.is_dir():
         return (came,)
@@ -33,6 +33,6 @@ def find(kind: Kind, name: str) -> Path | None:
 
 
 def names(kind: Kind, pattern: str) -> list[str]:
-    """Names of all files that match a pattern (without their ending), or of the folders that hold them."""
+    """Names of all files that match a pattern (without extension), or of the folders that hold them."""
     found = [path for folder in folders(kind) for path in folder.glob(pattern)]
     return sorted({path.parent.name if "/" in pattern else path.stem for path in found})

@@ -1,1 +1,1 @@
-"""Watching worlds whose truth is known with the code that runs, and what comes of it: scores, and the calibration."""
+"""Evaluation on worlds with known truth, by the code of a run: trials, scores and the calibration."""

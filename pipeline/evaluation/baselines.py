@@ -1,7 +1,6 @@
-"""What the network must beat: a water-index rule, and a random forest on bands and indices.
+"""Baselines that the network must beat: a water-index rule, and a random forest on bands and indices.
 
-Each takes the network's place and nothing else: the same looks, evidence, sites, histories and the same way of
-calibrating go around it.
+A baseline replaces the network only: looks, evidence, sites, histories and the way of calibrating stay the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,20 +18,20 @@ from pipeline.raster import Floats, Raster
 from pipeline.training.chips import Chips, ChipSettings, joined, make_unit
 
 NAMES = ("water-rule", "random-forest")
-"""The baselines."""
+"""Names of the baselines."""
 BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT = (
     BANDS.index(band) for band in (BLUE, GREEN, RED, NIR, SWIR1, SWIR2)
 )
 AROUND_PX = 9
-"""Side of the square whose mean is a pixel's background, pixels."""
+"""Side of the square over which a pixel's background is averaged, pixels."""
 PURE_NDWI = 0.5
-"""NDWI of open pond water; the share of a pixel is told by its way from the background to this."""
+"""NDWI of open pond water; the pond fraction is how far a pixel's NDWI lies from its background towards this."""
 BARE_NDVI = 0.35
 """Ground with a lower NDVI is bare."""
 UNITS = 48
-"""Units of chips that the forest learns from."""
+"""Units of chips that the forest is trained on."""
 PIXELS = 60_000
-"""Pixels that it learns from, a third of each class."""
+"""Pixels that it is trained on, a third of each class."""
 TREES = 40
 SEED = 11
 
@@ -42,11 +41,11 @@ class BaselineSegmenter:
     """A baseline in the network's place."""
 
     predict: Callable[[Raster], Segmentation]
-    """What it says of one raster."""
+    """Segments one raster."""
 
     @property
     def margin_px(self) -> int:
-        """Its neighbourhood, rounded up to `ALIGN_PX`."""
+        """Side of the background square, rounded up to a multiple of `ALIGN_PX`."""
         return aligned_up(AROUND_PX)
 
     def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
@@ -55,14 +54,14 @@ class BaselineSegmenter:
 
 
 def segmenter_of(name: str) -> Segmenter:
-    """The baseline of one of `NAMES`."""
+    """The baseline of a name in `NAMES`."""
     if name not in NAMES:
         raise ValueError(f"no baseline {name!r}, only {NAMES}")
     return BaselineSegmenter(water_rule if name == NAMES[0] else partial(_by_forest, _forest()))
 
 
 def water_rule(raster: Raster) -> Segmentation:
-    """NDWI against its surroundings for ponds, low NDVI and bright short-wave infrared for ground."""
+    """NDWI against its surroundings for ponds; low NDVI and bright short-wave infrared for mine ground."""
     green, red, nir, swir = raster.reflectance[[GREEN_AT, RED_AT, NIR_AT, SWIR1_AT]]
     ndwi, ndvi = _index(green, nir), _index(nir, red)
     background = uniform_filter(ndwi, AROUND_PX)
@@ -80,7 +79,7 @@ def _by_forest(forest: RandomForestClassifier, raster: Raster) -> Segmentation:
 
 @lru_cache(maxsize=1)
 def _forest() -> RandomForestClassifier:
-    """A forest that tells other ground (0), mine ground (1) and ponds (2) apart, learned on the network's own chips."""
+    """A forest that classifies other ground (0), mine ground (1) and ponds (2), trained on the network's own chips."""
     settings = ChipSettings(real=0.0)
     chips = joined([make_unit(SEED, index, settings) for index in range(UNITS)])
     features, kinds = _labelled(chips)
@@ -91,14 +90,14 @@ def _forest() -> RandomForestClassifier:
 
 
 def _labelled(chips: Chips) -> tuple[Floats, np.ndarray]:
-    """Features (n, feature) and kinds (n,) of all seen pixels of chips."""
+    """Features (n, feature) and classes (n,) of all clear pixels of chips."""
     columns = np.stack([_columns(one.astype(np.float32)) for one in chips.reflectance], axis=1)
     kinds = np.where(chips.pond_percent >= 40, 2, chips.ground.astype(int))
     return columns[:, chips.clear].T, kinds[chips.clear]
 
 
 def _columns(reflectance: Floats) -> Floats:
-    """Bands, indices, and the same indices around each pixel, (feature, y, x)."""
+    """Bands, indices, and the mean of each index around the pixel, (feature, y, x)."""
     green, red, nir, swir1, swir2 = reflectance[[GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT]]
     indices = [_index(green, nir), _index(nir, red), _index(green, swir1), _index(swir1, nir), _index(nir, swir2)]
     around = [uniform_filter(index, AROUND_PX) for index in indices]
@@ -106,12 +105,12 @@ def _columns(reflectance: Floats) -> Floats:
 
 
 def _index(one: Floats, other: Floats) -> Floats:
-    """Normalised difference, -1 to 1."""
+    """Normalised difference index, -1 to 1."""
     index: Floats = ((one - other) / np.maximum(one + other, 1e-3)).astype(np.float32)
     return index
 
 
 def _coded(pond: Floats, ground: Floats) -> Segmentation:
-    """Shares of 0 to 1 as codes."""
+    """Pond fraction and mine-ground probability, 0 to 1, as codes in steps of 1/`LEVELS`."""
     codes = [np.rint(plane * LEVELS).astype(np.uint8) for plane in (pond, ground)]
     return Segmentation(pond_fraction=codes[0], ground_probability=codes[1])

@@ -1,6 +1,6 @@
 """Fits the calibration of a model on worlds that it was not trained on, and writes it to the model's card.
 
-Everything that a run would consider counts, whatever confidence it will be given.
+All sites that a run would assess are used, whatever confidence they will get.
 """
 
 import math
@@ -49,28 +49,28 @@ Doubles = NDArray[np.float64]
 FIRST_SEED = 950_000_001
 """First world seed of calibration; training, validation and evaluation use others."""
 WORLDS = 128
-"""Worlds, half of each style; 3,360 km²."""
+"""Number of worlds, half of each style; 3,360 km²."""
 DOUBT = 0.02
-"""Share of sites of which the looks say nothing: one that was never well seen must not outweigh all others."""
+"""Probability that looks say nothing of a site's onsets: one that was never well seen must not outweigh all others."""
 STRENGTH = 0.3
-"""Inverse of the strength of the ridge: some features say much the same. Of 0.03 to 100 it left the least log loss on
-calibration worlds that the fit had not seen."""
+"""Inverse strength of the ridge penalty, needed because some features are correlated. Of 0.03 to 100 it gave the least
+log loss on calibration worlds that were left out of the fit."""
 EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
-"""Worlds are observed in each so many-th look, in turn: the confidence must hold for places seen once and often."""
+"""Worlds are observed in every n-th look, these n in turn: the confidence must hold for places seen once and often."""
 NO_AREA = np.zeros(1)
-"""A look that shows no area at all, square metres."""
+"""Predicted area in a look that shows nothing, square metres, shape (1,)."""
 QUANTILES = {"low": 0.1, "middle": 0.5, "high": 0.9}
-"""Of true over predicted pond area: the interval of 80 % and its middle."""
+"""Quantiles of true over predicted pond area: the ends of the 80 % interval, and the median."""
 PRIOR_CHANGES, PRIOR_DAYS = 0.5, 183
-"""Added to what was counted, so that no rate is 0."""
+"""Pseudo-counts of changes and of days, so that no rate is 0."""
 
 
 def calibrate(
     model: Path, workers: int, progress: Progress, worlds: int = WORLDS, styles: tuple[str, ...] = STYLES
 ) -> Calibration:
-    """Fit on that many worlds, write the calibration to the model's card and return it."""
+    """Fit on so many `worlds`, write the calibration to the model's card and return it."""
     card = read_card(model / CARD).model_copy(update={"calibration": None})
-    write_card(model / CARD, card)  # a fit on top of an older fit would not be one
+    write_card(model / CARD, card)  # an older calibration must not affect the fit
     settings = load(None).model_copy(update={"model": str(model)})
     found, note = fitted(TrialRunner(settings), workers, progress, worlds, styles)
     scores = {**card.scores, "calibration_set": note}
@@ -81,9 +81,9 @@ def calibrate(
 def fitted(
     runner: TrialRunner, workers: int, progress: Progress, worlds: int, styles: tuple[str, ...] = STYLES
 ) -> tuple[Calibration, str]:
-    """The calibration of what a runner observes with, and the words for the set it was made from.
+    """The calibration of a runner's network or baseline, and a description of the set it was fitted on.
 
-    Raises `PipelineError` when there is too little to fit.
+    Raises `PipelineError` when there are too few sites to fit.
     """
     trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
     results = run_trials(trials, runner, workers, progress)
@@ -110,7 +110,7 @@ def fitted(
 
 
 def _logistic(values: Doubles, true: NDArray[np.bool_]) -> list[float]:
-    """Intercept and coefficients for features (n, feature) as they are; fitted on scaled ones: all count alike."""
+    """Intercept and coefficients for unscaled features (n, feature); fitted on standardised ones: all count alike."""
     mean, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
     fit = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / spread, true)
     slopes = fit.coef_[0] / spread
@@ -130,9 +130,9 @@ def _areas(features: Sequence[SiteFeatures], ratios: Doubles) -> AreaModel:
 
 
 def _state_model(results: Sequence[TrialResult], found: Sequence[tuple[AssessedSite, TrueSite]]) -> StateModel:
-    """The model by which looks are weighed, from what truly happened.
+    """The state model, fitted to the true histories.
 
-    Rates: changes of state by years spent in the state before. Likelihoods of areas: see `_likelihoods`.
+    Rates: changes of state per year spent in the state before. Area likelihoods: see `_likelihoods`.
     """
     rates, initial = _rates(results)
     sites = [_seen_onsets(item, match) for item, match in found if item.history.looks]
@@ -141,7 +141,7 @@ def _state_model(results: Sequence[TrialResult], found: Sequence[tuple[AssessedS
 
 
 def _rates(results: Sequence[TrialResult]) -> tuple[TransitionRates, InitialShares]:
-    """How the true sites of worlds changed, and the states they were in at the first look."""
+    """Transition rates of the true sites, and the shares of their states at the first look."""
     steps, days_in, first = Counter[tuple[SiteState, SiteState]](), Counter[SiteState](), Counter[SiteState]()
     for result in results:
         for site in result.case.truth:
@@ -168,16 +168,16 @@ def _rates(results: Sequence[TrialResult]) -> tuple[TransitionRates, InitialShar
 
 @dataclass(frozen=True, slots=True)
 class _SeenOnsets:
-    """The looks at a true site, and when it truly began."""
+    """The looks at a true site, and its true onsets."""
 
     days: NDArray[np.int64]
-    """Of its clear looks, ordinals."""
+    """Days of its clear looks, as ordinals, shape (look,)."""
     ground_m2: Doubles
-    """Cleared ground as predicted at each look (look,)."""
+    """Predicted area of cleared ground at each look, shape (look,)."""
     pond_m2: Doubles
-    """Pond area as predicted (look,)."""
+    """Predicted pond area at each look, shape (look,)."""
     begun: tuple[tuple[SiteState, int | None], ...]
-    """State and the first look that it was there at, None = at none; ground before ponds."""
+    """Each state with the index of the first look on or after its onset, None = no such look; ground before ponds."""
 
 
 def _seen_onsets(item: AssessedSite, match: TrueSite) -> _SeenOnsets:
@@ -195,11 +195,11 @@ def _seen_onsets(item: AssessedSite, match: TrueSite) -> _SeenOnsets:
 
 
 def _likelihoods(sites: Sequence[_SeenOnsets], start: StateModel) -> StateModel:
-    """`start` with what areas of ground, and of ponds, must say for the true onsets to be likeliest.
+    """`start` with the area likelihoods of ground and of ponds that maximise the likelihood of the true onsets.
 
-    A fit of "there" against "not there" look by look would be spoilt by sites that the network hardly ever sees: they
-    make it flat, and all onsets vague. Bound: two looks that show nothing outweigh one that shows as much as it likes,
-    or a single false one could begin a site.
+    A fit of presence against absence look by look would be spoilt by sites that the network hardly ever detects: they
+    flatten the likelihood, and all onsets become vague. Constraint: two looks that show nothing outweigh one that shows
+    any area, however large; otherwise a single false look could begin a site.
     """
     if not any(k for site in sites for _, k in site.begun):
         raise PipelineError("calibration needs sites that began between two looks")
@@ -235,6 +235,6 @@ def _surprise(site: _SeenOnsets, model: StateModel) -> float:
 
 
 def _pairs(result: TrialResult) -> Iterator[tuple[AssessedSite, TrueSite | None]]:
-    """What was found in a world, and the true site it lies on."""
+    """Each site found in a world, and the true site it lies on; None = on none."""
     for item, reported in zip(result.found, result.case.reported, strict=True):
         yield item, next((t for t in result.case.truth if t.polygon.intersects(reported.polygon)), None)

@@ -1,4 +1,4 @@
-"""A gallery of the worst errors of an evaluation: the surest false sites and the largest missed ones."""
+"""Gallery of the worst errors of an evaluation: false sites of highest confidence and missed sites of largest area."""
 
 import warnings
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ HALF_PX = 40
 TIMES = 3
 """Screen pixels per pixel."""
 ACROSS = 6
-"""Pictures side by side."""
+"""Pictures per row."""
 GAP = 2
 BRIGHT = 0.25
 """Reflectance drawn as white."""
@@ -38,19 +38,19 @@ class Mistake:
     """One error."""
 
     trial: Trial
-    """Where it was made."""
+    """The trial in which it was made."""
     place: BaseGeometry
-    """The false site, or the missed one; metres on the grid."""
+    """Outline of the false or missed site; metres on the grid."""
     words: str
-    """What it is."""
+    """Description."""
     weight: float
-    """How bad it is: confidence of a false site, pond area (m²) of a missed one."""
+    """Severity: confidence of a false site, pond area (m²) of a missed one."""
     false: bool
     """True: a false site. False: a missed one."""
 
 
 def worst(trials: Sequence[Trial], cases: Sequence[Case], min_confidence: float, most: int) -> list[Mistake]:
-    """The surest false sites, then the largest missed ones, `most` of each."""
+    """The false sites of highest confidence, then the missed sites of largest pond area, at most `most` of each."""
     false: list[Mistake] = []
     missed: list[Mistake] = []
     for trial, case in zip(trials, cases, strict=True):
@@ -71,9 +71,9 @@ def worst(trials: Sequence[Trial], cases: Sequence[Case], min_confidence: float,
 
 
 def write_gallery(path: Path, mistakes: Sequence[Mistake], runner: TrialRunner, progress: Progress) -> str:
-    """Draw the mistakes to a PNG and return what they are, in the order of the pictures.
+    """Draw the mistakes to a PNG and return their descriptions, in the order of the pictures.
 
-    Each picture: the clearest look in true colour, below it what all looks say (ground red, ponds cyan).
+    Each picture: the clearest look in true colour, below it the evidence of all looks (ground red, ponds cyan).
     """
     pictures = []
     with progress.stage("Drawing errors", len(mistakes), unit="errors") as step:
@@ -103,14 +103,14 @@ def _drawn(observed: ObservedWorld, mistake: Mistake, runner: TrialRunner) -> By
     seen = np.clip(observed.clearest[RGB][(slice(None), *here)] / BRIGHT, 0, 1) ** 0.8
     predicted = np.stack([evidence.ground[here], evidence.pond[here], evidence.pond[here]])
     both = (255 * np.concatenate([seen, predicted], axis=1)).astype(np.uint8)
-    side = 2 * HALF_PX  # a background may be smaller
+    side = 2 * HALF_PX  # a background may be smaller than a picture
     both = np.pad(both, ((0, 0), (0, 2 * side - both.shape[1]), (0, side - both.shape[2])))
     return np.pad(both, ((0, 0), (GAP, GAP), (GAP, GAP)), constant_values=255)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
     with MemoryFile() as memory, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture lies nowhere
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture has no georeference
         height, width = picture.shape[1:]
         with memory.open(driver="PNG", dtype="uint8", count=3, height=height, width=width) as file:
             file.write(picture)

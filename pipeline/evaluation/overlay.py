@@ -1,6 +1,6 @@
-"""Sites drawn into real scenes by other means than the simulator's, to judge by: nothing here is learned from.
+"""Sites drawn into real scenes independently of the simulator, for evaluation only, never for training.
 
-Ponds and clearings are polygons in metres, drawn at 1 m and averaged over the pixels and the point spread of the
+Ponds and clearings are polygons in metres, rasterised at 1 m and averaged over the pixels and the point spread of the
 instrument; their colours are the few below, not those of `configs/worlds.toml`. A network that had only learned what
 the simulator's own ponds look like would not find these.
 """
@@ -23,12 +23,12 @@ from pipeline.training.backgrounds import Background, square, water
 from pipeline.worlds.world import Rendering
 
 FINE_M = 1.0
-"""Polygons are drawn on pixels of this size."""
+"""Pixel size at which polygons are rasterised, metres."""
 SPREAD_PX = 0.44
-"""Point spread beside the averaging over a pixel: together they leave 0.25 of the contrast of the finest stripes that
-a band can hold, as ESA states for Sentinel-2 (0.15 to 0.30)."""
+"""Standard deviation of the point spread, without the averaging over a pixel, in pixels: together they give an MTF at
+Nyquist of 0.25, as ESA states for Sentinel-2 (0.15 to 0.30)."""
 REACH_PX = 30
-"""No part of a site is farther from its middle, in rows or columns."""
+"""Largest distance of any part of a site from its centre, in rows or columns."""
 FILLINGS = {
     "milky": (0.200, 0.245, 0.225, 0.120, 0.035, 0.025),
     "turquoise": (0.130, 0.180, 0.110, 0.045, 0.020, 0.015),
@@ -37,7 +37,7 @@ FILLINGS = {
     "brown": (0.075, 0.105, 0.130, 0.095, 0.035, 0.025),
 }
 """Reflectance by band of what fills or covers ponds. Fine clay in water reflects most in green and little beyond
-1.6 µm; plastic is flat. Guesses by physics: nobody has published measured ones."""
+1.6 µm; the spectrum of plastic is flat. Estimates from physics: no measurements are published."""
 SOILS = (
     (0.065, 0.095, 0.150, 0.210, 0.310, 0.270),
     (0.110, 0.150, 0.205, 0.270, 0.370, 0.320),
@@ -50,12 +50,12 @@ COARSE = (4, 5)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Drawing:
-    """One site, in metres from its middle."""
+    """One site; coordinates in metres from its centre."""
 
     ponds: tuple[Polygon, ...]
-    """Round ponds; none overlaps another."""
+    """Round ponds that do not overlap."""
     diameter_m: float
-    """Their diameter."""
+    """Diameter of each pond."""
     ground: BaseGeometry
     """All cleared ground, ponds included."""
     filling: str
@@ -71,8 +71,8 @@ def overlaid(
 ) -> tuple[Rendering, tuple[TrueSite, ...]]:
     """A square of a background with up to `most_sites` sites drawn in, and those sites; polygons in metres on the grid.
 
-    The square lies at the corner of `place` and is as wide, or as the largest multiple of 16 that the background has
-    room for.
+    The square begins at the north-west corner of `place` and is as wide as it, or as the largest multiple of 16 that
+    fits into the background.
     """
     ground, clear = square(background, rng, place.height)
     taken = ~clear | water(ground)
@@ -102,7 +102,7 @@ def overlaid(
 
 
 def drawing(rng: np.random.Generator) -> Drawing:
-    """A site by the figures of the field: 6 to 24 ponds of 10 to 22 m on a bench below a cleared slope."""
+    """A random site with field dimensions: 6 to 24 ponds of 10 to 22 m on a bench below a cleared slope."""
     count, diameter = int(rng.integers(6, 25)), float(rng.uniform(10, 22))
     pitch = diameter + float(rng.uniform(2, 7))
     rows = int(rng.integers(1, 4))
@@ -128,7 +128,7 @@ def drawing(rng: np.random.Generator) -> Drawing:
 
 
 def _blob(rng: np.random.Generator, radius_m: float) -> Polygon:
-    """An uneven clearing."""
+    """An irregular clearing."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     waves = [rng.normal(0, 0.25 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(2, 7)]
     away = (radius_m * (1 + np.sum(waves, axis=0))).clip(10)
@@ -139,7 +139,7 @@ def _blob(rng: np.random.Generator, radius_m: float) -> Polygon:
 
 
 def _free(rng: np.random.Generator, taken: Bools) -> tuple[int, int] | None:
-    """The middle, even in row and col, of a free square that a site has room in."""
+    """The centre (even row and column) of a random free square large enough for a site; None = there is none."""
     free = maximum_filter(taken, 2 * REACH_PX, mode="constant", cval=True) == 0
     places = np.argwhere(free[::2, ::2]) * 2
     if not len(places):
@@ -149,7 +149,7 @@ def _free(rng: np.random.Generator, taken: Bools) -> tuple[int, int] | None:
 
 
 def _shares(site: Drawing) -> Floats:
-    """Share of each 10 m pixel around the middle that is pond, and that is bare ground, shape (2, y, x)."""
+    """Fractions of each 10 m pixel around the centre that are pond, and bare ground, shape (2, y, x)."""
     reach, fine = REACH_PX * PIXEL_M, round(PIXEL_M / FINE_M)
     middles = np.arange(-reach + FINE_M / 2, reach, FINE_M)
     x, y = np.meshgrid(middles, middles[::-1])
@@ -163,7 +163,7 @@ def _shares(site: Drawing) -> Floats:
 
 
 def _mixed(real: Floats, site: Drawing, shares: Floats, path_radiance: Floats, rng: np.random.Generator) -> Floats:
-    """Real ground (band, y, x) with the site drawn in, as the instrument would see it."""
+    """Real reflectance (band, y, x) with the site drawn in, as the instrument would measure it."""
     texture = 1 + 0.10 * gaussian_filter(rng.standard_normal(shares.shape[1:]), 1.2) * 3
     lit, out = float(rng.uniform(0.7, 1.15)), real.copy()
     for band in range(len(real)):
@@ -176,7 +176,7 @@ def _mixed(real: Floats, site: Drawing, shares: Floats, path_radiance: Floats, r
 
 
 def _seen(share: Floats, band: int) -> Floats:
-    """A plane (y, x) as a band sees it, on the 10 m grid."""
+    """A plane (y, x) with the resolution and point spread of a band, on the 10 m grid."""
     if band not in COARSE:
         fine: Floats = gaussian_filter(share, SPREAD_PX).astype(np.float32)
         return fine
@@ -187,7 +187,7 @@ def _seen(share: Floats, band: int) -> Floats:
 
 
 def _true(site: Drawing, row: int, col: int, day: date) -> TrueSite:
-    """The site with its middle at a grid row and column."""
+    """The true site with its centre at a grid row and column."""
     return TrueSite(
         polygon=affinity.translate(site.ground, col * PIXEL_M, -row * PIXEL_M),
         ground_from=day,

@@ -1,7 +1,7 @@
-"""Point labels, such as published inventories of tanks: which of them did a run find, and are its dates possible?
+"""Scores of a run on point labels, such as published inventories of tanks: labels found, and dates that are possible.
 
-An inventory says where ponds were seen, not where there are none: what a run reports beyond it is counted, never called
-false. Tanks of one site are found or missed together, so intervals are drawn over clusters of labels.
+An inventory states where ponds were seen, not where there are none: sites reported beyond it are counted, never called
+false. Tanks of one site are found or missed together, so intervals come from a bootstrap by cluster of labels.
 """
 
 import csv
@@ -23,41 +23,41 @@ from pipeline.evaluation.truth import Reported
 from pipeline.grid import LONLAT, grid_at, reprojected
 
 NEAR_M = 60.0
-"""A label is found when a reported site lies within so many metres: published positions are that good at best."""
+"""A label is found when a reported site lies within this many metres: published positions are no more accurate."""
 LINK_M = 150.0
-"""Labels no farther apart belong to one cluster, metres; as `sites.link_m`."""
+"""Labels no farther apart than this belong to one cluster, metres; as `sites.link_m`."""
 MOST_BYTES = 100_000_000
-"""No larger file is read."""
+"""Largest file that is read, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PointLabel:
-    """A place where somebody saw a pond."""
+    """A place where a pond was seen."""
 
     id: str
     """As in the file."""
     place: Point
     """Longitude and latitude, WGS 84 degrees."""
     first: date | None
-    """First day on which it is known to have been there; None = not said."""
+    """First day on which the pond is known to have been there; None = not stated."""
     state: str
-    """In the words of the file; empty = not said."""
+    """State in the words of the file; empty = not stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class PointScores:
-    """What a run said of a list of labels."""
+    """Scores of a run on a list of labels."""
 
     found: RateEstimate
     """Labels with a reported site near them."""
     clusters: RateEstimate
     """Clusters of labels of which at least one was found."""
     dated: RateEstimate
-    """Found labels whose first day is possible: the site's ponds are not said to begin only after it."""
+    """Found labels whose first day is possible: the reported onset of ponds does not lie wholly after it."""
     by_state: dict[str, RateEstimate]
     """Labels found, by state."""
     beyond: int
-    """Reported sites with no label near them. Not false: nobody may have looked there."""
+    """Reported sites with no label near them; not called false, because perhaps nobody looked there."""
 
     def table(self) -> str:
         """One line per score."""
@@ -74,8 +74,8 @@ class PointScores:
 def read_points(path: Path) -> list[PointLabel]:
     """The labels of a CSV file or of a GeoJSON file of points.
 
-    Columns (or properties): `id`, `lon`, `lat`; optional `date`, or `from` and `to`, `diameter_m`, `state`; any case,
-    others are left alone. Raises `InputError` in one line that says where.
+    Columns (or properties): `id`, `lon`, `lat`; optional `date`, or `from` and `to`, `diameter_m`, `state`; in upper or
+    lower case; others are ignored. Raises `InputError` in one line that says where.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -119,7 +119,7 @@ def score_points(labels: Sequence[PointLabel], reported: Sequence[Reported]) -> 
 
 
 def _possible(members: list[int], labels: Sequence[PointLabel], near: dict[int, list[Reported]]) -> tuple[float, float]:
-    """How many of some labels have a site near whose ponds may have been there on the label's first day."""
+    """How many `members` have a site near whose ponds may have been there on their first day, and of how many."""
     possible = 0
     for k in members:
         seen = labels[k].first

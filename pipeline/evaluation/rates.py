@@ -1,7 +1,8 @@
-"""How many of how many, with a 95 % interval.
+"""Proportions and rates with a 95 % interval.
 
-Intervals come from drawing whole cases anew (bootstrap): what lies in one case is not independent. Where nothing or
-everything hit, or cases are few, they are the exact bounds of a binomial share, or of a Poisson rate without an event.
+Intervals come from a cluster bootstrap by case (a world, or a cluster of labels): what lies in one case is not
+independent. Where there are no hits or only hits, or few cases, they are the exact bounds of a binomial proportion, or
+of a Poisson rate with no event.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,19 +14,19 @@ from scipy.stats import beta
 
 Case = TypeVar("Case")
 DRAWS = 1000
-"""Cases are drawn anew so many times."""
+"""Number of bootstrap samples."""
 FEW = 10
-"""With fewer cases than this there is nothing to draw anew."""
+"""With fewer cases than this a proportion gets exact bounds: too few for a bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateEstimate:
-    """How many of how many, with a 95 % interval."""
+    """A proportion or rate with its 95 % interval."""
 
     hits: float
-    """How many."""
+    """Numerator."""
     of: float
-    """Of how many (or of how much)."""
+    """Denominator: a number, or an amount such as an area."""
     low: float
     """Lower end of the interval of `value`."""
     high: float
@@ -33,14 +34,14 @@ class RateEstimate:
 
     @property
     def value(self) -> float:
-        """Hits by `of`; 0 of nothing is 0."""
+        """`hits` / `of`; 0 where `of` is 0."""
         return self.hits / self.of if self.of else 0.0
 
 
 def rate(
     cases: Sequence[Case], counted: Callable[[Case], tuple[float, float]], proportion: bool = True
 ) -> RateEstimate:
-    """A rate over cases, each counted as hits and of how many; `proportion`: hits are a share, so at most `of`."""
+    """The rate over cases, `counted` giving (hits, of) of each; `proportion`: hits are part of `of`, so never more."""
     pairs = np.array([counted(case) for case in cases], float).reshape(-1, 2)
     hits, of = pairs.sum(axis=0) if len(pairs) else (0.0, 0.0)
     if of == 0:
@@ -59,7 +60,7 @@ def rate(
 
 
 def interval_text(told: RateEstimate) -> str:
-    """A share as people read it."""
+    """A rate as text: value, interval and numbers."""
     if not told.of:
         return "none to judge"
     return f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f}), {told.hits:.0f} of {told.of:.0f}"

@@ -1,7 +1,7 @@
-"""A scan lived through look by look: what was announced when, under which name, and whether it was right.
+"""Replays a scan look by look: when each site was announced, under which id, and whether it was true.
 
-After each look the sites are found, dated and named anew from all looks so far, as a monthly scan does. Now and then
-the model is exchanged for another one, which makes all looks anew.
+After each look the sites are found, dated and named again from all looks so far, as in a monthly scan. At times the
+model is replaced by another one, which makes all looks again.
 """
 
 from bisect import bisect_right
@@ -22,43 +22,43 @@ from pipeline.progress import Progress
 from pipeline.sites.names import Registry
 
 SOON = 1
-"""An announcement is soon when it comes so many clear looks after the first with ponds, or fewer."""
+"""An announcement is soon when it comes at most this many clear looks after the first one with ponds."""
 MONTHS = 36
-"""So long a scan is lived through."""
+"""Length of a replayed scan, months."""
 EXCHANGES = 2
-"""So often the model is exchanged then, where there is another one."""
+"""How often the model is replaced during a scan, where there is another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a scan said of one world."""
+    """Result of a scan of one world."""
 
     km2_years: float
-    """Ground seen, times the years it was watched."""
+    """Area seen times the length of the scan, km² x years."""
     announced: int
-    """Sites announced."""
+    """Number of sites announced."""
     false: int
-    """Of those, on no true site."""
+    """Announced sites that lie on no true site."""
     delays: tuple[int | None, ...]
-    """Clear looks with ponds before the one after which a site was announced, None = never; of each true site of six
-    ponds or more that first had ponds while the scan went on, and was seen with them."""
+    """Delay of each eligible site that first had ponds during the scan, and was seen with them: clear looks with ponds
+    before the one after which the site was announced; None = never announced."""
     known: int
-    """Sites that were known by some id."""
+    """True sites that were reported under some id."""
     switches: int
-    """Times that the id of a site changed from one look to the next at which it was reported."""
+    """Times that the id of a true site changed from one look to the next at which it was reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Lives a scan through, in a worker process."""
+    """Replays a scan, in a worker process."""
 
     runners: tuple[TrialRunner, ...]
-    """With the models that take turns ..."""
+    """One for each of the models, which take turns ..."""
     exchanges: int
-    """... so many times."""
+    """... and are replaced this many times."""
 
     def __call__(self, trial: Trial) -> ReplayResult:
-        """One world."""
+        """Replay the scan of one world."""
         observed = [runner.observed(trial) for runner in self.runners]
         world, days = observed[0], [look.day for look in observed[0].looks]
         caches = [EvidenceCache(CellMemory(), r.settings.evidence, world.aoi.digest) for r in self.runners]
@@ -79,7 +79,7 @@ Reports = Sequence[Sequence[tuple[str, BaseGeometry]]]
 
 
 def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> ReplayResult:
-    """What reports after each look were worth."""
+    """The result of a scan from its reports after each look."""
     truth = world.truth
     first = {name: polygon for sites in reversed(reports) for name, polygon in sites}
     known_by = [_ids_of(site, reports) for site in truth]
@@ -96,7 +96,7 @@ def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> Rep
 
 
 def replay(trials: list[Trial], how: Replay, workers: int, progress: Progress) -> list[ReplayResult]:
-    """All trials lived through, in order. Raises `PipelineError` when one fails."""
+    """The replays of all trials, in order. Raises `PipelineError` when one fails."""
     return each_of(trials, how, workers, progress, "Living scans through")
 
 
@@ -119,13 +119,13 @@ def replay_table(worlds: Sequence[ReplayResult]) -> str:
 
 
 def _began(site: TrueSite, first: date) -> bool:
-    """Whether a site's ponds came while the scan went on, and were seen."""
+    """Whether a site is eligible, and its ponds were built during the scan and seen."""
     begun = site.ponds_from is not None and site.ponds_from > first
     return begun and site.n_ponds >= LEAST_PONDS and bool(site.pond_days)
 
 
 def _ids_of(site: TrueSite, reports: Reports) -> list[str | None]:
-    """After each look the id of the reported site that covers most of a true one."""
+    """After each look, the id of the reported site that covers most of a true one; None = none does."""
     ids: list[str | None] = []
     for sites in reports:
         shared = [(polygon.intersection(site.polygon).area, name) for name, polygon in sites]
@@ -140,6 +140,6 @@ def _switches(ids: Sequence[str | None]) -> int:
 
 
 def _delay(site: TrueSite, ids: Sequence[str | None], days: Sequence[date]) -> int | None:
-    """Clear looks with ponds before the one after which a site was announced; 0: at the first of them, or before."""
+    """Clear looks with ponds before the one after which a site was announced; 0 = by the first one, None = never."""
     named = [day for day, name in zip(days, ids, strict=True) if name is not None]
     return max(0, bisect_right(site.pond_days, named[0]) - 1) if named else None

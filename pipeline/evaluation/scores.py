@@ -1,8 +1,8 @@
 """Scores by site, with the size of the set and a 95 % interval; never by pixel.
 
-A true site is found when a reported site lies on it; a reported site on no true one is false. A true site is due when
-it has six or more round ponds by the last day looked at. Intervals come from drawing whole cases anew (bootstrap), or,
-where nothing or everything was right or cases are few, from the exact binomial bounds.
+A true site is found when a reported site lies on it; a reported site on no true one is false. A true site is eligible
+when it has six or more round ponds by the last day observed. Intervals come from a cluster bootstrap by world, or from
+exact binomial bounds where nothing or everything was right or there are few worlds.
 """
 
 from collections import Counter
@@ -17,35 +17,35 @@ from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
 
 LEAST_PONDS = 6
-"""A site with fewer ponds need not be found."""
+"""Least number of ponds of an eligible site; a site with fewer need not be found."""
 LEAST_LOOKS = 2
-"""Clear looks without which a site cannot be told from a passing error."""
+"""Clear looks that are needed to distinguish a site from a transient error."""
 LARGE_M, SMALL_M = 15.0, 10.0
-"""Mean pond diameters between which sites are told apart, metres."""
+"""Lower bounds of the mean pond diameter of large and of small sites, metres."""
 STRICT = 1.0
-"""False sites per 1,000 km² that are thought bearable."""
+"""Acceptable number of false sites per 1,000 km²."""
 CLOSE = 0.2
-"""Error of a pond area, as a share of the true one, that is thought bearable."""
+"""Acceptable error of a pond area, as a share of the true one."""
 BINS = 10
-"""Classes of confidence for the calibration error."""
+"""Number of confidence bins for the expected calibration error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """By site."""
+    """Scores by site."""
 
     cases: int
-    """Pieces of ground."""
+    """Number of cases."""
     km2: float
     """Their area; 0 = not known."""
     found: RateEstimate
-    """Due sites found."""
+    """Eligible sites found."""
     found_seen: RateEstimate
-    """Of those, with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
+    """The same with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
     found_large: RateEstimate
-    """Of those, with ponds of 15 m and more."""
+    """Eligible sites with ponds of 15 m and more that were found."""
     found_small: RateEstimate
-    """Of those, with ponds of 10 to 15 m."""
+    """Eligible sites with ponds of 10 to 15 m that were found."""
     true: RateEstimate
     """Reported sites that lie on a true one."""
     false_per_1000_km2: RateEstimate
@@ -55,29 +55,29 @@ class Scores:
     ponds_inside: RateEstimate
     """Found sites whose ponds began inside (ponds_after, ponds_by]."""
     ground_narrow: RateEstimate
-    """Found sites whose interval of cleared ground is no wider than the gap between the clear looks around it."""
+    """Found sites whose ground interval is no wider than the gap between the clear looks around the true onset."""
     ponds_narrow: RateEstimate
-    """The same of ponds."""
+    """The same for ponds."""
     turns_called: RateEstimate
-    """Times that ponds of a found site went or came back, with two clear looks since: told by the second of them."""
+    """Times that ponds of a found site went or came back, with two clear looks since: reported right at the second."""
     area_ratio: RateEstimate
-    """Reported by true pond area, summed over found due sites."""
+    """Reported over true pond area, each summed over found eligible sites."""
     area_close: RateEstimate
-    """Found due sites whose pond area is told within `CLOSE`; at least half of them: the median error is no larger."""
+    """Found eligible sites with a pond area within `CLOSE` of the true one; if half are, so is the median error."""
     area_covered: RateEstimate
-    """Found due sites whose true pond area lies in the 80 % interval."""
+    """Found eligible sites whose true pond area lies in the 80 % interval."""
     ground_iou: RateEstimate
-    """Mine ground of reported sites: intersection over union with what was there at any look; missed sites count."""
+    """IoU of the mine ground of reported sites with what was there at any look; missed sites count."""
     ponds_iou: RateEstimate
-    """The same of pond clusters, gaps of up to 20 m filled."""
+    """The same for pond clusters, gaps of up to 20 m filled."""
     found_strict: RateEstimate
-    """Due sites found with the lowest confidence that leaves `STRICT` false sites per 1,000 km² on this very set."""
+    """Eligible sites found at the lowest confidence that leaves `STRICT` false sites per 1,000 km² on this very set."""
     curve: tuple[tuple[float, RateEstimate], ...]
-    """Calibration curve: mean confidence of each of `BINS` classes, and the share of its reports that are true."""
+    """Calibration curve: mean confidence in each of `BINS` bins, and the share of its reported sites that are true."""
     calibration_error: float
     """Expected calibration error of the confidence, 0 to 1."""
     false_by_kind: dict[str, tuple[int, int]]
-    """By kind of look-alike: how many of them a false site lies on, and how many there were."""
+    """By kind of look-alike: how many lie under a false site, and how many there were."""
 
     def table(self) -> str:
         """One line per score."""
@@ -113,7 +113,7 @@ class Scores:
 
 
 def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
-    """Scores of what was reported with at least `min_confidence`."""
+    """Scores of the sites that were reported with at least `min_confidence`."""
     curve = calibration_curve(cases)
     kept = [MatchedCase(case, min_confidence) for case in cases]
     return Scores(
@@ -148,7 +148,7 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
 
 
 def strict_confidence(cases: Sequence[Case]) -> float:
-    """The lowest confidence that leaves at most `STRICT` false sites per 1,000 km²; 0 where all reports may stay."""
+    """The lowest confidence that leaves at most `STRICT` false sites per 1,000 km²; 0 where all sites may stay."""
     false = sorted((r.confidence for case in cases for r in MatchedCase(case, 0.0).false), reverse=True)
     allowed = int(STRICT * sum(case.km2 for case in cases) / 1000)
     return float(np.nextafter(false[allowed], 2.0)) if len(false) > allowed else 0.0
@@ -161,7 +161,7 @@ def _found_strict(cases: Sequence[Case]) -> RateEstimate:
 
 
 def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, RateEstimate], ...]:
-    """Mean confidence of all reports by class, and the share of them that lie on a true site."""
+    """Mean confidence of all reported sites by bin, and the share of them that lie on a true site."""
     judged = [MatchedCase(case, 0.0) for case in cases]
     curve = []
     for bin_ in range(BINS):
@@ -171,18 +171,18 @@ def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, RateEstimate]
 
 
 def _bin(reported: Reported) -> int:
-    """The class of a confidence, 0 to `BINS` - 1."""
+    """The bin of a confidence, 0 to `BINS` - 1."""
     return min(int(reported.confidence * BINS), BINS - 1)
 
 
 def _true_among(bin_: int, judged: "MatchedCase") -> tuple[float, float]:
-    """How many reports of a class lie on a true site, and how many there are."""
+    """How many reported sites of a bin lie on a true site, and how many there are."""
     here = [r for r in judged.reported if _bin(r) == bin_]
     return sum(not _among(r, judged.false) for r in here), len(here)
 
 
 def calibration_error(curve: Sequence[tuple[float, RateEstimate]]) -> float:
-    """Expected calibration error: the gap between confidence and share of true sites, weighed over classes."""
+    """Expected calibration error: mean gap between confidence and share of true sites, weighted by sites per bin."""
     reports = sum(true.of for _, true in curve)
     return sum(abs(stated * true.of - true.hits) for stated, true in curve) / reports if reports else 0.0
 
@@ -191,7 +191,7 @@ class MatchedCase:
     """A case with its reported sites matched to its true ones."""
 
     def __init__(self, case: Case, min_confidence: float) -> None:
-        """Reports below `min_confidence` count as not made."""
+        """Sites reported below `min_confidence` count as not reported."""
         self.case = case
         self.reported = [r for r in case.reported if r.confidence >= min_confidence]
         self.pairs = [(t, r) for t in case.truth for r in self.reported if r.polygon.intersects(t.polygon)]
@@ -208,7 +208,7 @@ class MatchedCase:
 
 
 def _among(one: object, many: Sequence[object]) -> bool:
-    """Whether `one` itself is in `many`; equality of polygons would be slow and is not meant."""
+    """Whether `one` itself is in `many`; by identity, because comparing polygons would be slow and is not meant."""
     return any(one is other for other in many)
 
 
@@ -218,7 +218,7 @@ def _tally(values: Iterable[bool]) -> tuple[float, float]:
 
 
 def _inside(true: date | None, interval: tuple[date | None, date] | None) -> bool:
-    """Whether a day lies in (after, by]; what began before the first look is inside when `after` is None."""
+    """Whether a day lies in (after, by]; an onset before the first look is inside when `after` is None."""
     if true is None or interval is None:
         return False
     after, by = interval
@@ -228,7 +228,7 @@ def _inside(true: date | None, interval: tuple[date | None, date] | None) -> boo
 def _narrow(true: date | None, interval: tuple[date | None, date] | None, reported: Reported) -> bool:
     """Whether (after, by] is no wider than the gap between the two clear looks around a day.
 
-    Of what began before the first clear look, nothing can be said but that; nor of what came after the last.
+    For an onset by the first clear look, only that may be reported; an onset after the last one is never narrow.
     """
     if true is None or interval is None:
         return False
@@ -241,7 +241,7 @@ def _narrow(true: date | None, interval: tuple[date | None, date] | None, report
 
 
 def _turns_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:
-    """For each time that ponds went or came back: whether the second clear look after it was told aright."""
+    """For each time that ponds went or came back: whether the report for the second clear look after it is right."""
     turns = [true.ended_on, *(true.idle or ())]
     for turn in sorted({day for day in turns if day is not None and (true.ended_on is None or day <= true.ended_on)}):
         before = [day for day, _ in reported.states if day < turn]

@@ -1,4 +1,4 @@
-"""Sets of ground that models are scored on, each with the words that belong to every figure made from it."""
+"""Sets of trials that models are scored on, each with the description that belongs to every figure made from it."""
 
 import json
 from dataclasses import replace
@@ -16,11 +16,11 @@ from pipeline.training.chips import STYLES
 FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
 """First world seed of each set; training, validation and calibration use others."""
 SHIFT = 1.8
-"""How far the colours of the shifted set go beyond their ranges; training goes to 1.5."""
+"""How far from the middle of their ranges the colours of the shifted set lie, as a factor; training goes to 1.5."""
 SITES = 3
-"""Sites drawn into a real scene, at most."""
+"""Largest number of sites drawn into a real scene."""
 LEAST_WORLDS = 16
-"""With fewer a baseline is not calibrated: there would be too few sites."""
+"""A baseline is calibrated on at least this many worlds: with fewer there would be too few sites."""
 
 
 def trials_of(
@@ -31,7 +31,7 @@ def trials_of(
     every: int = 1,
     months: int = MONTHS,
 ) -> tuple[str, list[Trial]]:
-    """What a set is called in full, and `count` trials of it; `every`, `months`: see `Trial`. Raises `InputError`."""
+    """The description of a set, and `count` trials of it; `every`, `months`: see `Trial`. Raises `InputError`."""
     first = FIRST_SEEDS[name]
     seeds = range(first, first + count)
     if name == "real":
@@ -56,14 +56,15 @@ def _real(seeds: range, backgrounds: Path) -> tuple[str, list[Trial]]:
 
 
 def cases_of(trials: list[Trial], runner: TrialRunner, workers: int, progress: Progress) -> list[Case]:
-    """What a watcher's model (or baseline) said of a set."""
+    """The cases of a set, with what a runner's network (or baseline) reported."""
     return [seen.case for seen in run_trials(trials, runner, workers, progress)]
 
 
 def baseline_of(name: str, settings: Settings, workers: int, progress: Progress, worlds: int) -> TrialRunner:
-    """A watcher with a baseline in the network's place, calibrated as a network is.
+    """A runner with a baseline in the network's place, calibrated as a network is.
 
-    `worlds`: how many it will be scored on; it is calibrated on as many others, within bounds: a forest is slow.
+    `worlds`: how many it will be scored on; it is calibrated on as many others, from `LEAST_WORLDS` to `WORLDS`: a
+    forest is slow.
     """
     runner = TrialRunner(settings, name)
     calibration, _ = fitted(runner, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))

@@ -1,8 +1,8 @@
 """Trials: simulated worlds observed over time by the code of a run, without a file in between.
 
 A rendering of a world takes the place of a scene; planning, margins, clear test, network, outliers, evidence, sites,
-histories and confidence are those of `detect` (`looks/observe.py`, `run/derive.py`). Worlds come from the seed; a trial is
-the same whoever runs it.
+histories and confidence are those of `detect` (`looks/observe.py`, `run/derive.py`). Worlds follow from their seeds, so
+trials are reproducible.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,17 +51,17 @@ from pipeline.worlds.world import Rendering, World, make_world, render
 
 Result = TypeVar("Result")
 START, END = date(2023, 1, 1), date(2025, 12, 31)
-"""Time of the worlds' histories."""
+"""First and last day of the worlds' histories."""
 MONTHS = 15
-"""The last so many of it are observed unless said otherwise, in two looks a month ..."""
+"""Months at the end of that time that are observed unless stated otherwise, in two looks a month ..."""
 OVERPASSES = 3
-"""... each the clearest of so many overpasses: there are six a month, and a scan takes what is clear."""
+"""... each the clearest of this many overpasses: there are six a month, and a scan uses the clear ones."""
 GRID = Grid(32647)
-"""Where all of these worlds lie ..."""
+"""Grid of all these worlds ..."""
 PLACE = Window(-243_200, 51_200, 512, 512)
-"""... and which pixels they cover; 26.2 km²."""
+"""... and the pixels that they cover; 26.2 km²."""
 MORNING = time(4, 0, tzinfo=UTC)
-"""Time of the overpasses: half past ten there."""
+"""Time of the overpasses, UTC: 10:30 local time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +69,47 @@ class Trial:
     """One world to observe."""
 
     seed: int
-    """Of the world."""
+    """Seed of the world."""
     style: str
     """A style of `configs/worlds.toml`."""
     breadth: float = 1.0
-    """How far colours go beyond the ranges of that file; 1: within."""
+    """How far colours go beyond the ranges of that file, as a factor; 1 = within."""
     look_alikes: float = 1.0
-    """Look-alikes, in times their number in nature."""
+    """Number of look-alikes relative to that in nature."""
     months: int = MONTHS
-    """The last so many of its time are observed."""
+    """How many months at the end of its history are observed."""
     every: int = 1
-    """Only each so many-th look is taken, the last one always: how well is a place known that is seen seldom?"""
+    """Only every n-th look is taken, the last one always, to test places that are seldom seen."""
     background: str = ""
-    """File of a real scene without sites, observed once in the place of a world; empty: a world."""
+    """File of a real scene without sites, observed once in the place of a world; empty = a world."""
     sites: int = 0
-    """Sites drawn into the background, at most."""
+    """Largest number of sites drawn into the background."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TrialResult:
-    """What came of a trial."""
+    """Result of a trial."""
 
     case: Case
-    """Truth, and all that was found, whatever its confidence."""
+    """Truth, and all sites that were found, whatever their confidence."""
     found: tuple[AssessedSite, ...]
-    """The same with features and history, in the order of `case.reported`."""
+    """These sites with features and history, in the order of `case.reported`."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RenderedSource:
-    """One rendering of a world as the only scene of a source; nothing was measured outside of it."""
+    """One rendering of a world as the only scene of a source; there are no data outside it."""
 
     rendering: Rendering
-    """What is seen."""
+    """The rendering."""
     window: Window
-    """Where."""
+    """The pixels that it covers."""
     scene: Scene
-    """As which scene."""
+    """The scene that it stands for."""
     name: str = "world"
-    """As of any source."""
+    """Name, as of any source."""
     simulated: bool = True
-    """Always."""
+    """Always True."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The one scene."""
@@ -129,24 +129,24 @@ class RenderedSource:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ObservedWorld:
-    """The looks at a world, and what was really there at any of them, where anything was clear."""
+    """The looks at a world, and what was really there at any of them, where any of them was clear."""
 
     aoi: Aoi
-    """The ground."""
+    """The area of the world."""
     window: Window
-    """The same, on the grid."""
+    """The same on the grid."""
     looks: tuple[Look, ...]
-    """In time."""
+    """Ascending in time."""
     pond: Floats
-    """Largest pond fraction over the looks, 0 to 1, shape (y, x)."""
+    """Largest true pond fraction over the looks, 0 to 1, shape (y, x)."""
     ground: Bools
-    """Ground of a site in any look, shape (y, x)."""
+    """True: ground of a true site at any look; shape (y, x)."""
     clearest: Floats
-    """Reflectance of the clearest look, the latest of several, shape (band, y, x)."""
+    """Reflectance of the clearest look, the latest of equals, shape (band, y, x)."""
     truth: tuple[TrueSite, ...]
-    """Its sites."""
+    """Its true sites."""
     look_alikes: tuple[KnownLookAlike, ...]
-    """What is no site, where known."""
+    """Its look-alikes, where known."""
 
     def stack(self) -> Stack:
         """All looks on its window."""
@@ -158,11 +158,11 @@ class TrialRunner:
     """Runs trials in a worker process."""
 
     settings: Settings
-    """Of the run, model included."""
+    """Settings of the run, model included."""
     baseline: str = ""
-    """Takes the network's place, see `baselines.py`; empty: the network."""
+    """Name of the baseline in the network's place, see `baselines.py`; empty = the network."""
     baseline_calibration: Calibration | None = None
-    """Of the baseline; a network has its own. None: not calibrated."""
+    """Calibration of the baseline, as a network has its own; None = not calibrated."""
 
     def __call__(self, trial: Trial) -> TrialResult:
         """Observe a world through its months, or a background once, and derive its sites."""
@@ -180,7 +180,7 @@ class TrialRunner:
         return self.observed_world(world, overpass_days(trial.seed, trial.every, trial.months))
 
     def observed_world(self, world: World, passes: Sequence[tuple[date, float]]) -> ObservedWorld:
-        """The looks at a world on days, ascending, with their share of cloud, and the truth."""
+        """The looks at a world, and the truth; `passes`: day and cloud share of each look, ascending."""
         renderings = ((day, render(world, day, world.seed, cloud)) for day, cloud in passes)
         look_alikes = known_look_alikes(world, PLACE, passes[-1][0])
         return self._observed(renderings, lambda looks: true_sites(world.sites, looks), look_alikes)
@@ -188,7 +188,7 @@ class TrialRunner:
     def derived(
         self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache | None = None, progress: Progress | None = None
     ) -> Derived:
-        """Coverage and sites from looks, by the code that users run, whatever their confidence."""
+        """Coverage and sites from looks, by the code of a run; sites of any confidence."""
         cache = cache or EvidenceCache(CellMemory(), self.settings.evidence, aoi.digest)
         calibration = self.baseline_calibration if self.baseline else self._network().card.calibration
         return derive(aoi, looks, cache, self.settings, calibration, progress or Progress(quiet=True))
@@ -205,7 +205,7 @@ class TrialRunner:
         truth: Callable[[Stack], tuple[TrueSite, ...]],
         look_alikes: tuple[KnownLookAlike, ...],
     ) -> ObservedWorld:
-        """All looks at a world, at the corner of `PLACE`; one rendering at a time is kept, and the clearest."""
+        """All looks at a world, at the north-west corner of `PLACE`; keeps one rendering at a time and the clearest."""
         looks: list[Look] = []
         pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
         clearest, most = np.zeros((0, 0, 0), np.float32), -1
@@ -250,7 +250,7 @@ class TrialRunner:
             yield look_of(task, task.name, found, LookArray(found.bands, task.extent))
 
     def _result(self, seen: ObservedWorld, derived: Derived) -> TrialResult:
-        """What was found on a trial, beside what was there."""
+        """The sites found in a trial, with the truth."""
         settings, window = self.settings, seen.window
         reported = [item.site for item in derived.sites if item.confidence >= settings.sites.min_confidence]
         case = Case(
@@ -276,14 +276,14 @@ class TrialRunner:
 
 
 def run_trials(trials: list[Trial], runner: TrialRunner, workers: int, progress: Progress) -> list[TrialResult]:
-    """All trials run, in order. Raises `PipelineError` when one fails."""
+    """The results of all trials, in order. Raises `PipelineError` when one fails."""
     return each_of(trials, runner, workers, progress, "Observing worlds")
 
 
 def each_of(
     trials: list[Trial], work: Callable[[Trial], Result], workers: int, progress: Progress, title: str
 ) -> list[Result]:
-    """What `work` makes of each trial, in order. Raises `PipelineError` when one fails."""
+    """The result of `work` on each trial, in order. Raises `PipelineError` when one fails."""
     executor, width = executor_for(workers, len(trials))
     done: dict[Trial, Result] = {}
     with executor, progress.stage(title, len(trials), unit="worlds") as step:
@@ -296,7 +296,7 @@ def each_of(
 
 
 def overpass_days(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple[date, float]]:
-    """When a world is observed, ascending, and the share of cloud then."""
+    """The days on which a world is observed, ascending, each with its cloud share."""
     rng = np.random.default_rng([seed, 5])
     chosen = []
     for back in range(months - 1, -1, -1):
@@ -311,7 +311,7 @@ def overpass_days(seed: int, every: int = 1, months: int = MONTHS) -> list[tuple
 
 @lru_cache(maxsize=4)
 def aoi_of(window: Window) -> Aoi:
-    """The AOI of a world; a metre less on each side, so that no projection makes it touch the pixels beyond."""
+    """The AOI of a world, one metre smaller on each side, so that no reprojection makes it touch the pixels beyond."""
     return Aoi("world", "Simulated world", "SIM", reprojected(window.polygon_m.buffer(-1.0), GRID.crs, LONLAT))
 
 

@@ -1,4 +1,4 @@
-"""What is really there: sites and look-alikes of simulated worlds, and what a run said of the same ground."""
+"""The truth (sites and look-alikes of simulated worlds), and what a run reported of the same ground."""
 
 import json
 from collections import Counter
@@ -25,12 +25,12 @@ from pipeline.worlds.world import World
 
 Feature = TypeVar("Feature")
 SEEN = 0.6
-"""A look counts for a site when it saw at least this share of its ground."""
+"""A look is clear for a site when it saw at least this share of the site's ground."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrueSite:
-    """One true site, its ponds counted on the last day (or the day before it was given up)."""
+    """One true site, its ponds counted on the last day (or the day before it was abandoned)."""
 
     polygon: BaseGeometry
     """Its ground at the end, in the case's CRS."""
@@ -39,9 +39,9 @@ class TrueSite:
     ponds_from: date | None
     """Day its first ponds were there; None = never."""
     ended_on: date | None
-    """Day it was given up; None = never."""
+    """Day it was abandoned; None = never."""
     n_ponds: int
-    """Round ponds."""
+    """Number of round ponds."""
     pond_diameter_m: float
     """Their mean diameter, metres; 0 without ponds."""
     pond_area_m2: float
@@ -49,18 +49,18 @@ class TrueSite:
     idle: tuple[date, date] | None = None
     """First day without ponds, and first day with them again; None = never idle, or not known."""
     overgrown_on: date | None = None
-    """First day on which its ground counts as gone; None = never, or not known."""
+    """First day on which its ground counts as overgrown; None = never, or not known."""
     filling: str = ""
-    """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty: not known."""
+    """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty = not known."""
     pond_looks: int = 0
-    """Clear looks at it while it had ponds; 0: not known or none."""
+    """Number of clear looks at it while it had ponds; 0 = none or not known."""
     pond_days: tuple[date, ...] = ()
-    """Days of those looks, ascending; empty: not known or none."""
+    """Days of those looks, ascending; empty = none or not known."""
     clear_share: float = 0.0
-    """Share of the looks at it while it had ponds that were clear, 0 to 1; 0: not known or none."""
+    """Share of the looks at it while it had ponds that were clear, 0 to 1; 0 = none or not known."""
 
     def state_on(self, day: date) -> SiteState:
-        """What it was on a day."""
+        """Its state on a day."""
         if day < self.ground_from:
             return SiteState.NONE
         if self.overgrown_on is not None and day >= self.overgrown_on:
@@ -94,12 +94,12 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class KnownLookAlike:
-    """Something that is no site."""
+    """One look-alike."""
 
     kind: str
-    """As in `configs/worlds.toml`."""
+    """Kind, as in `configs/worlds.toml`."""
     polygon: BaseGeometry
-    """Square around it, in the case's CRS."""
+    """Bounding box, in the case's CRS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +109,19 @@ class Case:
     km2: float
     """Its area."""
     first: date
-    """First day looked at."""
+    """Day of the first look."""
     last: date
-    """Last day looked at."""
+    """Day of the last look."""
     truth: tuple[TrueSite, ...]
     """Sites whose clearing had begun by the last day."""
     look_alikes: tuple[KnownLookAlike, ...]
-    """What is no site, where known."""
+    """Look-alikes, where known."""
     reported: tuple[Reported, ...]
-    """What a run said."""
+    """Sites that a run reported."""
     ground: tuple[int, int] = (0, 0)
-    """Pixels of the mine ground of reported sites: both reported and true, and either; (0, 0) = not known."""
+    """Intersection and union of reported and true mine ground, pixels; (0, 0) = not known."""
     ponds: tuple[int, int] = (0, 0)
-    """The same of pond clusters, see `clusters`."""
+    """The same for pond clusters, see `clusters`."""
 
 
 def clusters(ponds: Bools) -> Bools:
@@ -131,17 +131,20 @@ def clusters(ponds: Bools) -> Bools:
 
 
 def overlap(reported: Bools, true: Bools) -> tuple[int, int]:
-    """Pixels that are both reported and true, and that are either; both (y, x)."""
+    """Intersection and union of reported and true pixels, counted in pixels; inputs (y, x)."""
     return int((reported & true).sum()), int((reported | true).sum())
 
 
 def true_sites(sites: Iterable[SitePlan], looks: Stack) -> tuple[TrueSite, ...]:
-    """The sites of a world that lies on the window of its looks, begun by the last; polygons in metres on the grid."""
+    """The sites of a world that had begun by the last look; the world lies on the window of `looks`.
+
+    Polygons in metres on the grid.
+    """
     return tuple(_true_site(site, looks) for site in sites if site.ground_from <= looks.days[-1])
 
 
 def known_look_alikes(world: World, window: Window, last: date) -> tuple[KnownLookAlike, ...]:
-    """The look-alikes of a world, begun by `last`; polygons in metres on the grid."""
+    """The look-alikes of a world that had begun by `last`; polygons in metres on the grid."""
     west, _, _, north = window.bounds_m
     found = []
     for look_alike in world.look_alikes:
@@ -162,9 +165,9 @@ def outline_m(mask: Bools, window: Window) -> BaseGeometry:
 
 
 def read_case(sites: Path, truth: Path, first: date, last: date) -> Case:
-    """The case of a run on a simulated archive: `sites.geojson` held against `truth.geojson`; lon/lat.
+    """The case of a run on a simulated archive: `sites.geojson` compared with `truth.geojson`; lon/lat.
 
-    The area is not known and 0. Raises `InputError`.
+    The area is not known and set to 0. Raises `InputError`.
     """
     return Case(
         km2=0.0,

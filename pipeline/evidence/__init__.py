@@ -1,1 +1,1 @@
-"""What all clear looks together say of a pixel and a cell, and which looks are outliers."""
+"""Evidence of all clear looks per pixel, coverage per cell, and which looks are outliers."""

@@ -1,8 +1,8 @@
-"""The evidence cache: what all looks so far say of each cell, so that a scan reads only the looks that are new.
+"""The evidence cache: evidence and coverage of each cell from all looks so far, so that a run reads only new looks.
 
-What is kept follows from the looks alone. It is continued where its looks are the first of those that there are now; where
-one came late, went away or was made anew, where the rule or the AOI is another or the file is damaged, the cell is
-derived from its first look on.
+What is cached follows from the looks alone. A cell is continued where its looks are the first of the present ones.
+Where an earlier look was added, removed or made again, where the rule or the AOI has changed, or where the file is
+damaged, the cell is derived again from its first look on.
 """
 
 import io
@@ -28,7 +28,7 @@ from pipeline.looks.archive import Look, read_stack
 from pipeline.raster import Bools
 
 FORMAT = 2
-"""Of the files, and of what is done with looks; another number derives all cells anew."""
+"""Version of the files and of how looks are combined; with another number all cells are derived again."""
 DAMAGE_ERRORS = (
     OSError,
     ValueError,
@@ -40,24 +40,24 @@ DAMAGE_ERRORS = (
     zlib.error,
     struct.error,
 )
-"""What reading a file that is not whole may raise."""
+"""What reading a damaged file may raise."""
 PLANES = ("best", "last", "count", "month_seen", "ever")
-"""The arrays in a file, beside its head."""
+"""The arrays in a file, besides its header."""
 
 
 class CellStore(Protocol):
-    """Where the cache keeps its cells, by name."""
+    """Where the cache stores its cells, by name."""
 
     def read(self, name: str) -> bytes | None:
-        """What was kept of a cell; None where there is nothing that can be read."""
+        """The stored bytes of a cell; None where there is nothing that can be read."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Keep a cell."""
+        """Store a cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellFiles:
-    """Cells as files of a folder."""
+    """Cells as files in a folder."""
 
     folder: Path
     """One file per cell."""
@@ -67,7 +67,7 @@ class CellFiles:
         try:
             return (self.folder / f"{name}.npz").read_bytes()
         except OSError:
-            return None  # derived anew from the looks, which are checked
+            return None  # derived again from the looks, which are checked
 
     def write(self, name: str, content: bytes) -> None:
         """As `CellStore.write`; raises as `atomic.write_bytes`."""
@@ -76,7 +76,7 @@ class CellFiles:
 
 @dataclass(frozen=True, slots=True)
 class CellMemory:
-    """Cells of a world that is evaluated."""
+    """Cells in memory, for a world that is evaluated."""
 
     cells: dict[str, bytes] = field(default_factory=dict)
     """By name."""
@@ -92,33 +92,33 @@ class CellMemory:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class CellEvidence:
-    """What a cell's looks say, all of them or the first few."""
+    """Evidence and coverage of a cell, from all its looks or the first few."""
 
     looks: int
-    """How many overpasses."""
+    """Number of overpasses used."""
     digest: str
-    """Of those."""
+    """Digest of those overpasses, the rule and the AOI."""
     pond: RunningEvidence
-    """Pond fractions."""
+    """Evidence of ponds."""
     coverage: RunningCoverage
     """What was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCache:
-    """Derives the evidence of cells, and keeps it for the next run."""
+    """Derives the evidence of cells, and stores it for the next run."""
 
     store: CellStore
-    """Where."""
+    """Where cells are stored."""
     rule: EvidenceSettings
     """How looks are combined."""
     aoi: str
-    """Digest of the AOI: coverage of a cell is that of its part inside."""
+    """Digest of the AOI: coverage of a cell is that of its part inside the AOI."""
 
     def cell(self, name: str, cell: Window, inside: Bools, looks: Sequence[Look]) -> CellEvidence:
         """The evidence of all looks of a cell (any order); `name` of the cell, `inside` (y, x), True = in the AOI.
 
-        Reads the looks that are not in the cache, and writes only where there were such.
+        Reads only the looks that are not in the cache, and writes only if there were any.
         """
         passes = _in_time(looks)
         kept = self._kept(name, cell)
@@ -147,7 +147,7 @@ class EvidenceCache:
         return sha256_of([rule, parts])
 
     def _kept(self, name: str, cell: Window) -> CellEvidence | None:
-        """What was kept, or None where there is nothing that can be continued."""
+        """The stored cell, or None where there is nothing that can be continued."""
         content = self.store.read(name)
         if content is None:
             return None
@@ -158,7 +158,7 @@ class EvidenceCache:
             months = {month: MonthCoverage(*numbers) for month, numbers in head["months"].items()}
             looks, digest = int(head["looks"]), str(head["digest"])
         except DAMAGE_ERRORS:
-            return None  # derived anew from the looks, which are checked
+            return None  # derived again from the looks, which are checked
         planes = (best, *last, count, month_seen, ever)
         if any(plane.shape != cell.shape for plane in planes) or len(last) != self.rule.among_looks - 1:
             return None
@@ -171,7 +171,7 @@ class EvidenceCache:
 
 
 def _in_time(looks: Sequence[Look]) -> list[tuple[str, list[Look]]]:
-    """Name of each overpass in time, and its looks: a cell may lie in several blocks."""
+    """Name and looks of each overpass, in order of time; it has several looks where a cell lies in several blocks."""
     passes: dict[tuple[date, str], list[Look]] = {}
     for look in looks:
         passes.setdefault((look.day, look.overpass), []).append(look)

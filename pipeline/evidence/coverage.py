@@ -1,6 +1,6 @@
-"""What was seen: clear looks and share of the area, per cell and month.
+"""Coverage: clear looks and share of the area seen, per cell and month.
 
-A month without a site means something only where this says that the ground was seen.
+A month without a site means something only where coverage shows that the ground was seen.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ MIN_CLEAR_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class MonthCoverage:
-    """One month over one cell."""
+    """Coverage of one cell in one month."""
 
     looks: int
     """Overpasses that measured the cell, clear or not."""
@@ -31,7 +31,7 @@ class MonthCoverage:
 
 @dataclass(frozen=True, slots=True)
 class CellCoverage:
-    """All months over one cell."""
+    """Coverage of one cell in all months."""
 
     months: dict[str, MonthCoverage]
     """By `YYYY-MM`; months without a look are left out."""
@@ -40,7 +40,7 @@ class CellCoverage:
 
 
 Coverage = dict[Window, CellCoverage]
-"""By cell that has looks."""
+"""By cell; only cells that have looks."""
 NO_LOOKS = MonthCoverage(0, 0, 0.0)
 
 
@@ -57,22 +57,22 @@ def months_between(first: date, last: date) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class RunningCoverage:
-    """What must be kept of the looks so far to go on with later ones."""
+    """Coverage by the looks so far, in a form that can be continued with later looks."""
 
     months: dict[str, MonthCoverage]
     """By `YYYY-MM`, ascending; months without a look are left out."""
     month_seen: Bools
-    """What the last of them saw, in the AOI or not, shape (y, x)."""
+    """Pixels seen in the last of these months, in the AOI or not, shape (y, x)."""
     ever: Bools
-    """What any look saw, shape (y, x)."""
+    """Pixels seen in any look, shape (y, x)."""
 
     @classmethod
     def empty(cls, shape: tuple[int, int]) -> "RunningCoverage":
-        """Before the first look."""
+        """The coverage before the first look."""
         return cls(months={}, month_seen=np.zeros(shape, bool), ever=np.zeros(shape, bool))
 
     def updated(self, stack: Stack, inside: Bools) -> "RunningCoverage":
-        """With later looks added; `inside` (y, x), True = in the AOI, at least one pixel."""
+        """This coverage with later looks added; `inside` (y, x), True = in the AOI, at least one pixel."""
         area = int(inside.sum())
         found, month_seen = dict(self.months), self.month_seen
         latest = max(found, default="")
@@ -92,5 +92,5 @@ class RunningCoverage:
         return RunningCoverage(months=found, month_seen=month_seen, ever=self.ever | stack.clear.any(axis=0))
 
     def by_month(self, inside: Bools) -> CellCoverage:
-        """What each month saw of the cell."""
+        """The coverage of the cell by month."""
         return CellCoverage(self.months, int((self.ever & inside).sum()))

@@ -1,12 +1,12 @@
-"""What all clear looks together say of a pixel.
+"""The evidence of a pixel from all clear looks together.
 
-One rule, in the open: a pixel is as much pond (or mine ground) as the k-th highest of some m clear looks in a row says,
-k being `agreeing_looks` and m `among_looks` (2 of 3 by default), at the time when that is most. So one bad look (haze,
+One explicit rule: the evidence of pond (or of mine ground) is the k-th highest value of m clear looks in a row, k being
+`agreeing_looks` and m `among_looks` (2 of 3 by default), at the time when that is highest. So one bad look (haze,
 shadow, a shifted scene) makes no site, two good ones among three do, doubtful looks scattered over the years do not add
-up, and looks without a clear view say nothing at all. Where there are fewer than k clear looks, all of them must agree.
+up, and looks without a clear view do not count. Where there are fewer than k clear looks, all of them must agree.
 
-The rule looks back over m looks and no further. So what years of looks say can be kept in a few planes, and a scan
-needs to read only what is new (`cells.py`).
+The rule never looks back over more than m looks. So the evidence of years can be kept in a few planes, and a run needs
+to read only new looks (`cells.py`).
 """
 
 from dataclasses import dataclass
@@ -23,32 +23,32 @@ from pipeline.raster import Bools, Bytes, Floats
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Evidence:
-    """Clear looks combined, on one window."""
+    """Evidence of all clear looks on one window."""
 
     window: Window
-    """Where."""
+    """The pixels that its arrays cover."""
     pond: Floats
     """Pond fraction, 0 to 1, shape (y, x); 0 where never seen."""
     ground: Floats
     """Mine-ground probability, 0 to 1, shape (y, x); 0 where never seen."""
     clear_looks: NDArray[np.uint16]
-    """How many clear looks stand behind each pixel, shape (y, x)."""
+    """Number of clear looks at each pixel, shape (y, x)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class RunningEvidence:
-    """What must be kept of the looks so far to go on with later ones."""
+    """Evidence from the looks so far, in a form that can be continued with later looks."""
 
     best: Bytes
-    """The most that k of m looks in a row agreed on, in 1/200, shape (y, x)."""
+    """The highest value that k of m looks in a row agreed on, in 1/200, shape (y, x)."""
     last: Bytes
-    """What the last m - 1 clear looks said, the earliest first, in 1/200, 0 after them; shape (m - 1, y, x)."""
+    """Values of the last m - 1 clear looks, the earliest first, in 1/200, 0 after them; shape (m - 1, y, x)."""
     count: Bytes
-    """How many clear looks there were, counted up to m, shape (y, x)."""
+    """Number of clear looks, counted up to m, shape (y, x)."""
 
     @classmethod
     def empty(cls, shape: tuple[int, int], settings: EvidenceSettings) -> "RunningEvidence":
-        """Before the first look."""
+        """The evidence before the first look."""
         return cls(
             best=np.zeros(shape, np.uint8),
             last=np.zeros((settings.among_looks - 1, *shape), np.uint8),
@@ -56,7 +56,7 @@ class RunningEvidence:
         )
 
     def updated(self, values: Bytes, clear: Bools, settings: EvidenceSettings) -> "RunningEvidence":
-        """With later looks added: `values` (T, y, x) in 1/200, `clear` (T, y, x), both in time."""
+        """This evidence with later looks added: `values` (T, y, x) in 1/200, `clear` (T, y, x), in order of time."""
         kept = np.arange(len(self.last))[:, None, None] < self.count
         seen = np.concatenate([kept, clear])
         run = _clear_first(np.concatenate([self.last, values]), seen)
@@ -71,9 +71,9 @@ class RunningEvidence:
         )
 
     def agreed(self, settings: EvidenceSettings) -> Floats:
-        """What they agree on, 0 to 1, shape (y, x); where there are fewer than k, the least that any said."""
+        """The value that looks agree on, 0 to 1, shape (y, x); where there are fewer than k, their lowest value."""
         agreed_codes = self.best.copy()
-        for few in range(1, settings.agreeing_looks):  # fewer than k are all still among the last m - 1
+        for few in range(1, settings.agreeing_looks):  # fewer than k looks are all among the last m - 1
             here = self.count == few
             agreed_codes[here] = self.last[:few, here].min(axis=0)
         agreed: Floats = (agreed_codes / np.float32(LEVELS)).astype(np.float32)
@@ -81,7 +81,7 @@ class RunningEvidence:
 
 
 def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
-    """Combine the clear looks of a window; looks are in time, whoever brought them in what order."""
+    """Combine the clear looks of a window; the stack is in order of time, whatever order the looks were read in."""
     start = RunningEvidence.empty(stack.window.shape, settings)
     return Evidence(
         window=stack.window,
@@ -92,7 +92,10 @@ def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
 
 
 def _clear_first(values: Bytes, clear: Bools) -> Bytes:
-    """Each pixel's clear looks in time, and 0 after them; all (T, y, x). One look at a time: years of them are long."""
+    """Each pixel's clear looks in order of time, and 0 after them; all (T, y, x).
+
+    Works one look at a time, because years of looks are large.
+    """
     looks, pixels = len(clear), clear[0].size if len(clear) else 0
     moved = np.zeros((looks, pixels), np.uint8)
     rank = np.zeros(pixels, np.intp)
@@ -112,7 +115,7 @@ def _highest_agreed(run: Bytes, settings: EvidenceSettings) -> Bytes:
 
 
 def _kth_highest(run: Bytes, k: int) -> Bytes:
-    """The k-th highest of a few layers (n, y, x): each is let fall through the k highest so far."""
+    """The k-th highest of a few layers (n, y, x): each layer is inserted into the k highest so far."""
     highest = np.zeros((k, *run.shape[1:]), np.uint8)
     for layer in run:
         falling = layer

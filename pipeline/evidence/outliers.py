@@ -1,7 +1,8 @@
 """Radiometric outliers: looks whose reflectance differs from that of the looks before and after by BOA_ADD_OFFSET.
 
-Ground changes in some bands more than in others; haze is blue, fire is dark in the near infrared. Where the darkest ground
-changes by 0.1 in all bands alike, and back again, the offset was applied twice or not at all. Such a look is left out.
+Ground changes in some bands more than in others; haze is blue, fire is dark in the near infrared. Where the darkest
+ground (`clear_p10`) changes by 0.1 in all bands alike, and back again, the offset was applied twice or not at all. Such
+a look is left out.
 """
 
 from collections.abc import Sequence
@@ -14,24 +15,24 @@ from pipeline.looks.archive import Look
 from pipeline.sources.interface import Refusal
 
 NEIGHBOURS = 5
-"""A look is compared with so many others at its place, the nearest in time ..."""
+"""A look is compared with this many others at its place, the nearest in time ..."""
 MIN_NEIGHBOURS = 3
 """... and with no fewer than this."""
 STEP = (0.07, 0.13)
-"""What counts as the offset of 0.1, as reflectance: seasons and the sun angle do the rest."""
+"""Differences that count as the offset of 0.1, reflectance: seasons and the sun angle add to it or take from it."""
 BANDS = tuple(NAMES.index(name) for name in ("B02", "B03", "B04", "B08"))
-"""In all of these it must be seen; in the short-wave infrared the darkest ground depends on what is in view."""
+"""The difference must show in all of these; in short-wave infrared the darkest ground depends on what is in view."""
 CAUSES = (
     (1, "BOA_ADD_OFFSET was not applied, or a haze that nobody masked lies over all of it"),
     (-1, "BOA_ADD_OFFSET was applied twice"),
 )
-"""By sign of the difference; thin cloud that nobody masked is white as well."""
+"""Cause by sign of the difference; thin cloud that was not masked is white as well."""
 MAX_SPREAD = 0.04
-"""In those bands the neighbours differ from their median by no more than that, or nothing can be said."""
+"""Largest difference of the neighbours from their median in those bands, reflectance; above it no look is judged."""
 
 
 def without_outliers(looks: Sequence[Look]) -> tuple[list[Look], list[Refusal]]:
-    """The looks that are no outliers, in the same order, and the others with the reason."""
+    """The looks that are not outliers, in the same order, and the others as refusals with the reason."""
     places: dict[Window, list[Look]] = {}
     for look in looks:
         if look.clear_p10:
@@ -43,7 +44,7 @@ def without_outliers(looks: Sequence[Look]) -> tuple[list[Look], list[Refusal]]:
 
 
 def _outliers(looks: Sequence[Look]) -> list[tuple[Look, str]]:
-    """Those of one place."""
+    """The outliers among the looks at one place, with the reason."""
     days = np.array([look.day.toordinal() for look in looks])
     dark = np.array([look.clear_p10 for look in looks])[:, BANDS]
     found = []

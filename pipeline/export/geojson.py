@@ -21,14 +21,14 @@ AREAS = ("pond_area_m2", "pond_area_low_m2", "pond_area_high_m2", "ground_area_m
 
 
 def write_sites(path: Path, sites: Iterable[SiteRecord], notice: str | None) -> None:
-    """Write the sites, by id; `notice` marks simulated collections. Raises as `atomic.write_text`."""
+    """Write the sites, sorted by id; `notice` marks simulated collections. Raises as `atomic.write_text`."""
     ordered = sorted(sites, key=lambda site: site.site_id)
     features = (_feature(site_properties(site), _rounded(site.polygon, SITE_DIGITS)) for site in ordered)
     atomic.write_text(path, _collection(features, notice))
 
 
 def write_coverage(path: Path, records: Iterable[CoverageRecord], notice: str | None) -> None:
-    """Write coverage as it comes, however long it is. Raises as `atomic.write_text`."""
+    """Write coverage as a stream, in the order given. Raises as `atomic.write_text`."""
     atomic.write_text(path, _collection(_coverage_features(records), notice))
 
 
@@ -56,7 +56,7 @@ def _coverage_features(records: Iterable[CoverageRecord]) -> Iterator[str]:
             polygon = record.polygon
             ring = shapely.get_coordinates(shapely.orient_polygons(polygon)).round(CELL_DIGITS).tolist()
             outline = json.dumps({"type": "Polygon", "coordinates": [ring]}, separators=(",", ":"))
-        # A state has a hundred thousand of these: names of cells and months need no escaping, so none is looked for.
+        # A state has a hundred thousand of these; names of cells and months need no escaping, so none is done.
         yield (
             f'{{"type":"Feature","properties":{{"cell":"{record.cell}","month":"{record.month}","looks":{record.looks},'
             f'"clear_looks":{record.clear_looks},"share_seen":{round(record.share_seen, 4)}}},"geometry":{outline}}}'
@@ -74,7 +74,7 @@ def _feature(properties: dict[str, object], polygon: Polygonal) -> str:
 
 
 def _rounded(polygon: Polygonal, digits: int) -> Polygonal:
-    """On a grid of so many decimals, still valid, outer rings counter-clockwise (right-hand rule)."""
+    """The polygon with so many decimals, still valid, outer rings counter-clockwise (right-hand rule)."""
     snapped = shapely.set_precision(polygon, 10.0**-digits)
     clean = snapped if not snapped.is_empty else polygon
     tidy: Polygonal = shapely.transform(shapely.orient_polygons(clean), lambda xy: xy.round(digits))

@@ -1,4 +1,4 @@
-"""`sites.gpkg`: the same and more as layers, each with a default style, that QGIS opens as they are."""
+"""`sites.gpkg`: sites, ponds, looks, events and coverage as layers, each with a default style that QGIS applies."""
 
 import os
 import sqlite3
@@ -25,13 +25,13 @@ from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.states import SiteState
 
 CHUNK = 20_000
-"""Coverage rows in memory at once."""
+"""Rows of a layer in memory at once."""
 PYOGRIO = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
 """What pyogrio raises when a file cannot be written; its messages do not always say why."""
 NEARLY_FULL = 1_000_000
-"""With fewer bytes free than this, a failed write is put down to the disk."""
+"""With fewer free bytes than this, a failed write is attributed to a full disk."""
 EPOCH = "2000-01-01T00:00:00.000Z"
-"""Stands where GeoPackage asks for a time of change: the same rows then give the same bytes."""
+"""Written where GeoPackage requires a time of change, so that the same rows give the same bytes."""
 DAYS = {
     "sites": (
         "ground_after",
@@ -48,13 +48,13 @@ DAYS = {
     "coverage": ("month_start", "month_end"),
 }
 MIDNIGHT = "%Y-%m-%dT00:00:00.000"
-"""The one form of a day in the file."""
+"""The one format of a day in the file."""
 DIGITS = {"confidence": 3, "share_seen": 4}
-"""Decimals of the columns that have more than none; areas are whole square metres, as in the GeoJSON."""
+"""Decimals of the columns that have any; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
-"""Layers whose rows may have one part or several: all are stored as several."""
+"""Layers whose rows may be single-part or multi-part: all are stored as multi-part."""
 TEXTS = {"sites": ("verdict", "parent", "earlier_dates")}
-"""Columns that may hold nothing at all, whose type must be said."""
+"""Columns that may hold nothing but nulls, whose type must be given."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),
  "f_table_name" TEXT(256), "f_geometry_column" TEXT(256), "styleName" TEXT(30), "styleQML" TEXT, "styleSLD" TEXT,
@@ -146,7 +146,7 @@ def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
 
 
 def _plain(value: object) -> object:
-    """A value as the file has it: words in the place of enumerations."""
+    """A value as stored in the file: enumerations as words."""
     if isinstance(value, SiteState):
         return value.word
     return value.value if isinstance(value, StrEnum) else value
@@ -161,13 +161,14 @@ COLUMN_TYPES = {
     EventKind: "str",
     SiteState: "str",
 }
-"""Column types that an empty list of rows cannot tell."""
+"""Column types that cannot be inferred from an empty list of rows."""
 
 
 def _even_days(database: sqlite3.Connection) -> None:
-    """Give all days one form: GDAL writes appended rows in another, and QGIS compares times as texts.
+    """Write all days in one format: GDAL writes appended rows in another, and QGIS compares times as texts.
 
-    The triggers of the spatial index call functions that only GDAL has; no geometry changes, so they rest meanwhile.
+    The triggers of the spatial index call functions that only GDAL has; no geometry changes, so they are dropped
+    meanwhile.
     """
     triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     for name, _ in triggers:
@@ -182,10 +183,10 @@ def _even_days(database: sqlite3.Connection) -> None:
 
 
 def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
-    """Add the default styles, take the clock out, and check that every row arrived. Returns the file that holds it all.
+    """Add the default styles, remove clock times, check that every row was written, and return the finished file.
 
-    It is written anew: a database remembers how often it was changed, and GDAL does that now and then once more.
-    So the same rows make the same bytes.
+    The finished file is a new one: SQLite counts how often a file was changed, and the number of GDAL's changes varies.
+    So the same rows give the same bytes.
     """
     whole = part.with_name(f"{part.name}.whole")
     with closing(sqlite3.connect(part)) as database:

@@ -19,7 +19,7 @@ SIMULATED = (
     "anything about any real place. For real imagery: make detect AOI=… SOURCE=folder SCENES=<folder of GeoTIFFs>"
 )
 CODE_DIGITS = 16
-"""Of the hash of the code."""
+"""Length of the hash of the code, hexadecimal digits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class Manifest:
     aoi: Aoi
     """The AOI."""
     settings: Settings
-    """All of them."""
+    """All settings of the run."""
     recipe: Recipe
     """How looks were made."""
     months: tuple[str, ...]
@@ -39,7 +39,7 @@ class Manifest:
     seen_share: float
     """Share of the AOI seen at least once, 0 to 1."""
     sites: int
-    """How many were reported."""
+    """Number of reported sites."""
     looks: Sequence[Look]
     """The looks behind the sites."""
     search: Search
@@ -50,7 +50,7 @@ class Manifest:
     """Looks that failed, and why."""
 
     def content(self, folder: Path) -> dict[str, object]:
-        """As written; files are named from `folder`."""
+        """The content as written; paths are relative to `folder`."""
         simulated = self.provenance.simulated
         return {
             "software": {"name": "leachwatch", "version": __version__, "code": self.recipe.code[:CODE_DIGITS]},

@@ -15,35 +15,35 @@ class SiteRecord:
     """One site, as in `sites.geojson`."""
 
     site_id: str
-    """Stable for life."""
+    """Id for life."""
     status: SiteStatus
-    """What is published of the site as a whole."""
+    """Published status of the site as a whole."""
     confidence: float
     """Calibrated probability that this is a leach-pond site, 0 to 1."""
     ground_after: date | None
     """Last clear look without cleared ground; None = already there at the first clear look."""
     ground_by: date | None
-    """First clear look with it."""
+    """First clear look with cleared ground."""
     ponds_after: date | None
-    """The same for ponds."""
+    """Last clear look without ponds; None = already there at the first clear look."""
     ponds_by: date | None
-    """The same for ponds; both None = cleared ground only, so far."""
+    """First clear look with ponds; `ponds_after` and `ponds_by` None = cleared ground only, so far."""
     last_seen: date | None
     """Last clear look with the site active."""
     last_clear: date | None
     """Last clear look at all."""
     clear_looks: int
-    """Clear looks behind this row."""
+    """Number of clear looks behind this row."""
     pond_area_m2: float
-    """Sub-pixel pond area, square metres."""
+    """Pond area from sub-pixel fractions, square metres."""
     pond_area_low_m2: float
     """Lower end of its 80 % interval."""
     pond_area_high_m2: float
     """Upper end of its 80 % interval."""
     ground_area_m2: float
-    """Mine-disturbed ground, square metres."""
+    """Area of mine ground, square metres."""
     verdict: str | None
-    """The reviewer's."""
+    """Verdict of the reviewer."""
     reviewed_on: date | None
     """Day of the review."""
     simulated: bool
@@ -53,11 +53,11 @@ class SiteRecord:
     model: str
     """Name of the model."""
     run_id: str
-    """The run, as in `manifest.json`."""
+    """Id of the run, as in `manifest.json`."""
     parent: str | None = None
     """The site it split from."""
     earlier_dates: str | None = None
-    """Dates that were published earlier and are other now, oldest first, each with the day of publication."""
+    """Earlier published dates that differ from the present ones, oldest first, each with the day of publication."""
     polygon: Polygonal
     """Outline of the ground."""
 
@@ -99,7 +99,7 @@ class LookRecord:
     ground_area_m2: float
     """Mine ground, square metres."""
     state: SiteState
-    """The likeliest state then, by all looks."""
+    """The likeliest state at that look, given all looks."""
     ponds_present: bool
     """Whether this look alone shows ponds."""
     ground_present: bool
@@ -121,7 +121,7 @@ class EventRecord:
     by: date
     """By this day."""
     evidence: str
-    """The overpasses on either side that prove it; for what was published, the runs."""
+    """The overpasses on either side that prove it; for changes of what was published, the runs."""
     point: Point
     """A point in the site."""
 

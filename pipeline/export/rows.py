@@ -1,4 +1,4 @@
-"""From what was derived to the rows of the outputs."""
+"""Makes the rows of the outputs from sites, coverage and the registry."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ CELLS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the rows of a run come from; stands on every site."""
+    """Where the rows of a run come from; written with every site."""
 
     source: str
     """Name of the source."""
@@ -34,7 +34,7 @@ class Provenance:
     model: str
     """Name of the model."""
     run_id: str
-    """The run, as in `manifest.json`."""
+    """Id of the run, as in `manifest.json`."""
 
 
 def site_record(
@@ -136,7 +136,7 @@ def event_records(record: SiteRecord, assessed: AssessedSite, settings: Settings
 
 
 def published_state_of(record: SiteRecord, today: date) -> PublishedState:
-    """What a row publishes of a site, for the registry."""
+    """The published state that a row stands for, for the registry."""
     return PublishedState(
         on=today,
         run_id=record.run_id,
@@ -147,7 +147,7 @@ def published_state_of(record: SiteRecord, today: date) -> PublishedState:
 
 
 def with_lineage(record: SiteRecord, entry: RegisteredSite) -> SiteRecord:
-    """The row with the site it split from, and the dates that were published before."""
+    """The row with the site it split from, and earlier published dates."""
     earlier = [state for state in entry.published[:-1] if _dates(state) != _dates(entry.published[-1])]
     changes = [
         f"{state.on}: {_dates(state)}"
@@ -158,7 +158,7 @@ def with_lineage(record: SiteRecord, entry: RegisteredSite) -> SiteRecord:
 
 
 def lineage_events(registry: Registry) -> Iterator[EventRecord]:
-    """Splits, merges and withdrawals, each between the run that last published otherwise and the one that did then."""
+    """Splits, merges and withdrawals, each dated between the last run before it and the run that published it."""
     kinds = {PublishedStatus.WITHDRAWN: EventKind.WITHDRAWN, PublishedStatus.MERGED: EventKind.MERGED}
     for entry in registry.entries:
         point = entry.territory.representative_point()

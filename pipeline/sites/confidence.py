@@ -1,6 +1,6 @@
-"""How sure: the calibrated probability that a reported site is a leach-pond site, and how far off its pond area may be.
+"""Confidence of a site (calibrated probability that it is a leach-pond site), and its pond area with an interval.
 
-A logistic regression on a handful of features that a person can read, and quantile regressions of the pond area, both
+A logistic regression on a few features that a person can interpret, and quantile regressions of the pond area, both
 fitted on worlds that the network was not trained on (`evaluation/calibrate.py`).
 """
 
@@ -23,39 +23,39 @@ from pipeline.sites.history import History, history
 from pipeline.sites.states import UNCALIBRATED
 
 SUREST_PIXELS = 6
-"""So many pond pixels say how sure the network is of the surest ponds."""
+"""Number of pond pixels with the highest steady pond fraction that are averaged."""
 AROUND_PX = 4
-"""The ground around ponds is judged within so many pixels."""
+"""Ground around ponds is judged within this distance, pixels."""
 
 
 class SiteFeatures(NamedTuple):
-    """What the confidence is made of; each has a coefficient in `calibration.ConfidenceModel`.
+    """The features of the confidence; each has a coefficient in `calibration.ConfidenceModel`.
 
     `steady`: mean over all clear looks since the ponds were there, so that a few doubtful ones do not decide it.
     """
 
     log10_pond_m2: float
-    """Of 1 + the predicted pond area, square metres."""
+    """Logarithm of 1 + the predicted pond area in square metres."""
     mean_pond_fraction: float
-    """Over its pond pixels, 0 to 1."""
+    """Mean over its pond pixels, 0 to 1."""
     mean_ground: float
-    """Mine-ground probability over its ground, 0 to 1."""
+    """Mean mine-ground probability over its ground, 0 to 1."""
     log10_ground_m2: float
-    """Of 1 + the area of its ground, square metres."""
+    """Logarithm of 1 + the area of its ground in square metres."""
     log10_looks_with_ponds: float
-    """Of 1 + the number of clear looks that show ponds."""
+    """Logarithm of 1 + the number of clear looks that show ponds."""
     share_of_looks_with_ponds: float
-    """Of the clear looks since its ponds were there, 0 to 1."""
+    """Share of the clear looks since its ponds were there that show ponds, 0 to 1."""
     steady_pond_fraction: float
-    """Of its surest pond pixels, 0 to 1."""
+    """Steady pond fraction, mean over its `SUREST_PIXELS` highest pond pixels, 0 to 1."""
     steady_ground: float
-    """Of its ground, 0 to 1."""
+    """Steady mine-ground probability, mean over its ground, 0 to 1."""
     ground_around: float
-    """Steady mine-ground probability around its ponds, 0 to 1."""
+    """Steady mine-ground probability, mean around its ponds, 0 to 1."""
     log10_patches: float
-    """Of the number of patches of touching pond pixels."""
+    """Logarithm of the number of patches of touching pond pixels."""
     log10_spread_px: float
-    """Of 1 + the standard distance of its pond pixels."""
+    """Logarithm of 1 + the standard distance of its pond pixels in pixels."""
 
 
 class AreaEstimate(NamedTuple):
@@ -74,27 +74,27 @@ class AssessedSite:
     """A site with its history, area and confidence, before it has a name."""
 
     site: Site
-    """Where it is."""
+    """Place and shape."""
     history: History
-    """What the looks say of it."""
+    """Its history from the looks."""
     confidence: float
     """Calibrated probability, 0 to 1."""
     pond_area: AreaEstimate
     """Present pond area."""
     look_areas: tuple[AreaEstimate, ...]
-    """The same at each clear look, in the order of `history.looks`."""
+    """Pond area at each clear look, in the order of `history.looks`."""
     features: SiteFeatures
-    """What the confidence was made of."""
+    """The features that gave the confidence."""
 
 
 def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibration | None) -> AssessedSite:
     """A site with its history, area and confidence; `stack` holds all looks on its window.
 
-    Without a calibration (while one is fitted) the confidence is 1 and areas are as predicted.
+    Without a calibration (while one is being fitted) the confidence is 1 and areas are as predicted.
     """
     past = history(site, stack, settings.history, calibration.states if calibration else UNCALIBRATED)
     found = features(site, past, stack)
-    # What a single look says of an area is as sure as what is known of a site that was seen once.
+    # The area from a single look is as uncertain as that of a site that was seen once.
     once = found._replace(log10_looks_with_ponds=math.log10(2.0))
     areas = calibration.pond_area if calibration else None
     return AssessedSite(
@@ -131,7 +131,7 @@ def features(site: Site, past: History, stack: Stack) -> SiteFeatures:
 
 
 def _steady(codes: Bytes, clear: Bools, since: Bools, here: Bools) -> Floats:
-    """Mean over the clear looks of `since` (T,) of each pixel of `here` (y, x), 0 to 1; codes and clear (T, y, x)."""
+    """Mean over the clear looks in `since` (T,) at each pixel of `here` (y, x), 0 to 1; codes and clear (T, y, x)."""
     seen = clear[since][:, here]
     total = (codes[since][:, here] * seen).sum(axis=0, dtype=np.float64)
     mean: Floats = (total / np.maximum(seen.sum(axis=0), 1) / LEVELS).astype(np.float32)
@@ -144,7 +144,7 @@ def confidence(found: SiteFeatures, model: ConfidenceModel) -> float:
 
 
 def pond_area(predicted_m2: float, found: SiteFeatures, model: AreaModel | None) -> AreaEstimate:
-    """The pond area that a predicted one stands for, by its site's features; the same without a model."""
+    """A predicted pond area corrected by its site's features, with its 80 % interval; unchanged without a model."""
     if model is None:
         return AreaEstimate(predicted_m2, predicted_m2, predicted_m2)
     names = [name for name in AreaQuantile.model_fields if name != "intercept"]
@@ -152,7 +152,7 @@ def pond_area(predicted_m2: float, found: SiteFeatures, model: AreaModel | None)
         math.exp(quantile.intercept + _weighted(found, names, quantile))
         for quantile in (model.low, model.middle, model.high)
     )
-    # Quantiles are fitted one by one, so far from the data they may cross.
+    # Quantiles are fitted separately, so they may cross far from the data.
     return AreaEstimate(*sorted(predicted_m2 * factor for factor in factors))
 
 

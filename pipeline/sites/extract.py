@@ -24,16 +24,16 @@ from pipeline.grid import PIXEL_M, Window, hull
 from pipeline.raster import Bools, Floats
 
 EIGHT = np.ones((3, 3), bool)
-"""Pixels that touch at a corner belong together."""
+"""8-connectivity: pixels that touch at a corner belong together."""
 CONTEXT_PX = 96
-"""How far around its ponds the ground of a site is looked for, pixels."""
+"""How far around its ponds the ground of a site is searched, pixels."""
 
 Pixels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class PondPixels:
-    """Pixels that the evidence calls pond, as a list: ponds are rare, rasters of a state are large."""
+    """Pixels that are pond by the evidence, as a list: ponds are rare, and rasters of a whole state are large."""
 
     rows: Pixels
     """Grid row of each pixel, shape (n,)."""
@@ -45,10 +45,10 @@ class PondPixels:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Site:
-    """One site as the evidence of all looks draws it."""
+    """One site as extracted from the evidence of all looks."""
 
     window: Window
-    """The pixels around it."""
+    """The window that its arrays cover."""
     pond: Bools
     """Its pond pixels, shape (y, x) of `window`."""
     ground: Bools
@@ -67,7 +67,7 @@ class Site:
 
 
 def pond_pixels(window: Window, pond: Floats, inside: Bools, settings: SitesSettings) -> PondPixels:
-    """The pond pixels of one window: `pond` fraction by the evidence, `inside` True = in the AOI; both (y, x)."""
+    """The pond pixels of one window: `pond` fraction from the evidence, `inside` True = in the AOI; both (y, x)."""
     rows, cols = np.nonzero((pond >= settings.pond_fraction) & inside)
     return PondPixels(
         rows=rows.astype(np.int64) + window.row,
@@ -100,7 +100,7 @@ def find_sites(
 def ponds_of(site: Site) -> Iterator[tuple[Polygon, Bools]]:
     """Each patch of touching pond pixels of a site: outline in metres, and its pixels (y, x).
 
-    Below about 20 m a patch is not a count of ponds: neighbours run together.
+    Below about 20 m neighbouring ponds run together, so the number of patches is not the number of ponds.
     """
     patches, count = label(site.pond, EIGHT)
     for number in range(1, count + 1):

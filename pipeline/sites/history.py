@@ -1,8 +1,9 @@
-"""What the looks say of one site over time: onsets as intervals, states, areas with error bars.
+"""The history of one site from its looks: onsets as intervals, states, and areas.
 
-Each clear look of a site gives an area of ponds and one of cleared ground; the state model of `states.py` weighs them all.
-An onset interval is the shortest run of gaps between looks, around the likeliest, that holds `interval_mass` of the
-probability. Looks that agree leave one gap; a look that contradicts the rest widens the interval.
+Each clear look of a site gives an area of ponds and one of cleared ground; the hidden Markov model of `states.py`
+combines them. An onset interval is the shortest run of gaps between looks, around the likeliest gap, that holds
+`interval_mass` of the probability. Looks that agree leave one gap; a look that contradicts the rest widens the
+interval.
 """
 
 from collections.abc import Sequence
@@ -26,14 +27,14 @@ from pipeline.sites.states import HAS_GROUND, HAS_PONDS, SiteState, StatePosteri
 
 Doubles = NDArray[np.float64]
 AGREE_LOOKS = 3
-"""So many looks in a row must agree on how large a site is: two of them then outweigh one that is wrong."""
+"""Number of looks in a row that must agree on the size of a site: two of them then outweigh one that is wrong."""
 
 
 class SiteStatus(StrEnum):
-    """What is published of a site as a whole."""
+    """Published status of a site as a whole."""
 
     CANDIDATE = "candidate"
-    """Rests on fewer clear looks with ponds than confirm it."""
+    """Ponds in fewer than `confirm_looks` clear looks."""
     CONFIRMED = "confirmed"
     """Ponds in at least `confirm_looks` clear looks."""
     IDLE = "idle"
@@ -41,14 +42,14 @@ class SiteStatus(StrEnum):
     ENDED = "ended"
     """Without ponds for `ended_days`, or overgrown."""
     REJECTED = "rejected"
-    """By a reviewer."""
+    """Rejected by a reviewer."""
 
 
 class EventKind(StrEnum):
-    """What can happen to a site."""
+    """What can happen to a site, or to what was published of it."""
 
     APPEARED = "appeared"
-    """Cleared ground was first there."""
+    """Onset of cleared ground."""
     PONDS_BUILT = "ponds built"
     GREW = "grew"
     """Its pond area rose by `grown_share`."""
@@ -56,7 +57,7 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     ENDED = "ended"
     SPLIT = "split"
-    """It was part of another site before, as was published."""
+    """It was published as part of another site before."""
     MERGED = "merged"
     """Its ground is part of another site now."""
     WITHDRAWN = "withdrawn"
@@ -74,22 +75,22 @@ class SiteLook:
     share_seen: float
     """Share of the site's ground that was seen, 0 to 1."""
     pond_m2: float
-    """Pond area, scaled up to the whole site by the share of its ponds that was seen; square metres."""
+    """Predicted pond area, scaled up to the whole site by the share of its ponds that was seen; square metres."""
     ground_m2: float
-    """Its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
+    """Area of its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
 
     def shows_ponds(self, settings: HistorySettings) -> bool:
         """Whether this look alone shows ponds."""
         return self.pond_m2 >= settings.pond_present_m2
 
     def shows_ground(self, settings: HistorySettings) -> bool:
-        """Whether this look alone shows cleared ground: ponds stand on it, whatever the network says of the ground."""
+        """Whether this look alone shows cleared ground; ponds imply it, whatever the network predicts for ground."""
         return self.ground_m2 >= settings.ground_present_m2 or self.shows_ponds(settings)
 
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """When something began: after the day `after`, and by the day `by`; and whether it is still there."""
+    """When something began, as an interval (after, by], and whether it is still there."""
 
     after: date | None
     """Last clear look without it; None = already there at the first clear look."""
@@ -100,7 +101,7 @@ class Onset:
     gone_by: date | None
     """First clear look after its end; None = still there at the last clear look."""
     looks_with: int
-    """Clear looks between beginning and end that show it."""
+    """Number of clear looks between beginning and end that show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class History:
     ponds: Onset | None
     """Ponds; None = never shown."""
     pond_m2: float
-    """Present pond area as predicted: the median of the last looks that show ponds, not corrected; square metres."""
+    """Present predicted area: the median of the last looks that show ponds, not corrected; square metres."""
 
     def last_seen(self) -> date | None:
         """Last clear look with the site active: with ponds, or with ground while there are no ponds yet."""
@@ -124,7 +125,7 @@ class History:
         return onset.last if onset else None
 
     def status(self, settings: HistorySettings, confirm_looks: int) -> SiteStatus:
-        """The status by the looks alone: never `REJECTED`."""
+        """The status that follows from the looks alone: never `REJECTED`."""
         if self.ponds and self.ponds.gone_by:
             silent_days = (self.looks[-1].day - self.ponds.last).days
             ended = silent_days >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
@@ -160,16 +161,17 @@ def _states(looks: Sequence[SiteLook], model: StateModel) -> tuple[StatePosterio
 
 
 def log_ratios(ground_m2: Doubles, pond_m2: Doubles, model: StateModel) -> tuple[Doubles, Doubles]:
-    """Log-likelihood ratios of ground and of ponds, there against not there, by the predicted areas (look,)."""
+    """Log-likelihood ratios of ground and of ponds, presence against absence, from the predicted areas (look,)."""
     ponds = log_ratio(model.ponds, pond_m2, full_size(pond_m2))
     ground = log_ratio(model.ground, ground_m2, full_size(ground_m2))
-    # Ponds stand on cleared ground, whatever the network predicts for the ground, and as surely as they are shown.
+    # Ponds stand on cleared ground, whatever the network predicts for it: where they show, its ratio is at least theirs.
     return np.maximum(ground, np.where(ponds > 0, ponds, -np.inf)), ponds
 
 
 def full_size(areas_m2: Doubles) -> float:
-    """The largest area that looks in a row agree on: their medians' greatest; areas in the order of time (look,), one
-    at least.
+    """The largest area that looks in a row agree on: the maximum of the running median over `AGREE_LOOKS` looks.
+
+    `areas_m2` (look,) in order of time, at least one.
     """
     in_a_row = sliding_window_view(areas_m2, min(AGREE_LOOKS, len(areas_m2)))
     return float(np.median(in_a_row, axis=1).max())
@@ -177,7 +179,7 @@ def full_size(areas_m2: Doubles) -> float:
 
 def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
     """The clear looks of a site: those that saw enough of its ponds and of its ground."""
-    around = binary_dilation(site.pond, EIGHT)  # a pond's light spills into the next pixel
+    around = binary_dilation(site.pond, EIGHT)  # the point spread carries a pond's light into the next pixel
     looks = []
     for t, (day, name) in enumerate(zip(stack.days, stack.overpasses, strict=True)):
         seen = stack.clear[t]
@@ -196,9 +198,9 @@ def onset(
 ) -> Onset | None:
     """When something began, and whether it ended, from clear looks in ascending order.
 
-    `begins`: probability that it began before each look and after the one before it; `there`: whether it is likely to
-    be there; `shown`: whether the look alone shows it; all (look,). `enough`: the probability an interval must hold.
-    Returns None when it is likelier that it never was there, or where no look shows it.
+    `begins`: probability that it began before each look and after the one before it; `there`: whether it is there in
+    the likeliest state; `shown`: whether the look alone shows it; all (look,). `enough`: the probability that an
+    interval must hold. Returns None when it was more likely never there, or where no look shows it.
     """
     here = np.flatnonzero(there)
     if begins.sum() < 0.5 or not len(here) or not shown[here].any():
@@ -216,7 +218,7 @@ def onset(
 
 
 def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
-    """First and last index of the run around `best` that holds `enough` of the mass, grown greedily."""
+    """First and last index of the run around `best` that holds `enough` of the probability, grown greedily."""
     low = high = best
     held = mass[best]
     while held < enough and (low > 0 or high < len(mass) - 1):
@@ -242,7 +244,7 @@ class Event:
     """Something that happened to a site, dated as an interval."""
 
     kind: EventKind
-    """What."""
+    """What happened."""
     after: date | None
     """After this day; None = before the first clear look."""
     by: date
@@ -264,7 +266,7 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
 
 
 def _turns(past: History) -> list[Event]:
-    """Each time that ponds fell idle or were taken up again, between the two looks on either side."""
+    """Each time that ponds fell idle or were filled again, dated between the two looks on either side."""
     kinds = {SiteState.IDLE: EventKind.IDLE, SiteState.RESUMED: EventKind.RESUMED}
     return [
         Event(kinds[now], past.looks[k - 1].day, past.looks[k].day)
@@ -274,8 +276,10 @@ def _turns(past: History) -> list[Event]:
 
 
 def _growths(past: History, settings: HistorySettings) -> list[Event]:
-    """Each time that the pond area rose by `grown_share`: among the looks that show ponds, between the last that showed
-    less and the first of `AGREE_LOOKS` in a row of which it and the median show so much more.
+    """Each time that the pond area rose by `grown_share`, from the looks that show ponds.
+
+    Dated between the last look that showed less and the first of `AGREE_LOOKS` looks in a row of which the first and
+    the median show that much more.
     """
     assert past.ponds is not None
     shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]

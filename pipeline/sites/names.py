@@ -1,10 +1,10 @@
-"""Lasting names: which id a place was given, for life, and what was published of it when.
+"""Lasting ids: which id each place was given, and what was published of it when.
 
-Each id owns a territory: all ground its site was ever seen on, and no ground of another. Sites are named by whose
-territory they lie on, so new looks, another model or another threshold rename nothing. Where a site falls apart, the
-part on most of its ground keeps the name and the others get new ones that name their parent. Where sites grow together,
-the name with most ground stays; the other one rests, is never given to another place, and comes back if its ground is a
-site of its own again.
+Each id owns a territory: all ground its site was ever seen on, and no ground of another. A site gets its id from the
+territory it lies on, so new looks, another model or another threshold change no id. Where a site splits, the part on
+most of its ground keeps the id; the other parts get new ids and record their parent. Where sites merge, the id with
+most ground stays; the other id rests, is never given to another place, and returns if its ground is a separate site
+again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ from pipeline.errors import InputError
 from pipeline.grid import LONLAT, Grid, reprojected
 
 GROWN = 0.02
-"""Share of new ground above which a territory is redrawn: a re-run leaves the file byte for byte as it was."""
+"""Share of new ground above which a territory is extended: so a re-run leaves the file byte for byte as it was."""
 SLIVER_M = 1.0
-"""What is narrower than twice this is no ground; pixels are 10 m."""
+"""Parts narrower than twice this are not ground; pixels are 10 m."""
 SNAP_M, SNAP_DEGREES = 0.01, 1e-8
-"""Ground is cut up with its corners on whole steps of this: a projection and back shifts them by less."""
+"""Steps to which corners are snapped before overlays: reprojection there and back shifts them by less."""
 
 
 class PublishedStatus(StrEnum):
-    """What can be published of a site: a `SiteStatus`, or that it is a site no longer."""
+    """What can be published of a site: a `SiteStatus`, or that it is no longer a site."""
 
     CANDIDATE = "candidate"
     CONFIRMED = "confirmed"
@@ -56,24 +56,24 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PublishedState:
-    """What was published of a site, kept whenever it changes."""
+    """What was published of a site on a day; a new one is kept whenever it changes."""
 
     on: date
     """Day of the run that published it, UTC."""
     run_id: str
-    """That run."""
+    """Id of that run."""
     status: PublishedStatus
-    """As in `sites.geojson`, or that it is a site no longer."""
+    """As in `sites.geojson`, or that it is no longer a site."""
     ground: Interval | None
     """Onset of cleared ground; None = none published."""
     ponds: Interval | None
     """Onset of ponds; None = none published."""
     merged_into: str | None = None
-    """The site that holds its ground; for `MERGED` alone."""
+    """The site that holds its ground; for `MERGED` only."""
 
     @property
     def statement(self) -> tuple[object, ...]:
-        """All but when and by which run."""
+        """Everything but the day and the run."""
         return self.status, self.merged_into, self.ground, self.ponds
 
 
@@ -82,11 +82,11 @@ class RegisteredSite:
     """One named place."""
 
     site_id: str
-    """For life, such as `SHN-0007`."""
+    """Id for life, such as `SHN-0007`."""
     territory: BaseGeometry
     """All ground the site was ever seen on, and no other's; lon/lat, EPSG:4326."""
     parent: str | None = None
-    """The site it split from; None = it never was part of another."""
+    """The site it split from; None = it was never part of another."""
     merged_into: str | None = None
     """The site that holds its ground now; None = it stands for itself."""
     published: tuple[PublishedState, ...] = ()
@@ -95,12 +95,12 @@ class RegisteredSite:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All names given so far under one prefix."""
+    """All ids given so far under one prefix."""
 
     prefix: str
     """Three capital letters from the AOI."""
     entries: tuple[RegisteredSite, ...] = ()
-    """In the order in which names were given."""
+    """In the order in which ids were given."""
 
     def entry(self, site_id: str) -> RegisteredSite:
         """The entry of an id. Raises `KeyError`."""
@@ -111,8 +111,8 @@ class Registry:
     ) -> tuple["Registry", list[str]]:
         """The registry after naming sites (outlines in metres on `grid`), and their ids in the same order.
 
-        A site takes the name on whose territory most of it lies, or else that of the nearest within `link_m` that no
-        other site takes; each name goes to one site, the rest get new names in the order given.
+        A site takes the id on whose territory most of it lies, or else the nearest id within `link_m` that no other
+        site takes. Each id goes to one site; the other sites get new ids in the order given.
         """
         polygons_m = [_snapped(polygon, SNAP_M) for polygon in polygons_m]
         own = [_snapped(reprojected(entry.territory, LONLAT, grid.crs), SNAP_M) for entry in self.entries]
@@ -128,7 +128,7 @@ class Registry:
         return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
 
     def check_clock(self, today: date) -> None:
-        """Raise `InputError` when `today` (UTC) lies before the last publication: a clock went backwards."""
+        """Raise `InputError` when `today` (UTC) lies before the last publication, as the clock must be wrong."""
         for entry in self.entries:
             if entry.published and today < entry.published[-1].on:
                 raise InputError(
@@ -137,15 +137,15 @@ class Registry:
                 )
 
     def recorded(self, published: Mapping[str, PublishedState], today: date, run_id: str) -> "Registry":
-        """The registry after a run `published` states by id: what changed is kept, and what is a site no longer."""
+        """The registry after a run `published` states by id: keeps what changed, and which ids are no longer sites."""
         self.check_clock(today)
         return replace(self, entries=tuple(_recorded(entry, published, today, run_id) for entry in self.entries))
 
     def joined(self, other: "Registry") -> "Registry":
-        """Two copies of a registry that went different ways, as one.
+        """Two diverged copies of a registry, merged into one.
 
         The same id on the same ground is one site with both histories; an id that only one copy has is kept. Raises
-        `InputError` where the copies gave one id to two places: no name is ever changed.
+        `InputError` where the copies gave one id to two places: no id is ever changed.
         """
         if self.prefix != other.prefix:
             raise InputError(f"registries of {self.prefix} and {other.prefix} do not belong together")
@@ -165,7 +165,7 @@ class Registry:
             if before:
                 cut = unary_union([_snapped(place, SNAP_DEGREES) for place in before])
                 own = polygonal(_snapped(own, SNAP_DEGREES).difference(cut))
-            if own.is_empty:  # both copies found one place and named it apart: the older name stands
+            if own.is_empty:  # the copies gave one place two ids: the older one stands
                 holder = _holder(found[name].territory, [entry.territory for entry in entries], entries)
                 entries.append(replace(found[name], merged_into=holder))
             else:
@@ -173,11 +173,11 @@ class Registry:
         return replace(self, entries=tuple(entries))
 
     def _taken(self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float) -> dict[int, str]:
-        """Ids of the sites that lie on a known territory, or near one, by place in the list of sites."""
+        """Ids of the sites that lie on a known territory, or near one, by index in the list of sites."""
         if not own or not polygons_m:
             return {}
         near = STRtree(own).query(list(polygons_m), predicate="dwithin", distance=link_m).T
-        matches = sorted(  # in whole metres: a tie is the older name's, whatever the projection does to the last digit
+        matches = sorted(  # in whole metres: a tie goes to the older id, whatever reprojection does to the last digit
             (-round(polygons_m[i].intersection(own[k]).area), round(polygons_m[i].distance(own[k])), int(k), int(i))
             for i, k in near
         )
@@ -204,12 +204,12 @@ def _holder(polygon: BaseGeometry, own: Sequence[BaseGeometry], entries: Sequenc
 def _settle(
     entries: list[RegisteredSite], own: list[BaseGeometry], found: Mapping[str, BaseGeometry], grid: Grid
 ) -> None:
-    """Give each found site (by id, metres) its ground and say which names rest; changes `entries` and `own`."""
+    """Give each found site (by id, metres) its ground and set which ids rest; changes `entries` and `own`."""
     changed: set[int] = set()
     place = {entry.site_id: k for k, entry in enumerate(entries)}
     for name, polygon in found.items():
         k = place[name]
-        if own[k].is_empty:  # a new name: its ground is no longer another's
+        if own[k].is_empty:  # a new id: its ground is no longer another's
             for other in _meeting(own, polygon):
                 own[other] = _without(own[other], polygon)
                 changed.add(other)
@@ -236,13 +236,13 @@ def _settle(
 
 
 def _snapped(ground: BaseGeometry, step: float) -> BaseGeometry:
-    """Ground with corners on whole steps, sound: on digits that a projection left, cutting it up may fail."""
+    """Valid ground with corners snapped to `step`: overlays may fail on the last digits that reprojection leaves."""
     snapped: BaseGeometry = shapely.set_precision(shapely.make_valid(ground), step)
     return polygonal(snapped)
 
 
 def _without(ground: BaseGeometry, cut: BaseGeometry) -> BaseGeometry:
-    """Ground less another, metres, without the slivers that edges leave which bend in another projection."""
+    """`ground` minus `cut`, metres, without the slivers that arise because edges bend under reprojection."""
     left = ground.difference(cut).buffer(-SLIVER_M, join_style="mitre").buffer(SLIVER_M, join_style="mitre")
     return polygonal(left)
 
@@ -253,7 +253,7 @@ def _meeting(places: Sequence[BaseGeometry], polygon: BaseGeometry) -> list[int]
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """The polygons of a geometry, without the lines and points that cutting leaves behind."""
+    """The polygons of a geometry, without the lines and points that overlays leave behind."""
     parts = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
     return unary_union(parts)
 
@@ -261,7 +261,7 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
 def _recorded(
     entry: RegisteredSite, published: Mapping[str, PublishedState], today: date, run_id: str
 ) -> RegisteredSite:
-    """The entry with what a run published of it, where that is something else than before."""
+    """The entry with what a run published of it, where that differs from the state before."""
     last = entry.published[-1] if entry.published else None
     new = published.get(entry.site_id)
     if new is None:

@@ -20,15 +20,15 @@ from pipeline.errors import InputError, one_line
 from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
 
 VERSION = 3
-"""Version of the file's layout; version 1, without lineage and published states, and 2 are read too."""
+"""Version of the file's layout; versions 1 (without lineage and published states) and 2 are read too."""
 MERGED_2 = "merged into "
-"""How the status of a merged site began in version 2; the other site's id followed."""
+"""Prefix of the status of a merged site in version 2; the other site's id follows it."""
 WAY_BACK = "move it away to start new names, or restore a copy of it"
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the registry at `path` for this run alone; the lock ends with the process, however it ends.
+    """Lock the registry at `path` for this run alone; the lock ends with the process, however that ends.
 
     Raises `InputError` when another run holds it.
     """
@@ -46,7 +46,7 @@ def locked(path: Path) -> Iterator[None]:
 def read_registry(path: Path, prefix: str = "") -> Registry:
     """The registry at `path`, of any prefix when none is given, or an empty one when there is no file.
 
-    Raises `InputError` when the file is damaged, of a newer version or of another AOI: names are never guessed.
+    Raises `InputError` when the file is damaged, of a newer version or of another AOI: ids are never guessed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def _state(row: Mapping[str, Any]) -> PublishedState:
 
 
 def _state_2(row: Mapping[str, Any]) -> PublishedState:
-    """Of version 2, in which the status of a merged site named the other one."""
+    """A published state of version 2, in which the status of a merged site named the other site."""
     status = str(row["status"])
     merged_into = status.removeprefix(MERGED_2) if status.startswith(MERGED_2) else None
     return _state({**row, "status": PublishedStatus.MERGED if merged_into else status, "merged_into": merged_into})
@@ -146,11 +146,11 @@ def _pair(interval: Interval | None) -> list[str | None] | None:
 
 
 def _footprint(text: str) -> BaseGeometry:
-    """The territory in a text. Raises `ValueError` for one that no site can have."""
+    """The territory from WKT. Raises `ValueError` for one that no site can have."""
     with np.errstate(all="ignore"):  # infinite coordinates are refused below
         polygon = from_wkt(text)
     if polygon is not None and not polygon.is_valid:
-        polygon = polygonal(shapely.make_valid(polygon))  # rounding can fold an edge over
+        polygon = polygonal(shapely.make_valid(polygon))  # rounding can make edges cross
     if polygon is None or polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
         raise ValueError("a footprint that is no polygon")
     west, south, east, north = polygon.bounds

@@ -1,13 +1,13 @@
-"""What state a site was in when: a hidden Markov model, weighed by every clear look.
+"""The state of a site over time: a hidden Markov model that uses every clear look.
 
-A site goes from nothing to cleared ground to ponds; ponds may lie idle and be filled again; in the end its ground grows
-over. Changes are rates per day, so a look that says nothing, or is not there, changes nothing: two short gaps are one
-long one. Each look says how much likelier its picture is with ponds (or with cleared ground) than without. The
-forward-backward algorithm over all looks (Rabiner 1989) gives the probability of each state at each look, and from it
-when something began.
+A site goes from nothing to cleared ground to ponds; ponds may lie idle and be filled again; in the end its ground
+becomes overgrown. Transitions are rates per day, so a look that is missing or has a log-likelihood ratio of 0 changes
+nothing: two short gaps equal one long gap. Each look gives a log-likelihood ratio for ponds and one for cleared ground.
+The forward-backward algorithm over all looks (Rabiner 1989) gives the posterior of each state at each look, and from it
+the onsets.
 
 The prior is the model itself: its rates and initial shares are those of simulated worlds (`evaluation/calibrate.py`),
-because nobody has published those of real sites; two or three good looks outweigh it.
+because none are published for real sites; two or three good looks outweigh it.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Doubles = NDArray[np.float64]
 
 
 class SiteState(IntEnum):
-    """In order of a site's life; usable as an index of arrays by state."""
+    """States in the order of a site's life; usable as array indices."""
 
     NONE = 0
     """Neither cleared ground nor ponds."""
@@ -42,7 +42,7 @@ class SiteState(IntEnum):
 
     @property
     def word(self) -> str:
-        """As written into the outputs."""
+        """The state as written into the outputs."""
         return self.name.lower()
 
     @property
@@ -66,17 +66,17 @@ UNCALIBRATED = StateModel(
     ground=AreaLikelihood(break_even_m2=2500.0, break_even_share=0.1, log_slope=3.0),
     ponds=AreaLikelihood(break_even_m2=120.0, break_even_share=0.2, log_slope=3.0),
 )
-"""In use before a model was calibrated, and nowhere else: rates after the distributions of `configs/worlds.toml`."""
+"""Used only while a model is not yet calibrated: rates from the distributions of `configs/worlds.toml`."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StatePosterior:
-    """How likely a site was in each state at each of its clear looks."""
+    """Posterior and prior of the states of a site at each of its clear looks."""
 
     posterior: Doubles
     """Probability of each state given all looks, shape (look, state); rows add up to 1."""
     prior: Doubles
-    """The same before any look is weighed."""
+    """The same before any look is used."""
 
     @property
     def likeliest(self) -> NDArray[np.intp]:
@@ -84,11 +84,11 @@ class StatePosterior:
         return np.asarray(self.posterior.argmax(axis=1))
 
     def onset(self, state: SiteState) -> Doubles:
-        """Probability that the site got as far as `CLEARED` or `PONDS` between the look before and each look.
+        """Probability that the site first reached `state` (`CLEARED` or `PONDS`) between the look before and each look.
 
         Shape (look,); at the first look: before it. Adds up to the probability that it ever did. Gaps count alike,
-        however long they are: were long ones likelier, a look that agrees with the rest would shorten its gap and make
-        the others likelier by it.
+        however long they are: if long ones were likelier, a look that agrees with the rest would shorten its gap and so
+        make the others likelier.
         """
         reached, expected = (
             np.diff(odds[:, state:].sum(axis=1), prepend=0.0).clip(min=0) for odds in (self.posterior, self.prior)
@@ -98,17 +98,17 @@ class StatePosterior:
 
 
 def log_ratio(likelihood: AreaLikelihood, area_m2: Doubles, full_m2: float) -> Doubles:
-    """Log-likelihood ratio of "there" against "not there" for areas of any shape, at a site of full size `full_m2`."""
+    """Log-likelihood ratio of presence against absence for areas (any shape), at a site of full size `full_m2`."""
     even = max(likelihood.break_even_m2, likelihood.break_even_share * full_m2)
     ratio: Doubles = likelihood.log_slope * np.log((area_m2 + 1.0) / (even + 1.0))
     return np.clip(ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
 def forward_backward(days: NDArray[np.int64], ground: Doubles, ponds: Doubles, model: StateModel) -> StatePosterior:
-    """The states of a site.
+    """Posterior and prior of the states of a site, by the forward-backward algorithm.
 
-    `days`: of its clear looks, ascending, as ordinals; `ground`, `ponds`: log-likelihood ratio of "there" against "not
-    there" for each look. All of shape (look,), at least one.
+    `days`: of its clear looks, ascending, as ordinals; `ground`, `ponds`: log-likelihood ratio of presence against
+    absence for each look. All of shape (look,), at least one.
     """
     rates, initial = model.per_year, np.array(list(model.initial.model_dump().values()))
     seen = HAS_GROUND * ground[:, None] + HAS_PONDS * ponds[:, None]  # log-likelihood against `NONE`
@@ -127,13 +127,13 @@ def forward_backward(days: NDArray[np.int64], ground: Doubles, ponds: Doubles, m
 
 @lru_cache(maxsize=10_000)
 def _moves(rates: TransitionRates, days: int) -> Doubles:
-    """Probability of each state so many days later, (from, to)."""
+    """Transition probabilities over a number of days, (from, to)."""
     moves: Doubles = expm(_generator(rates) * days)
     return moves
 
 
 def _generator(rates: TransitionRates) -> Doubles:
-    """Rates of change per day, (from, to); rows add up to 0."""
+    """Generator of the Markov chain: rates of change per day, (from, to); rows add up to 0."""
     per_day = np.zeros((len(SiteState), len(SiteState)))
     for one, other, rate in (
         (SiteState.NONE, SiteState.CLEARED, rates.cleared),
@@ -149,7 +149,7 @@ def _generator(rates: TransitionRates) -> Doubles:
 
 
 def _normalised(odds: Doubles) -> Doubles:
-    """Odds that add up to 1, none of them 0: no look is beyond doubt."""
+    """Odds scaled to add up to 1, none of them 0: no look is beyond doubt."""
     kept = np.maximum(odds, 1e-300)
     normalised: Doubles = kept / kept.sum()
     return normalised
