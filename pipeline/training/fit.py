@@ -1,7 +1,7 @@
-"""Fitting the network to simulated worlds, scoring it on worlds it never saw, and writing it with its card.
+"""Fits the network to simulated worlds, scores it on held-out worlds, and writes it with its model card.
 
-The number of steps is fixed by the settings, never by the clock, and every random number comes from the seed
-and the step: the same command makes the same model up to the rounding of the processor, resumed or not.
+The number of steps is fixed by the settings, never by the clock, and every random number derives from the seed and the
+step: the same command gives the same model up to floating-point rounding, resumed or not.
 """
 
 import json
@@ -32,99 +32,99 @@ from pipeline.training.scaling import scaled, scaling_looks
 from pipeline.training.score import VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
 
 CURVE = "curve.csv"
-"""The loss by step, beside the weights."""
+"""File of the loss by step, next to the weights."""
 STEPS_PER_MINUTE = 200
-"""What `minutes` are turned into; near the rate of two cores, so that a minute asked is about one waited."""
+"""Converts `minutes` to steps; near the rate of two cores, so that a requested minute takes about a minute."""
 THREADS = 2
-"""Of torch in training; fixed, because the rounding of sums depends on it."""
+"""Torch threads in training; fixed, because the rounding of sums depends on it."""
 BASE_RATE = 6e-4
-"""Highest learning rate for a network that has learned already."""
+"""Highest learning rate when training starts from a base model."""
 BASE_SHARE = 0.5
-"""So far from the weights of a base to those that were fitted the network is taken that is kept."""
+"""Weight interpolation of the kept network between base (0) and fitted network (1)."""
 BLIND = 1e9
-"""Spread that a band is said to have which the network is not to see."""
+"""Standard deviation assigned to a band that is hidden from the network."""
 HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
 
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """How to train."""
+    """Settings of training."""
 
     steps: int
     """Optimiser steps."""
     seed: int = 0
-    """Of everything drawn at random."""
+    """Seed of all random numbers."""
     workers: int = 1
-    """Processes that make chips; 0: this one. Does not change the model."""
+    """Processes that make chips; 0: the main process. Does not change the model."""
     batch: int = 16
     """Chips per step."""
     rate: float = 3e-3
     """Highest learning rate, reached after a twentieth of the steps."""
     base: str = ""
-    """A model whose weights training begins with, at `BASE_RATE`; empty: with random ones."""
+    """Model whose weights training starts from, at `BASE_RATE`; empty: random weights."""
     decay: float = 0.01
-    """AdamW's weight decay."""
+    """Weight decay of AdamW."""
     average: float = 0.997
-    """Per step, of the running average of the weights; the average is what is kept."""
+    """Decay per step of the running average of the weights; the average is the model that is kept."""
     steps_per_unit: int = 6
-    """One new unit of chips joins the pool per so many steps, and the oldest leaves."""
+    """Steps after which a new unit of chips replaces the oldest in the pool."""
     pool_units: int = 40
-    """Units to draw chips from."""
+    """Units in the pool from which chips are drawn."""
     checkpoint_steps: int = 500
-    """A checkpoint is written each so many steps."""
+    """Steps between checkpoints."""
     curve_steps: int = 100
-    """The mean loss of so many steps is an entry of the curve."""
+    """Steps whose mean loss is one entry of the curve."""
     validation_worlds: int = 8
-    """Held-out worlds."""
+    """Number of held-out worlds."""
     validation_px: int = 384
-    """Their side, pixels; a multiple of 16."""
+    """Side of the held-out worlds, pixels; a multiple of 16."""
     bands: tuple[str, ...] = bands.NAMES
-    """Those the network is shown; it is blind to the others."""
+    """Bands that the network is given; the others are hidden from it."""
     network: NetworkSpec = field(default_factory=lambda: NetworkSpec(widths=(48, 64, 96)))
-    """Shape of the network."""
+    """Architecture of the network."""
     chips: ChipSettings = field(default_factory=ChipSettings)
-    """How worlds become chips."""
+    """How chips are made from worlds."""
 
 
 @dataclass(eq=False, slots=True)
 class _State:
-    """All that changes from step to step, and the normalisation."""
+    """Everything that changes between steps, and the normalisation."""
 
     net: Network
-    """The one that is fitted."""
+    """Network that is fitted."""
     mean: Network
-    """Running average of its weights: the one that is kept."""
+    """Running average of the weights of `net`; this network is kept."""
     optimiser: torch.optim.AdamW
-    """With its moments."""
+    """Optimiser with its moments."""
     mean_reflectance: tuple[float, ...]
     """Per band; subtracted from the input."""
     std_reflectance: tuple[float, ...]
-    """Per band; the input is divided by it, which leaves nothing where it is `BLIND`."""
+    """Per band; divides the input, which leaves practically 0 where it is `BLIND`."""
     step: int
     """Steps done."""
     commit: str
-    """Of the code when training began or was last taken up."""
+    """Commit of the code when training began or was last resumed."""
     curve: list[tuple[int, float]]
-    """Steps done, and the mean loss since the entry before."""
+    """Steps done, and the mean loss since the previous entry."""
     mining: Mining
-    """What has been hard of late."""
+    """Recent false pond fraction by kind of chip."""
 
 
 def train(out: Path, settings: FitSettings, progress: Progress) -> None:
-    """Train and write a model to the folder `out`; goes on from a checkpoint of the same command beside it.
+    """Train a model and write it to the folder `out`; resumes from a checkpoint of the same command beside it.
 
     Raises `InputError`.
     """
     if settings.steps < 1:
         raise InputError(f"training takes at least one step, not {settings.steps}")
     if settings.chips.backgrounds:
-        read_backgrounds(Path(settings.chips.backgrounds))  # what is wrong with them is told before any work is done
+        read_backgrounds(Path(settings.chips.backgrounds))  # reports errors in them before any work is done
     torch.set_num_threads(THREADS)
     fit(out, settings, progress)
 
 
 def fit(out: Path, settings: FitSettings, progress: Progress) -> ModelCard:
-    """Train, score, write the model and the curve of its loss to `out`, and return its card."""
+    """Train, score, write the model and its loss curve to `out`, and return its model card."""
     checkpoint = out.with_name(f".{out.name}.checkpoint")
     kept = _resumed(checkpoint, settings) if checkpoint.is_file() else None
     first = kept.step // settings.steps_per_unit if kept else 0
@@ -141,13 +141,13 @@ def fit(out: Path, settings: FitSettings, progress: Progress) -> ModelCard:
 
 
 def _units(settings: FitSettings, first: int) -> Iterator[Chips]:
-    """The units from `first` on that the whole training takes."""
+    """Units from `first` to the end of the training."""
     end = settings.pool_units + settings.steps // settings.steps_per_unit
     return stream(settings.seed, settings.chips, first, end, settings.workers)
 
 
 def _fresh(settings: FitSettings, chips: Chips) -> _State:
-    """The state before the first step, normalised by the mean and spread of the first chips."""
+    """Initial state, normalised by median and standard deviation of the first chips, or as the base model is."""
     torch.manual_seed(settings.seed)
     net, mean = _networks(settings)
     if settings.base:
@@ -166,7 +166,7 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
 def _begun(
     settings: FitSettings, net: Network, mean: Network, middles: tuple[float, ...], spreads: tuple[float, ...]
 ) -> _State:
-    """No step done yet."""
+    """State with no step done yet."""
     mean.load_state_dict(net.state_dict())
     return _State(
         net=net,
@@ -182,13 +182,13 @@ def _begun(
 
 
 def fit_device() -> torch.device:
-    """Where the network is fitted: on a GPU where there is one."""
+    """Device on which the network is fitted: a GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _networks(settings: FitSettings) -> tuple[Network, Network]:
-    """The network to fit and the one that averages it, on `fit_device`; drawn on the CPU, so that a seed means the same."""
-    norm = not settings.base  # what was learned is kept without its normalisation
+    """Network to fit and its average, on `fit_device`; initialised on the CPU, so that a seed means the same."""
+    norm = not settings.base  # saved models have no batch normalisation
     device = fit_device()
     net = Network(settings.network, norm=norm).to(device)
     mean = Network(settings.network, norm=norm).to(device)
@@ -206,7 +206,7 @@ def _rate(settings: FitSettings) -> float:
 def _run(
     state: _State, settings: FitSettings, pool: Chips, units: Iterator[Chips], checkpoint: Path, progress: Progress
 ) -> None:
-    """All steps that are left."""
+    """Do all remaining steps."""
     losses: list[float] = []
     state.net.train()
     with progress.stage("Training", settings.steps - state.step, unit="steps") as done:
@@ -225,7 +225,7 @@ def _run(
 
 
 def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
-    """One step of the optimiser; returns the loss."""
+    """Do one optimiser step and return the loss."""
     device = fit_device()
     chosen = state.mining.drawn(chips.kind, settings.batch, rng)
     reflectance, pond, ground, clear = augmented(chips, chosen, rng)
@@ -234,7 +234,7 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     x = torch.from_numpy(np.nan_to_num((reflectance - mean) / std)).to(device, memory_format=torch.channels_last)
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(settings) * _schedule(state.step / settings.steps)
-    # bfloat16 is three times as fast here where the processor has it, and hurts nothing in training.
+    # Where the processor supports bfloat16, it is three times as fast here and does not harm training.
     with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
         logits = state.net(x)
     value = loss(logits.float(), *(torch.from_numpy(plane).to(device) for plane in (pond, ground, clear)))
@@ -249,22 +249,22 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
 
 
 def _schedule(done: float) -> float:
-    """Share of the highest learning rate after a share of the steps: up in a line, down by a cosine."""
+    """Share of the highest learning rate after a share of the steps: linear warm-up, then cosine decay."""
     warm = 0.05
     up, down = (done + 0.001) / warm, 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
     return min(up, 1.0) if done < warm else down
 
 
 def _average(state: _State, keep: float) -> None:
-    """Move the averaged network, batch statistics too, towards the present one."""
+    """Move the averaged network, including its batch statistics, towards the current one."""
     pairs = zip(state.mean.state_dict().values(), state.net.state_dict().values(), strict=True)
-    moving = [(kept, new) for kept, new in pairs if kept.is_floating_point()]  # not the count of batches
+    moving = [(kept, new) for kept, new in pairs if kept.is_floating_point()]  # leaves out the count of batches
     with torch.no_grad():
         torch._foreach_lerp_([kept for kept, _ in moving], [new for _, new in moving], 1 - keep)
 
 
 def _keep(path: Path, state: _State, settings: FitSettings) -> None:
-    """Write a checkpoint, atomically."""
+    """Write a checkpoint atomically."""
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     torch.save(
@@ -285,7 +285,7 @@ def _keep(path: Path, state: _State, settings: FitSettings) -> None:
 
 
 def _resumed(path: Path, settings: FitSettings) -> _State:
-    """The state in a checkpoint. Raises `InputError` where it is another training's."""
+    """State from a checkpoint; raises `InputError` if it is from training with other settings."""
     kept = torch.load(path, map_location="cpu", weights_only=True)
     if kept["settings"] != _signature(settings):
         raise InputError(f"{path}: the checkpoint of a training with other settings; delete it to begin anew")
@@ -308,13 +308,13 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
 
 
 def _signature(settings: FitSettings) -> str:
-    """What must be equal for a checkpoint to be gone on from; who makes the chips does not matter."""
+    """Settings that must be equal to resume from a checkpoint; `workers` and `checkpoint_steps` do not matter."""
     plain = asdict(replace(settings, workers=0, checkpoint_steps=0))
     return json.dumps(plain | {"network": settings.network.model_dump(mode="json")}, sort_keys=True)
 
 
 def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
-    """Fold, score, and write the model; returns its card."""
+    """Fold batch normalisation, scale, score, and write the model; returns its model card."""
     card = _card(out.name, state, settings)
     on = scaling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
     net = without_batch_norm(state.mean.eval())
@@ -334,7 +334,7 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
 
 
 def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
-    """The card before scoring."""
+    """Model card before scoring."""
     minutes, chips = settings.steps / STEPS_PER_MINUTE, settings.chips
     words = f"leachwatch train --out models/{name} --minutes {minutes:g} --seed {settings.seed}"
     if settings.base:
@@ -374,12 +374,12 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
 
 
 def commit_of_code() -> str:
-    """The commit of the code, with `+` where files differ from it; `unknown` outside of a checkout."""
+    """Commit of the code, with `+` if files differ from it; `unknown` outside a checkout."""
     git = shutil.which("git")
     if git is None:
         return "unknown"
     said = [
-        subprocess.run(  # noqa: S603 - fixed words, no shell
+        subprocess.run(  # noqa: S603 - fixed arguments, no shell
             [git, "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=False
         )
         for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain"])

@@ -1,4 +1,4 @@
-"""How well a model does, pixel by pixel, on worlds it was not trained on, and whether bfloat16 does too."""
+"""Per-pixel scores of a model on held-out worlds, and whether bfloat16 is as good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,39 +19,39 @@ from pipeline.training.chips import world_of
 from pipeline.worlds.world import Rendering, render
 
 VALIDATION_SEED = 900_000_001
-"""First world seed of validation; training seeds are below."""
+"""First world seed of validation; training seeds are lower."""
 DAYS = ((date(2024, 2, 10), 0.0), (date(2025, 1, 15), 0.2), (date(2025, 11, 20), 0.0))
-"""When these worlds are looked at, and how much of them is then under cloud."""
+"""Days on which these worlds are rendered, with the cloud fraction."""
 POND = 0.25
-"""From this fraction on a pixel counts as pond, for intersection over union."""
+"""Least pond fraction of a pixel that counts as pond in the IoU."""
 MARGIN_PX = 48
-"""Pixels along the edge of a look that are not scored: in a run every window has this margin."""
+"""Margin of a look that is not scored, pixels: in a run every window has this margin."""
 MOST_BF16_CODES = 4
-"""bfloat16 is allowed up to this difference of any code, units of 1/200 ..."""
+"""Largest difference of any code at which bfloat16 is allowed, units of 1/200."""
 MOST_BF16_IOU = 0.005
-"""... and below this difference of any intersection over union."""
+"""Every IoU must differ by less than this for bfloat16 to be allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Measured on the seen ground of some looks."""
+    """Scores on the clear ground of some looks."""
 
     looks: int
-    """How many."""
+    """Number of looks."""
     pond_fraction_mae: float
-    """Mean absolute error of the pond fraction on pixels that are truly pond to some part."""
+    """Mean absolute error of the pond fraction on pixels that truly contain pond."""
     pond_iou: float
-    """Intersection over union of pixels with a pond fraction of at least `POND`."""
+    """IoU of pixels with a pond fraction of at least `POND`."""
     pond_area_ratio: float
-    """Sum of told over sum of true pond fractions."""
+    """Sum of predicted pond fractions within 30 m of true sites over the sum of true pond fractions."""
     ground_iou: float
-    """Intersection over union of pixels with a ground probability of at least a half."""
+    """IoU of pixels with a mine-ground probability of at least 0.5."""
     false_area_share: float
-    """Told pond area outside of true sites (30 m around them not counted), as a share of true pond area."""
+    """Predicted pond area more than 30 m from true sites, as a share of true pond area."""
 
 
 def scores_of(told: list[Segmentation], looks: list[Rendering]) -> Scores:
-    """Scores of what was told of looks."""
+    """Scores of the predictions (`told`) for looks."""
     pond = _seen([code.pond_fraction / np.float32(LEVELS) for code in told], looks)
     ground = _seen([code.ground_probability / np.float32(LEVELS) for code in told], looks)
     true_pond = _seen([look.pond_fraction for look in looks], looks)
@@ -70,12 +70,12 @@ def scores_of(told: list[Segmentation], looks: list[Rendering]) -> Scores:
 
 
 def validation_looks(worlds: int, size_px: int) -> list[Rendering]:
-    """The looks that models are scored on."""
+    """Looks on which models are scored."""
     return looks_at(VALIDATION_SEED, worlds, size_px)
 
 
 def looks_at(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
-    """Looks at so many worlds, on `DAYS`."""
+    """Looks at `worlds` worlds on `DAYS`."""
     looks = []
     for seed in range(first_seed, first_seed + worlds):
         world = world_of(seed, size_px, 4)
@@ -84,7 +84,7 @@ def looks_at(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
 
 
 def predictions(net: Network, card: ModelCard, looks: list[Rendering], precision: Resolved) -> list[Segmentation]:
-    """What a network says of looks, on the CPU. `net` is not changed."""
+    """Predictions of a network for looks, on the CPU; `net` is not changed."""
     own = Network(card.network)
     own.load_state_dict(net.state_dict())
     own = to_bf16(own) if precision == "bf16" else own
@@ -94,7 +94,7 @@ def predictions(net: Network, card: ModelCard, looks: list[Rendering], precision
 
 
 def raster_of(look: Rendering) -> Raster:
-    """A look as a source would give it, at the grid's origin."""
+    """A look as a source would return it, at the grid's origin."""
     size = look.clear.shape
     return Raster(
         window=Window(0, 0, *size),
@@ -107,9 +107,9 @@ def raster_of(look: Rendering) -> Raster:
 def half_precision(
     full: list[Segmentation], half: list[Segmentation], looks: list[Rendering]
 ) -> tuple[bool, dict[str, Value]]:
-    """Whether bfloat16 answers are as good as float32 ones on seen ground, and how far apart they are there.
+    """Whether bfloat16 predictions are as good as float32 ones on clear ground, and how far they differ there.
 
-    Codes elsewhere are never kept.
+    Codes of other ground are never kept.
     """
     ponds = [_seen([code.pond_fraction for code in codes], looks) for codes in (full, half)]
     grounds = [_seen([code.ground_probability for code in codes], looks) for codes in (full, half)]
@@ -121,7 +121,7 @@ def half_precision(
 
 
 def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
-    """All values on seen ground, but for the margin that callers cut off, in a row."""
+    """All values on clear ground as a vector, without the margin that callers cut off."""
     inner = slice(MARGIN_PX, -MARGIN_PX)
     cut = [(plane[inner, inner], look.clear[inner, inner]) for plane, look in zip(planes, looks, strict=True)]
     values = [plane[clear] for plane, clear in cut]
@@ -129,7 +129,7 @@ def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
 
 
 def _away(look: Rendering) -> Bools:
-    """Where there is neither pond nor ground of a site within 3 pixels, (y, x)."""
+    """Mask (y, x) of pixels with neither pond nor mine ground within 3 pixels."""
     near = np.pad(look.ground | (look.pond_fraction > 0), 3)
     rows, cols = look.clear.shape
     found = np.zeros((rows, cols), bool)
@@ -140,6 +140,6 @@ def _away(look: Rendering) -> Bools:
 
 
 def _iou(told: Bools, true: Bools) -> float:
-    """Intersection over union; 1 where neither has a pixel."""
+    """IoU; 1 if both are empty."""
     union = int((told | true).sum())
     return round(int((told & true).sum()) / union, 4) if union else 1.0

@@ -1,8 +1,8 @@
-"""Fine-tuning a model on people's own labels, without forgetting what it could do.
+"""Fine-tunes a model on user-provided labels without loss of its earlier skill.
 
-Two guards: half of every batch comes from simulated worlds, and of the way from the old weights to the new ones only
-as much is gone as keeps the scores on worlds that nothing was trained on (weights averaged as in WiSE-FT, Wortsman et
-al. 2022). A fifth of the labelled places is kept back and tells what was gained.
+Two safeguards: half of every batch comes from simulated worlds, and weight interpolation (as in WiSE-FT, Wortsman et
+al. 2022) moves from the old towards the new weights only as far as keeps the scores on held-out worlds. A fifth of the
+labelled places is held out to measure the gain.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -25,22 +25,22 @@ from pipeline.training.loss import loss
 from pipeline.training.score import POND, VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
 
 KEPT_BACK = 0.2
-"""Share of the labelled places that is not trained on, where there are at least `LEAST_PLACES`."""
+"""Share of the labelled places held out of training, if there are at least `LEAST_PLACES`."""
 LEAST_PLACES = 5
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
-"""How much of the way to the new weights may be gone: the most that forgets nothing is."""
+"""Weight interpolations to try, 1 = new weights: the largest without forgetting is used."""
 FORGOTTEN = 0.02
-"""More than this is forgetting: a fall of an intersection over union, or a rise of false area, on validation worlds."""
+"""A larger fall of an IoU, or rise of false area, on validation worlds counts as forgetting."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuneSettings:
-    """How to fine-tune."""
+    """Settings of fine-tuning."""
 
     steps: int
     """Optimiser steps."""
     seed: int = 1
-    """Of everything drawn at random."""
+    """Seed of all random numbers."""
     workers: int = 1
     """Processes that make simulated chips."""
     batch: int = 16
@@ -50,23 +50,23 @@ class TuneSettings:
     units: int = 24
     """Units of simulated chips to draw from."""
     worlds: int = 8
-    """Validation worlds on which nothing may be forgotten."""
+    """Validation worlds on which forgetting is measured."""
     worlds_px: int = 384
-    """Their side, pixels."""
+    """Side of these worlds, pixels."""
     chips: ChipSettings = field(default_factory=ChipSettings)
-    """How worlds become chips."""
+    """How chips are made from worlds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelScores:
-    """How well labelled ground that was not trained on is told."""
+    """Scores on labelled ground that was held out of training."""
 
     pond_iou: float
-    """Intersection over union of pixels with a pond fraction of at least `POND`; 1 where there is none."""
+    """IoU of pixels with a pond fraction of at least `POND`; 1 where there is none."""
     ground_iou: float
-    """The same of mine ground, at a half."""
+    """IoU of pixels with a mine-ground probability of at least 0.5; 1 where there is none."""
     false_share: float
-    """Share of the pixels that are labelled as nothing which are taken for pond."""
+    """Share of pixels labelled as free of sites that are predicted as pond."""
 
 
 def tune(
@@ -74,7 +74,7 @@ def tune(
 ) -> ModelCard:
     """Fine-tune `base`, write the new model to `out` and return its card; `words`: the command, for the card.
 
-    Raises `InputError` when the labels teach nothing that can be kept.
+    Raises `InputError` when nothing can be learned from the labels without forgetting.
     """
     if settings.steps < 1:
         raise InputError(f"fine-tuning takes at least one step, not {settings.steps}")
@@ -109,7 +109,7 @@ def tune(
 
 
 def _split(labelled: Labelled, seed: int) -> tuple[Chips, Chips | None]:
-    """Chips to train on, and those of the places that are kept back; None where places are too few for that."""
+    """Chips to train on and chips of held-out places; the latter None when there are too few places."""
     places = np.unique(labelled.place)
     if len(places) < LEAST_PLACES:
         return labelled.chips, None
@@ -158,7 +158,7 @@ def _tuned(
 
 
 def _input(card: ModelCard, reflectance: Floats) -> Floats:
-    """Reflectance (n, band, y, x) as the network takes it; 0, the mean, where there is none."""
+    """Reflectance (n, band, y, x) normalised for the network; 0, the mean, where it is missing."""
     mean, std = (np.asarray(numbers, np.float32)[:, None, None] for numbers in (card.mean, card.std))
     filled: Floats = np.nan_to_num((reflectance - mean) / std)
     return filled
@@ -195,7 +195,7 @@ def _card(
     scores: dict[str, Value],
     bf16: bool,
 ) -> ModelCard:
-    """The card of a tuned model; calibration is to be fitted anew."""
+    """Model card of a tuned model; its calibration must be fitted again."""
     kind = f"{len(labelled.chips)} chips of labelled ground and as many simulated; {share:.0%} of the way was gone"
     return base.model_copy(
         update={
@@ -216,7 +216,7 @@ def _card(
 
 
 def _gained(old: Network, new: Network, card: ModelCard, kept_back: Chips | None) -> dict[str, Value]:
-    """Scores on the places kept back, before and after."""
+    """Scores on the held-out places before and after fine-tuning."""
     if kept_back is None:
         return {"labels_kept_back": f"none: fewer than {LEAST_PLACES} places"}
     told: dict[str, Value] = {"labels_kept_back": f"{len(kept_back)} chips of places that were not trained on"}

@@ -1,8 +1,7 @@
-"""A small archive of simulated acquisitions inside an AOI, as the GeoTIFFs a user's own folder would hold.
+"""A small archive of simulated acquisitions inside an AOI, as GeoTIFFs in the format of the folder source.
 
-They are cloud-optimised, and a static STAC catalogue lists them.
-`truth.geojson` beside them says what is really there. The archive is marked complete by `build.json`, written
-last; a half or stale one is built again.
+The files are cloud-optimised and listed in a static STAC catalogue; `truth.geojson` holds the true sites.
+`build.json`, written last, marks the archive as complete; an incomplete or outdated archive is rebuilt.
 """
 
 import hashlib
@@ -41,19 +40,19 @@ from pipeline.worlds.world import Rendering, World, make_world, render
 MARKER = "build.json"
 TRUTH = "truth.geojson"
 SCALE = 0.0001
-"""Stored number to reflectance."""
+"""Factor from DN to reflectance."""
 OFFSET, OFFSET_FROM = -0.1, date(2022, 1, 25)
-"""What is added as well by processing baselines from 04.00 on, and since when; before it is nothing."""
+"""BOA_ADD_OFFSET as reflectance (processing baseline 04.00 and later) and its first day; 0 before that day."""
 EDGE_SHARE = 0.06
-"""Share of overpasses of which a world lies on the edge of the swath, in part without data."""
+"""Share of overpasses in which a world lies on the edge of the swath and is partly without data."""
 PASSES = np.array([0, 5, 10])
-"""Days of the overpasses of which the clearest is taken, as a scan does; the same as in evaluation."""
+"""Day offsets of the overpasses from which the clearest is taken, as a run would; the same as in evaluation."""
 CLOUD = (8, 9, 10)
-"""Classes of the scene classification that are cloud."""
+"""SCL classes that are cloud."""
 SETTLED_DAYS = 120
-"""No site is begun in the last days of an archive, so that each can be seen in some clear look."""
+"""No site begins within this many days of the end of an archive, so that each can appear in a clear look."""
 STYLE_LATITUDE = 23.8
-"""Worlds north of this take the Kachin style, the others that of Shan; degrees."""
+"""Worlds north of this latitude have the Kachin style, the others the Shan style; degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Acquisition:
     """One scene to write."""
 
     folder: Path
-    """Where to."""
+    """Output folder."""
     number: int
     """Number of the world."""
     seed: int
@@ -69,28 +68,28 @@ class Acquisition:
     style: str
     """Style of the world."""
     window: Window
-    """Its place on the grid."""
+    """Position of the world on the grid."""
     grid: Grid
-    """The AOI's grid."""
+    """Grid of the AOI."""
     first: date
     """First day of the archive."""
     last: date
     """Last day of the archive."""
     time_utc: datetime
-    """When."""
+    """Sensing time."""
     platform: str
     """S2A or S2B."""
     cloud: float
-    """Share of cloud over it, 0 to 1."""
+    """Cloud fraction, 0 to 1."""
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the scene file."""
         return self.folder / f"{self.time_utc:%Y%m%dT%H%M%S}_w{self.number:02d}.tif"
 
     @property
     def offset(self) -> float:
-        """Added to stored numbers times `SCALE`, as the processing baseline of that day has it."""
+        """Offset added to DN × `SCALE`, according to the processing baseline of that day."""
         return OFFSET if self.time_utc.date() >= OFFSET_FROM else 0.0
 
 
@@ -102,10 +101,9 @@ def build_archive(
     progress: Progress,
     workers: int = 1,
 ) -> None:
-    """Write the archive of an AOI to `folder` unless it is there already; the same bytes for any `workers`.
+    """Write the archive of an AOI to `folder` unless it exists already; the bytes do not depend on `workers`.
 
-    Raises `AoiError` when the AOI is too thin for a world,
-    `UnitsFailed` on a full disk.
+    Raises `AoiError` when the AOI is too narrow for a world, `UnitsFailed` when the disk is full.
     """
     first, last = _span(settings, period)
     marker = {"aoi": aoi.digest, "settings": settings.model_dump(), "code": code_version(),
@@ -140,7 +138,7 @@ def build_archive(
 
 
 def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
-    """Where the worlds lie: whole cells inside the AOI, spread over it; the cells it touches when it is small."""
+    """Windows of the worlds: world-sized squares spread over the AOI, or the one with most overlap if none fits."""
     touching = list(aoi.windows(settings.world_px))
     whole = [w for w in touching if aoi.polygon_m.contains(w.polygon_m)]
     cells = whole or sorted(touching, key=lambda w: -aoi.polygon_m.intersection(w.polygon_m).area)[:1]
@@ -151,13 +149,13 @@ def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
     centres = np.array([(w.row, w.col) for w in cells])
     while len(chosen) < min(settings.worlds, len(cells)):
         gap = np.min([np.hypot(*(centres - (w.row, w.col)).T) for w in chosen], axis=0)
-        odds = np.where(gap > 0, gap, 0.0)  # far from the others is likelier
+        odds = np.where(gap > 0, gap, 0.0)  # squares far from those chosen are more likely
         chosen.append(cells[int(rng.choice(len(cells), p=odds / odds.sum()))])
     return sorted(chosen)
 
 
 def write_acquisition(wanted: Acquisition) -> float:
-    """Render one scene and write it as a COG in the folder source's format; returns its share of cloud in percent."""
+    """Render one scene and write it as a COG in the folder source's format; returns its cloud cover in percent."""
     world = _world(wanted)
     seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal(), wanted.cloud)
     atomic.write_bytes(wanted.path, _cog(seen, wanted))
@@ -165,7 +163,7 @@ def write_acquisition(wanted: Acquisition) -> float:
 
 
 def code_version() -> str:
-    """Hash of the simulator's source files and figures."""
+    """Hash of the simulator's source files and parameter file."""
     digest = hashlib.sha256()
     for file in [*sorted(Path(__file__).parent.glob("*.py")), parameters_file()]:
         digest.update(file.read_bytes())
@@ -173,7 +171,7 @@ def code_version() -> str:
 
 
 def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
-    """First and last day: the period where it is given, the settings' months otherwise."""
+    """First and last day of the archive: from `period` where given, otherwise from the months in the settings."""
     year, month = map(int, settings.start.split("-"))
     start = date(year, month, 1)
     after = month - 1 + settings.months
@@ -196,7 +194,7 @@ def _is_built(folder: Path, marker: Mapping[str, object]) -> bool:
 def _acquisitions(
     folder: Path, aoi: Aoi, settings: SimulatedSettings, places: list[Window], first: date, last: date
 ) -> Iterator[Acquisition]:
-    """World by world, so that neighbours in the list share a world."""
+    """All scenes to write, grouped by world."""
     for number, window in enumerate(places):
         centre = reprojected(window.polygon_m.centroid, aoi.grid.crs, LONLAT)
         style = "kachin" if centre.y > STYLE_LATITUDE else "shan"
@@ -206,7 +204,7 @@ def _acquisitions(
 
 
 def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str, float]]:
-    """Time, satellite and share of cloud of each scene: of a few overpasses the clearest."""
+    """Sensing time, platform and cloud fraction of each scene, the clearest of a few overpasses."""
     rng = np.random.default_rng([settings.seed, 77])
     month = first
     count = 0
@@ -226,7 +224,7 @@ def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[flo
     if executor is None:
         yield from map(write_acquisition, work)
     else:
-        # A process keeps the world it made last: each gets the scenes of one world in a row.
+        # A process caches the last world it made, so each process gets the scenes of one world as a chunk.
         yield from executor.map(write_acquisition, work, chunksize=max(1, len(work) // len({w.number for w in work})))
 
 
@@ -267,19 +265,19 @@ def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
 
 
 def _beyond_swath(wanted: Acquisition) -> Bools:
-    """Pixels without data, (y, x): now and then one side of a line that runs as the edge of a swath does."""
+    """Mask (y, x) of pixels without data: in some scenes, one side of a line parallel to the swath edge."""
     height, width = wanted.window.shape
     rng = np.random.default_rng([wanted.seed, wanted.time_utc.date().toordinal(), 3])
     if rng.random() > EDGE_SHARE:
         return np.zeros((height, width), bool)
     rows, cols = np.mgrid[:height, :width]
-    edge = width * rng.uniform(0.2, 0.8) - 0.25 * (rows - height / 2)  # the orbit leans by about 14 degrees
+    edge = width * rng.uniform(0.2, 0.8) - 0.25 * (rows - height / 2)  # ground track tilted by about 14 degrees
     beyond: Bools = cols > edge if rng.random() < 0.5 else cols < edge
     return beyond
 
 
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
-    """The sites whose centre lies in the AOI, as GeoJSON."""
+    """True sites whose centroid lies in the AOI, as GeoJSON."""
     features = []
     for wanted in {w.number: w for w in work}.values():
         for number, site in enumerate(_world(wanted).sites):
@@ -293,7 +291,7 @@ def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
 
 
 def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
-    """What a site truly was, its ponds counted on the last day on which it had them."""
+    """True attributes of a site; its ponds are counted on the last day on which it had them."""
     ponds = site.ponds_on(site.last_day_with_ponds(last))
     round_ones = [pond.diameter_m for pond in ponds if not pond.square]
     return {
