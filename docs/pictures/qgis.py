@@ -10,10 +10,10 @@ The latest clear simulated scene is laid below in natural colours; everything el
 from pathlib import Path
 
 from qgis.core import (  # type: ignore[import-not-found]
+    QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsMultiBandColorRenderer,
-    QgsContrastEnhancement,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,

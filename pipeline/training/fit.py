@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from pipeline import bands
 from pipeline.atomic import write_text
@@ -24,6 +25,7 @@ from pipeline.looks.network import Network, NetworkSpec, interpolated, receptive
 from pipeline.looks.weights import has_bf16, load_model, save_model
 from pipeline.progress import Progress
 from pipeline.resources import CHECKOUT
+from pipeline.training.average import averaged, network_of
 from pipeline.training.backgrounds import read_backgrounds
 from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
 from pipeline.training.loss import loss
@@ -92,7 +94,7 @@ class _State:
 
     net: Network
     """Network that is fitted."""
-    mean: Network
+    mean: AveragedModel
     """Running average of the weights of `net`; this network is kept."""
     optimiser: torch.optim.AdamW
     """Optimiser with its moments."""
@@ -149,28 +151,25 @@ def _units(settings: FitSettings, first: int) -> Iterator[Chips]:
 def _fresh(settings: FitSettings, chips: Chips) -> _State:
     """Initial state, normalised by median and standard deviation of the first chips, or as the base model is."""
     torch.manual_seed(settings.seed)
-    net, mean = _networks(settings)
+    net = _network(settings)
     if settings.base:
         base = load_model(settings.base, precision="fp32")
         net.load_state_dict(base.net.state_dict())
-        return _begun(settings, net, mean, base.card.mean, base.card.std)
+        return _begun(settings, net, base.card.mean, base.card.std)
     values = chips.reflectance.astype(np.float32).transpose(1, 0, 2, 3).reshape(len(bands.NAMES), -1)
     middles = tuple(round(float(v), 4) for v in np.median(values, axis=1))
     spreads = tuple(
         round(max(float(spread), 0.01), 4) if name in settings.bands else BLIND
         for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
     )
-    return _begun(settings, net, mean, middles, spreads)
+    return _begun(settings, net, middles, spreads)
 
 
-def _begun(
-    settings: FitSettings, net: Network, mean: Network, middles: tuple[float, ...], spreads: tuple[float, ...]
-) -> _State:
+def _begun(settings: FitSettings, net: Network, middles: tuple[float, ...], spreads: tuple[float, ...]) -> _State:
     """State with no step done yet."""
-    mean.load_state_dict(net.state_dict())
     return _State(
         net=net,
-        mean=mean,
+        mean=averaged(net, settings.average),
         optimiser=_optimiser(net, settings),
         mean_reflectance=middles,
         std_reflectance=spreads,
@@ -186,13 +185,10 @@ def fit_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _networks(settings: FitSettings) -> tuple[Network, Network]:
-    """Network to fit and its average, on `fit_device`; initialised on the CPU, so that a seed means the same."""
-    norm = not settings.base  # saved models have no batch normalisation
-    device = fit_device()
-    net = Network(settings.network, norm=norm).to(device)
-    mean = Network(settings.network, norm=norm).to(device)
-    return net.to(memory_format=torch.channels_last), mean  # type: ignore[call-overload]
+def _network(settings: FitSettings) -> Network:
+    """Network to fit, on `fit_device`; initialised on the CPU, so that a seed means the same."""
+    net = Network(settings.network, norm=not settings.base)  # saved models have no batch normalisation
+    return net.to(fit_device()).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _optimiser(net: Network, settings: FitSettings) -> torch.optim.AdamW:
@@ -242,9 +238,9 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     value.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
     state.optimiser.step()
-    _average(state, min(settings.average, (1 + state.step) / (10 + state.step)))
-    told = torch.sigmoid(logits[:, 0].detach().float()).cpu().numpy()
-    state.mining.learn(chips.kind[chosen], told, pond, clear)
+    state.mean.update_parameters(state.net)
+    predicted = torch.sigmoid(logits[:, 0].detach().float()).cpu().numpy()
+    state.mining.learn(chips.kind[chosen], predicted, pond, clear)
     return float(value.detach())
 
 
@@ -253,14 +249,6 @@ def _schedule(done: float) -> float:
     warm = 0.05
     up, down = (done + 0.001) / warm, 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
     return min(up, 1.0) if done < warm else down
-
-
-def _average(state: _State, keep: float) -> None:
-    """Move the averaged network, including its batch statistics, towards the current one."""
-    pairs = zip(state.mean.state_dict().values(), state.net.state_dict().values(), strict=True)
-    moving = [(kept, new) for kept, new in pairs if kept.is_floating_point()]  # leaves out the count of batches
-    with torch.no_grad():
-        torch._foreach_lerp_([kept for kept, _ in moving], [new for _, new in moving], 1 - keep)
 
 
 def _keep(path: Path, state: _State, settings: FitSettings) -> None:
@@ -289,7 +277,8 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
     kept = torch.load(path, map_location="cpu", weights_only=True)
     if kept["settings"] != _signature(settings):
         raise InputError(f"{path}: the checkpoint of a training with other settings; delete it to begin anew")
-    net, mean = _networks(settings)
+    net = _network(settings)
+    mean = averaged(net, settings.average)
     net.load_state_dict(kept["net"])
     mean.load_state_dict(kept["mean"])
     optimiser = _optimiser(net, settings)
@@ -317,7 +306,7 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     """Fold batch normalisation, scale, score, and write the model; returns its model card."""
     card = _card(out.name, state, settings)
     on = scaling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
-    net = without_batch_norm(state.mean.eval())
+    net = without_batch_norm(network_of(state.mean).eval())
     if settings.base:
         net = interpolated(load_model(settings.base, precision="fp32").net, net, BASE_SHARE)
     net = scaled(net, card, on)

@@ -33,6 +33,6 @@ def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def _dice(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """1 - soft Dice over the whole batch, with squares, so that an exactly predicted fraction costs nothing."""
-    told = torch.sigmoid(logits) * weight
+    predicted = torch.sigmoid(logits) * weight
     true = target * weight
-    return 1 - (2 * (told * true).sum() + 1) / ((told**2).sum() + (true**2).sum() + 1)
+    return 1 - (2 * (predicted * true).sum() + 1) / ((predicted**2).sum() + (true**2).sum() + 1)

@@ -44,9 +44,9 @@ class Mining:
         odds = self.weights()[kind]
         return rng.choice(len(kind), count, p=odds / odds.sum())
 
-    def learn(self, kind: Bytes, told: Floats, true: Floats, clear: Floats) -> None:
+    def learn(self, kind: Bytes, predicted: Floats, true: Floats, clear: Floats) -> None:
         """Update with a step's chips: kind (n,); predicted and true pond fraction and clear, each (n, y, x)."""
-        false = (np.clip(told - true, 0, None) * clear).mean(axis=(1, 2))
+        false = (np.clip(predicted - true, 0, None) * clear).mean(axis=(1, 2))
         for number in np.unique(kind):
             new = float(false[kind == number].mean())
             old = self.false[number]

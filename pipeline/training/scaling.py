@@ -28,11 +28,11 @@ def scaling_looks(seed: int, worlds: int, size_px: int) -> list[Rendering]:
 
 def scaled(net: Network, card: ModelCard, looks: list[Rendering]) -> Network:
     """A copy of `net` (without batch normalisation) with its last layer scaled and shifted."""
-    told = [_logits(net, card, look) for look in looks]
+    predicted = [_logits(net, card, look) for look in looks]
     out = Network(net.spec).eval()
     out.load_state_dict(net.state_dict())
     for plane, name in enumerate(("pond_fraction", "ground")):
-        logits = torch.cat([pixels[plane] for pixels in told])
+        logits = torch.cat([pixels[plane] for pixels in predicted])
         true = torch.cat([_inner(getattr(look, name), look) for look in looks])
         factor, shift = _fitted(logits, true)
         rows = slice(plane * STEM**2, (plane + 1) * STEM**2)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from pipeline.grid import Window
 from pipeline.looks.card import ModelCard, Value
@@ -33,7 +34,7 @@ MOST_BF16_IOU = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class PixelScores:
     """Scores on the clear ground of some looks."""
 
     looks: int
@@ -50,21 +51,21 @@ class Scores:
     """Predicted pond area more than 30 m from true sites, as a share of true pond area."""
 
 
-def scores_of(told: list[Segmentation], looks: list[Rendering]) -> Scores:
-    """Scores of the predictions (`told`) for looks."""
-    pond = _seen([code.pond_fraction / np.float32(LEVELS) for code in told], looks)
-    ground = _seen([code.ground_probability / np.float32(LEVELS) for code in told], looks)
+def scores_of(predicted: list[Segmentation], looks: list[Rendering]) -> PixelScores:
+    """Scores of predictions for looks."""
+    pond = _seen([code.pond_fraction / np.float32(LEVELS) for code in predicted], looks)
+    ground = _seen([code.ground_probability / np.float32(LEVELS) for code in predicted], looks)
     true_pond = _seen([look.pond_fraction for look in looks], looks)
     true_ground = _seen([look.ground for look in looks], looks)
     away = _seen([_away(look) for look in looks], looks).astype(bool)
     some = true_pond > 0.02
     area = max(float(true_pond.sum()), 1.0)
-    return Scores(
+    return PixelScores(
         looks=len(looks),
         pond_fraction_mae=round(float(np.abs(pond - true_pond)[some].mean()) if some.any() else 0.0, 4),
-        pond_iou=_iou(pond >= POND, true_pond >= POND),
+        pond_iou=round(iou(pond >= POND, true_pond >= POND), 4),
         pond_area_ratio=round(float(pond[~away].sum()) / area, 4),
-        ground_iou=_iou(ground >= 0.5, true_ground >= 0.5),
+        ground_iou=round(iou(ground >= 0.5, true_ground >= 0.5), 4),
         false_area_share=round(float(pond[away].sum()) / area, 4),
     )
 
@@ -130,16 +131,11 @@ def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
 
 def _away(look: Rendering) -> Bools:
     """Mask (y, x) of pixels with neither pond nor mine ground within 3 pixels."""
-    near = np.pad(look.ground | (look.pond_fraction > 0), 3)
-    rows, cols = look.clear.shape
-    found = np.zeros((rows, cols), bool)
-    for row in range(7):
-        for col in range(7):
-            found |= near[row : row + rows, col : col + cols]
-    return ~found
+    near: Bools = maximum_filter(look.ground | (look.pond_fraction > 0), size=7, mode="constant", cval=False)
+    return ~near
 
 
-def _iou(told: Bools, true: Bools) -> float:
-    """IoU; 1 if both are empty."""
-    union = int((told | true).sum())
-    return round(int((told & true).sum()) / union, 4) if union else 1.0
+def iou(predicted: Bools, true: Bools) -> float:
+    """Intersection over union; 1 if both are empty."""
+    union = int((predicted | true).sum())
+    return int((predicted & true).sum()) / union if union else 1.0

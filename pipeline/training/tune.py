@@ -17,12 +17,12 @@ from pipeline.looks.card import ModelCard, Training, Value
 from pipeline.looks.network import Network, interpolated
 from pipeline.looks.weights import Model, has_bf16, save_model
 from pipeline.progress import Progress
-from pipeline.raster import Bools, Floats
+from pipeline.raster import Floats
 from pipeline.training.chips import Chips, ChipSettings, augmented, joined, stream
 from pipeline.training.fit import THREADS, commit_of_code
 from pipeline.training.labels import Labelled
 from pipeline.training.loss import loss
-from pipeline.training.score import POND, VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
+from pipeline.training.score import POND, VALIDATION_SEED, half_precision, iou, predictions, scores_of, validation_looks
 
 KEPT_BACK = 0.2
 """Share of the labelled places held out of training, if there are at least `LEAST_PLACES`."""
@@ -90,8 +90,8 @@ def tune(
     before = scores_of(predictions(old, base.card, looks, "fp32"), looks)
     for share in SHARES:
         net = interpolated(old, new, share)
-        told = predictions(net, base.card, looks, "fp32")
-        after = scores_of(told, looks)
+        predicted = predictions(net, base.card, looks, "fp32")
+        after = scores_of(predicted, looks)
         drops = (before.pond_iou - after.pond_iou, before.ground_iou - after.ground_iou)
         if max(*drops, after.false_area_share - before.false_area_share) <= FORGOTTEN:
             break
@@ -103,7 +103,7 @@ def tune(
     scores |= _gained(old, net, base.card, kept_back)
     bf16 = False
     if has_bf16(torch.device("cpu")):
-        bf16, apart = half_precision(told, predictions(net, base.card, looks, "bf16"), looks)
+        bf16, apart = half_precision(predicted, predictions(net, base.card, looks, "bf16"), looks)
         scores |= apart
     return save_model(out, net, _card(out.name, base.card, labelled, settings, share, words, scores, bf16))
 
@@ -168,21 +168,16 @@ def label_scores(net: Network, card: ModelCard, chips: Chips) -> LabelScores:
     """Scores on labelled ground, all chips together."""
     with torch.inference_mode():
         logits = [net(torch.from_numpy(_input(card, one[None].astype(np.float32))))[0] for one in chips.reflectance]
-    told = torch.sigmoid(torch.stack(logits)).numpy()
+    predicted = torch.sigmoid(torch.stack(logits)).numpy()
     seen = chips.clear & np.isfinite(chips.reflectance).all(axis=1)
-    pond, ground = told[:, 0][seen] >= POND, told[:, 1][seen] >= 0.5
+    pond, ground = predicted[:, 0][seen] >= POND, predicted[:, 1][seen] >= 0.5
     true_pond, true_ground = chips.pond_percent[seen] >= 100 * POND, chips.ground[seen]
     nothing = ~true_ground
     return LabelScores(
-        pond_iou=_iou(pond, true_pond),
-        ground_iou=_iou(ground, true_ground),
+        pond_iou=iou(pond, true_pond),
+        ground_iou=iou(ground, true_ground),
         false_share=float(pond[nothing].mean()) if nothing.any() else 0.0,
     )
-
-
-def _iou(told: Bools, true: Bools) -> float:
-    either = int((told | true).sum())
-    return int((told & true).sum()) / either if either else 1.0
 
 
 def _card(
@@ -219,8 +214,8 @@ def _gained(old: Network, new: Network, card: ModelCard, kept_back: Chips | None
     """Scores on the held-out places before and after fine-tuning."""
     if kept_back is None:
         return {"labels_kept_back": f"none: fewer than {LEAST_PLACES} places"}
-    told: dict[str, Value] = {"labels_kept_back": f"{len(kept_back)} chips of places that were not trained on"}
+    predicted: dict[str, Value] = {"labels_kept_back": f"{len(kept_back)} chips of places that were not trained on"}
     for when, net in (("before", old), ("after", new)):
         scores = asdict(label_scores(net, card, kept_back))
-        told |= {f"labels_{name}_{when}": round(value, 4) for name, value in scores.items()}
-    return told
+        predicted |= {f"labels_{name}_{when}": round(value, 4) for name, value in scores.items()}
+    return predicted
