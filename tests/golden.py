@@ -1,7 +1,7 @@
 """Golden statistics: what a run says of known input, kept in `golden/*.json`, so that a change of behaviour shows in review.
 
-    python tests/golden.py OUT NAME           compare the products in OUT with golden/NAME.json
-    python tests/golden.py --write OUT NAME   keep them as golden/NAME.json
+python tests/golden.py OUT NAME           compare the products in OUT with golden/NAME.json
+python tests/golden.py --write OUT NAME   keep them as golden/NAME.json
 """
 
 import json
@@ -76,7 +76,9 @@ def differences(found: Any, kept: Any, where: str = "") -> list[str]:
         pairs = enumerate(zip(found, kept, strict=True))
         return [line for k, (one, other) in pairs for line in differences(one, other, f"{where}[{k}]")]
     if isinstance(kept, float) and isinstance(found, (int, float)):
-        near = {"confidence": {"abs_tol": CONFIDENCE}}.get(where.rpartition(".")[2], {"rel_tol": SHARE, "abs_tol": 1e-9})
+        near = {"confidence": {"abs_tol": CONFIDENCE}}.get(
+            where.rpartition(".")[2], {"rel_tol": SHARE, "abs_tol": 1e-9}
+        )
         return [] if math.isclose(found, kept, **near) else [f"{where}: {found}, not {kept}"]
     if where.rpartition(".")[2] in AREAS and isinstance(found, int) and isinstance(kept, int):
         return [] if math.isclose(found, kept, rel_tol=SHARE, abs_tol=1) else [f"{where}: {found}, not {kept}"]

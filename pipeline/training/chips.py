@@ -25,25 +25,25 @@ from pipeline.worlds.world import Rendering, World, make_world, render
 
 STYLES = ("kachin", "shan")
 """Styles of the region, used in turn; models are scored on them."""
-SHOWN = ("kachin", "shan", "kachin", "shan", "plain", "kachin", "shan", "dry")
+TRAINING_STYLES = ("kachin", "shan", "kachin", "shan", "plain", "kachin", "shan", "dry")
 """Styles of training, used in turn."""
 FIRST_SEED = 100_000_000
 """First world seed of training; each training seed has a million."""
 START = date(2023, 1, 1)
 END = date(2025, 12, 31)
-BLANK = 0.15
+NO_DATA_SHARE = 0.15
 """Share of chips that are partly without data, as at the edge of a swath."""
-RESAMPLED = 0.4
+RESAMPLED_SHARE = 0.4
 """Share of chips that are resampled, like imagery in another CRS or pixel size."""
-GRAINY = 0.25
+NOISY_SHARE = 0.25
 """Share of chips with noise beyond that of the instrument, as left by compression and resampling."""
-MOST_GRAIN = 0.008
+MAX_NOISE_STD = 0.008
 """Largest standard deviation of that noise, reflectance."""
-NO_PATH_RADIANCE = 0.7
+NO_PATH_RADIANCE_SHARE = 0.7
 """Share of chips without added path radiance; the others resemble top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
 """Largest path radiance added to a chip, reflectance by band: that of a clear sky."""
-SITE, ANYWHERE, LIKE_ONE = "site", "anywhere", "like one"
+SITE, ANYWHERE, SITE_LIKE = "site", "anywhere", "like one"
 """What chips are cut around besides look-alikes: a site, a random place, bare or water-like pixels."""
 
 
@@ -69,7 +69,7 @@ class ChipSettings:
     """Looks per world."""
     chips: int = 8
     """Chips per look."""
-    styles: tuple[str, ...] = SHOWN
+    styles: tuple[str, ...] = TRAINING_STYLES
     """Styles of the worlds, in turn."""
 
 
@@ -96,14 +96,14 @@ class Chips:
 @lru_cache(maxsize=1)
 def chip_kinds() -> tuple[str, ...]:
     """What chips can be cut around; the kind of a chip is an index into this tuple."""
-    return (SITE, ANYWHERE, LIKE_ONE, *parameters().look_alikes)
+    return (SITE, ANYWHERE, SITE_LIKE, *parameters().look_alikes)
 
 
 def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
     """Make unit `index` of a training seed."""
     rng = np.random.default_rng([seed, index])
     if settings.backgrounds and rng.random() < settings.real:
-        return joined(list(_real_looks(rng, settings)))
+        return concatenated(list(_real_looks(rng, settings)))
     shown = settings.styles[index % len(settings.styles)]
     breadth = float(rng.uniform(0.7, settings.breadth))
     number = FIRST_SEED + 1_000_000 * seed + index
@@ -115,7 +115,7 @@ def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
         look = render(world, day, int(rng.integers(2**31)), cloud)
         standing = [look_alike for look_alike in world.look_alikes if look_alike.begun_on <= day]
         parts.append(_cut(look, _corners(standing, look, rng, settings), settings.chip_px, rng))
-    return joined(parts)
+    return concatenated(parts)
 
 
 def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Chips]:
@@ -137,7 +137,7 @@ def world_of(
     return make_world(seed, size_px, style, START, END, n_sites, look_alikes=look_alikes, breadth=breadth)
 
 
-def joined(parts: list[Chips]) -> Chips:
+def concatenated(parts: list[Chips]) -> Chips:
     """All chips of `parts`, in order."""
     return Chips(
         reflectance=np.concatenate([part.reflectance for part in parts]),
@@ -151,10 +151,10 @@ def joined(parts: list[Chips]) -> Chips:
 def pooled(units: list[Chips], first: int) -> Chips:
     """The pool of units from `first` on, each at the position given by its index."""
     turn = len(units) - first % len(units)
-    return joined(units[turn:] + units[:turn])
+    return concatenated(units[turn:] + units[:turn])
 
 
-def renew(pool: Chips, index: int, unit: Chips) -> None:
+def replace_unit(pool: Chips, index: int, unit: Chips) -> None:
     """Replace unit `index`, the oldest of the pool, by `unit`."""
     places = len(pool) // len(unit)
     at = slice(index % places * len(unit), (index % places + 1) * len(unit))
@@ -242,7 +242,7 @@ def _cut(look: Rendering, corners: list[_Corner], chip_px: int, rng: np.random.G
     """Cut the chips of a look and resample some of them."""
     planes = np.concatenate([look.reflectance, [look.pond_fraction, look.ground, look.clear]]).astype(np.float32)
     cuts = [planes[:, at.row : at.row + chip_px, at.col : at.col + chip_px] for at in corners]
-    chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED else cut for cut in cuts])
+    chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED_SHARE else cut for cut in cuts])
     return Chips(
         reflectance=chips[:, :-3].astype(np.float16),
         pond_percent=np.rint(100 * chips[:, -3].clip(0, 1)).astype(np.uint8),
@@ -283,7 +283,7 @@ def augmented(
         x[index] = _turned(x[index], turns, mirror)
         truth[index] = _turned(truth[index], turns, mirror)
         x[index] = _other_atmosphere(x[index], rng)
-        if rng.random() < BLANK:
+        if rng.random() < NO_DATA_SHARE:
             blank = _beyond_edge(x.shape[2], rng)
             x[index, :, blank] = np.nan
             truth[index, 2, blank] = 0
@@ -314,8 +314,8 @@ def _other_atmosphere(reflectance: Floats, rng: np.random.Generator) -> Floats:
         thick = zoom(coarse, reflectance.shape[1] / 8, order=1).astype(np.float32) * rng.uniform(0, 0.3)
         colour = np.array([1.0, 0.8, 0.65, 0.45, 0.15, 0.08], np.float32)[:, None, None]
         out += thick * colour * (np.float32(0.5) - out)
-    if rng.random() < GRAINY:
-        out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MOST_GRAIN))
-    if rng.random() > NO_PATH_RADIANCE:
+    if rng.random() < NOISY_SHARE:
+        out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MAX_NOISE_STD))
+    if rng.random() > NO_PATH_RADIANCE_SHARE:
         out += (PATH_COLOUR * np.float32(rng.uniform(0.3, 1.0)))[:, None, None]
     return out

@@ -27,7 +27,16 @@ from pipeline.progress import Progress
 from pipeline.resources import CHECKOUT
 from pipeline.training.average import averaged, network_of
 from pipeline.training.backgrounds import read_backgrounds
-from pipeline.training.chips import SHOWN, STYLES, Chips, ChipSettings, augmented, pooled, renew, stream
+from pipeline.training.chips import (
+    TRAINING_STYLES,
+    STYLES,
+    Chips,
+    ChipSettings,
+    augmented,
+    pooled,
+    replace_unit,
+    stream,
+)
 from pipeline.training.loss import loss
 from pipeline.training.mining import Mining
 from pipeline.training.scaling import scaled, scaling_looks
@@ -41,11 +50,11 @@ THREADS = 2
 """Torch threads in training; fixed, because the rounding of sums depends on it."""
 BASE_RATE = 6e-4
 """Highest learning rate when training starts from a base model."""
-BASE_SHARE = 0.5
+BASE_INTERPOLATION = 0.5
 """Weight interpolation of the kept network between base (0) and fitted network (1)."""
-BLIND = 1e9
+HIDDEN_BAND_STD = 1e9
 """Standard deviation assigned to a band that is hidden from the network."""
-HONEST = "No image of a real leach pond was available; every score is on simulated worlds."
+LIMITATION_NOTE = "No image of a real leach pond was available; every score is on simulated worlds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class _State:
     mean_reflectance: tuple[float, ...]
     """Per band; subtracted from the input."""
     std_reflectance: tuple[float, ...]
-    """Per band; divides the input, which leaves practically 0 where it is `BLIND`."""
+    """Per band; divides the input, which leaves practically 0 where it is `HIDDEN_BAND_STD`."""
     step: int
     """Steps done."""
     commit: str
@@ -135,7 +144,7 @@ def fit(out: Path, settings: FitSettings, progress: Progress) -> ModelCard:
         pool = pooled([unit for unit in islice(units, settings.pool_units) if done(1) is None], first)
     state = kept or _fresh(settings, pool)
     _run(state, settings, pool, units, checkpoint, progress)
-    progress.note("Scoring on worlds that were not trained on ...")
+    progress.note("Scoring on held-out worlds ...")
     card = _finished(out, state, settings)
     write_text(out / CURVE, "step,loss\n" + "".join(f"{step},{value}\n" for step, value in state.curve))
     checkpoint.unlink(missing_ok=True)
@@ -155,17 +164,19 @@ def _fresh(settings: FitSettings, chips: Chips) -> _State:
     if settings.base:
         base = load_model(settings.base, precision="fp32")
         net.load_state_dict(base.net.state_dict())
-        return _begun(settings, net, base.card.mean, base.card.std)
+        return _initial_state(settings, net, base.card.mean, base.card.std)
     values = chips.reflectance.astype(np.float32).transpose(1, 0, 2, 3).reshape(len(bands.NAMES), -1)
     middles = tuple(round(float(v), 4) for v in np.median(values, axis=1))
     spreads = tuple(
-        round(max(float(spread), 0.01), 4) if name in settings.bands else BLIND
+        round(max(float(spread), 0.01), 4) if name in settings.bands else HIDDEN_BAND_STD
         for name, spread in zip(bands.NAMES, values.clip(0, 0.6).std(axis=1), strict=True)
     )
-    return _begun(settings, net, middles, spreads)
+    return _initial_state(settings, net, middles, spreads)
 
 
-def _begun(settings: FitSettings, net: Network, middles: tuple[float, ...], spreads: tuple[float, ...]) -> _State:
+def _initial_state(
+    settings: FitSettings, net: Network, middles: tuple[float, ...], spreads: tuple[float, ...]
+) -> _State:
     """State with no step done yet."""
     return _State(
         net=net,
@@ -211,19 +222,19 @@ def _run(
             losses.append(_step(state, settings, pool, rng))
             state.step += 1
             if state.step % settings.steps_per_unit == 0:
-                renew(pool, state.step // settings.steps_per_unit - 1, next(units))
+                replace_unit(pool, state.step // settings.steps_per_unit - 1, next(units))
             if state.step % settings.curve_steps == 0:
                 state.curve.append((state.step, round(float(np.mean(losses)), 5)))
                 losses.clear()
             if state.step % settings.checkpoint_steps == 0:
-                _keep(checkpoint, state, settings)
+                _write_checkpoint(checkpoint, state, settings)
             done(1)
 
 
 def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Generator) -> float:
     """Do one optimiser step and return the loss."""
     device = fit_device()
-    chosen = state.mining.drawn(chips.kind, settings.batch, rng)
+    chosen = state.mining.sample(chips.kind, settings.batch, rng)
     reflectance, pond, ground, clear = augmented(chips, chosen, rng)
     mean = np.asarray(state.mean_reflectance, np.float32)[:, None, None]
     std = np.asarray(state.std_reflectance, np.float32)[:, None, None]
@@ -240,7 +251,7 @@ def _step(state: _State, settings: FitSettings, chips: Chips, rng: np.random.Gen
     state.optimiser.step()
     state.mean.update_parameters(state.net)
     predicted = torch.sigmoid(logits[:, 0].detach().float()).cpu().numpy()
-    state.mining.learn(chips.kind[chosen], predicted, pond, clear)
+    state.mining.update(chips.kind[chosen], predicted, pond, clear)
     return float(value.detach())
 
 
@@ -251,7 +262,7 @@ def _schedule(done: float) -> float:
     return min(up, 1.0) if done < warm else down
 
 
-def _keep(path: Path, state: _State, settings: FitSettings) -> None:
+def _write_checkpoint(path: Path, state: _State, settings: FitSettings) -> None:
     """Write a checkpoint atomically."""
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +287,7 @@ def _resumed(path: Path, settings: FitSettings) -> _State:
     """State from a checkpoint; raises `InputError` if it is from training with other settings."""
     kept = torch.load(path, map_location="cpu", weights_only=True)
     if kept["settings"] != _signature(settings):
-        raise InputError(f"{path}: the checkpoint of a training with other settings; delete it to begin anew")
+        raise InputError(f"{path}: the checkpoint has other settings; delete it to start again")
     net = _network(settings)
     mean = averaged(net, settings.average)
     net.load_state_dict(kept["net"])
@@ -308,7 +319,7 @@ def _finished(out: Path, state: _State, settings: FitSettings) -> ModelCard:
     on = scaling_looks(settings.seed, settings.validation_worlds * 2, settings.validation_px)
     net = without_batch_norm(network_of(state.mean).eval())
     if settings.base:
-        net = interpolated(load_model(settings.base, precision="fp32").net, net, BASE_SHARE)
+        net = interpolated(load_model(settings.base, precision="fp32").net, net, BASE_INTERPOLATION)
     net = scaled(net, card, on)
     looks = validation_looks(settings.validation_worlds, settings.validation_px)
     full = predictions(net, card, looks, "fp32")
@@ -330,12 +341,16 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
         words += f" --base {settings.base}"
     if chips.backgrounds:
         words += f" --backgrounds {chips.backgrounds}"
-    if chips.styles != SHOWN:
+    if chips.styles != TRAINING_STYLES:
         words += f" --styles {','.join(chips.styles)}"
     if settings.bands != bands.NAMES:
         words += f" --bands {','.join(settings.bands)}"
     styles = ", ".join(sorted(set(chips.styles)))
-    begun = f"; began with the weights of {settings.base} and went {BASE_SHARE:.0%} of the way" if settings.base else ""
+    begun = (
+        f"; began with the weights of {settings.base}, weight interpolation {BASE_INTERPOLATION:.0%}"
+        if settings.base
+        else ""
+    )
     ground = (
         f"{chips.real:.0%} of the chips on real ground in {chips.backgrounds}"
         if chips.backgrounds
@@ -358,7 +373,7 @@ def _card(name: str, state: _State, settings: FitSettings) -> ModelCard:
             commit=state.commit,
         ),
         scores={"set": "none yet"},
-        notes=HONEST,
+        notes=LIMITATION_NOTE,
     )
 
 

@@ -31,7 +31,7 @@ from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
-from pipeline.training.chips import Chips, joined
+from pipeline.training.chips import Chips, concatenated
 
 
 class LabelKind(StrEnum):
@@ -137,7 +137,7 @@ def label_chips(
     if not chips:
         why = f"; first refused: {refusals[0].id}: {refusals[0].reason}" if refusals else ""
         raise InputError(f"no scene shows any of the {len(areas)} labels clearly on a day on which they hold{why}")
-    return Labelled(joined(chips), np.array(places), tuple(refusals))
+    return Labelled(concatenated(chips), np.array(places), tuple(refusals))
 
 
 def _area(where: str, row: dict[str, object]) -> AreaLabel | None:

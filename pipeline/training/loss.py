@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RARE = 3.0
+POND_WEIGHT = 3.0
 """Extra weight of an all-pond pixel relative to one without pond; ponds are a few pixels in a thousand.
 
 Kept small: weights raise the predictions of uncertain pixels, and the sum of pond fractions is an area."""
@@ -19,7 +19,7 @@ def loss(logits: Tensor, pond_fraction: Tensor, ground: Tensor, clear: Tensor) -
 
     Logits (n, 2, y, x); pond fraction 0 to 1, ground 0 or 1, clear 1 where the label counts, each (n, y, x).
     """
-    pond = _entropy(logits[:, 0], pond_fraction, clear * (1 + RARE * pond_fraction))
+    pond = _entropy(logits[:, 0], pond_fraction, clear * (1 + POND_WEIGHT * pond_fraction))
     earth = _entropy(logits[:, 1], ground, clear)
     overlap = _dice(logits[:, 0], pond_fraction, clear) + _dice(logits[:, 1], ground, clear)
     return ENTROPY * (2 * pond + earth) + DICE * overlap

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.raster import Bytes, Floats
 from pipeline.training.chips import SITE, chip_kinds
 
-KEEP = 0.99
+DECAY = 0.99
 """Decay of the running means, per step."""
 LEAST, MOST = 0.5, 2.5
 """Limits of the weights of kinds without sites, so that no kind is forgotten and none dominates."""
@@ -39,15 +39,15 @@ class Mining:
             weights[met] = np.clip(np.sqrt(self.false[met] / self.false[met].mean()), LEAST, MOST)
         return weights
 
-    def drawn(self, kind: Bytes, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def sample(self, kind: Bytes, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw indices of `count` chips by their `kind` (n,), with replacement."""
         odds = self.weights()[kind]
         return rng.choice(len(kind), count, p=odds / odds.sum())
 
-    def learn(self, kind: Bytes, predicted: Floats, true: Floats, clear: Floats) -> None:
+    def update(self, kind: Bytes, predicted: Floats, true: Floats, clear: Floats) -> None:
         """Update with a step's chips: kind (n,); predicted and true pond fraction and clear, each (n, y, x)."""
         false = (np.clip(predicted - true, 0, None) * clear).mean(axis=(1, 2))
         for number in np.unique(kind):
             new = float(false[kind == number].mean())
             old = self.false[number]
-            self.false[number] = new if old == 0 else KEEP * old + (1 - KEEP) * new
+            self.false[number] = new if old == 0 else DECAY * old + (1 - DECAY) * new

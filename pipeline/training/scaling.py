@@ -14,16 +14,16 @@ from pipeline.looks.card import ModelCard
 from pipeline.looks.network import STEM, Network
 from pipeline.looks.segment import normalised
 from pipeline.training.chips import FIRST_SEED
-from pipeline.training.score import MARGIN_PX, looks_at
+from pipeline.training.score import MARGIN_PX, render_looks
 from pipeline.worlds.world import Rendering
 
-OFFSET = 500_000
+SEED_OFFSET = 500_000
 """Distance of the first world seed of this fit from that of training; chips never reach it."""
 
 
 def scaling_looks(seed: int, worlds: int, size_px: int) -> list[Rendering]:
     """Looks at worlds used neither in training nor in validation."""
-    return looks_at(FIRST_SEED + 1_000_000 * seed + OFFSET, worlds, size_px)
+    return render_looks(FIRST_SEED + 1_000_000 * seed + SEED_OFFSET, worlds, size_px)
 
 
 def scaled(net: Network, card: ModelCard, looks: list[Rendering]) -> Network:

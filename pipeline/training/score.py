@@ -57,7 +57,7 @@ def scores_of(predicted: list[Segmentation], looks: list[Rendering]) -> PixelSco
     ground = _seen([code.ground_probability / np.float32(LEVELS) for code in predicted], looks)
     true_pond = _seen([look.pond_fraction for look in looks], looks)
     true_ground = _seen([look.ground for look in looks], looks)
-    away = _seen([_away(look) for look in looks], looks).astype(bool)
+    away = _seen([_far_from_sites(look) for look in looks], looks).astype(bool)
     some = true_pond > 0.02
     area = max(float(true_pond.sum()), 1.0)
     return PixelScores(
@@ -72,10 +72,10 @@ def scores_of(predicted: list[Segmentation], looks: list[Rendering]) -> PixelSco
 
 def validation_looks(worlds: int, size_px: int) -> list[Rendering]:
     """Looks on which models are scored."""
-    return looks_at(VALIDATION_SEED, worlds, size_px)
+    return render_looks(VALIDATION_SEED, worlds, size_px)
 
 
-def looks_at(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
+def render_looks(first_seed: int, worlds: int, size_px: int) -> list[Rendering]:
     """Looks at `worlds` worlds on `DAYS`."""
     looks = []
     for seed in range(first_seed, first_seed + worlds):
@@ -118,7 +118,7 @@ def half_precision(
     one, two = scores_of(full, looks), scores_of(half, looks)
     apart = max(abs(one.pond_iou - two.pond_iou), abs(one.ground_iou - two.ground_iou))
     allowed = codes <= MOST_BF16_CODES and apart < MOST_BF16_IOU
-    return allowed, {"bf16_most_codes_apart": codes, "bf16_iou_apart": round(apart, 5)}
+    return allowed, {"bf16_max_code_difference": codes, "bf16_iou_difference": round(apart, 5)}
 
 
 def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
@@ -129,7 +129,7 @@ def _seen(planes: Sequence[NDArray[Any]], looks: list[Rendering]) -> Floats:
     return np.concatenate(values).astype(np.float32)
 
 
-def _away(look: Rendering) -> Bools:
+def _far_from_sites(look: Rendering) -> Bools:
     """Mask (y, x) of pixels with neither pond nor mine ground within 3 pixels."""
     near: Bools = maximum_filter(look.ground | (look.pond_fraction > 0), size=7, mode="constant", cval=False)
     return ~near

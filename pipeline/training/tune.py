@@ -18,18 +18,18 @@ from pipeline.looks.network import Network, interpolated
 from pipeline.looks.weights import Model, has_bf16, save_model
 from pipeline.progress import Progress
 from pipeline.raster import Floats
-from pipeline.training.chips import Chips, ChipSettings, augmented, joined, stream
+from pipeline.training.chips import Chips, ChipSettings, augmented, concatenated, stream
 from pipeline.training.fit import THREADS, commit_of_code
 from pipeline.training.labels import Labelled
 from pipeline.training.loss import loss
 from pipeline.training.score import POND, VALIDATION_SEED, half_precision, iou, predictions, scores_of, validation_looks
 
-KEPT_BACK = 0.2
+HELD_OUT_SHARE = 0.2
 """Share of the labelled places held out of training, if there are at least `LEAST_PLACES`."""
 LEAST_PLACES = 5
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
+INTERPOLATIONS = (1.0, 0.75, 0.5, 0.25, 0.1)
 """Weight interpolations to try, 1 = new weights: the largest without forgetting is used."""
-FORGOTTEN = 0.02
+FORGETTING_TOLERANCE = 0.02
 """A larger fall of an IoU, or rise of false area, on validation worlds counts as forgetting."""
 
 
@@ -82,21 +82,23 @@ def tune(
     shown, kept_back = _split(labelled, settings.seed)
     units = stream(settings.seed, settings.chips, 0, settings.units, settings.workers)
     with progress.stage("First chips", settings.units, unit="worlds") as done:
-        replay = joined([unit for unit in islice(units, settings.units) if done(1) is None])
-    old = _plain(base.net)
+        replay = concatenated([unit for unit in islice(units, settings.units) if done(1) is None])
+    old = _float32_copy(base.net)
     new = _tuned(old, base.card, shown, replay, settings, progress)
-    progress.note("Measuring what was learned and what was forgotten ...")
+    progress.note("Measuring gain and forgetting ...")
     looks = validation_looks(settings.worlds, settings.worlds_px)
     before = scores_of(predictions(old, base.card, looks, "fp32"), looks)
-    for share in SHARES:
+    for share in INTERPOLATIONS:
         net = interpolated(old, new, share)
         predicted = predictions(net, base.card, looks, "fp32")
         after = scores_of(predicted, looks)
         drops = (before.pond_iou - after.pond_iou, before.ground_iou - after.ground_iou)
-        if max(*drops, after.false_area_share - before.false_area_share) <= FORGOTTEN:
+        if max(*drops, after.false_area_share - before.false_area_share) <= FORGETTING_TOLERANCE:
             break
     else:
-        raise InputError("the labels cannot be learned without forgetting the worlds: check them, or train fewer steps")
+        raise InputError(
+            "the labels cannot be learned without forgetting the simulated worlds: check them, or train fewer steps"
+        )
     last = VALIDATION_SEED + settings.worlds - 1
     scores: dict[str, Value] = {"set": f"simulated worlds, seeds {VALIDATION_SEED}..{last}", **asdict(after)}
     scores |= {f"before_{name}": value for name, value in asdict(before).items() if name != "looks"}
@@ -113,12 +115,12 @@ def _split(labelled: Labelled, seed: int) -> tuple[Chips, Chips | None]:
     places = np.unique(labelled.place)
     if len(places) < LEAST_PLACES:
         return labelled.chips, None
-    chosen = np.random.default_rng([seed, 3]).permutation(places)[: max(1, round(KEPT_BACK * len(places)))]
+    chosen = np.random.default_rng([seed, 3]).permutation(places)[: max(1, round(HELD_OUT_SHARE * len(places)))]
     back = np.isin(labelled.place, chosen)
-    return _some(labelled.chips, ~back), _some(labelled.chips, back)
+    return _subset(labelled.chips, ~back), _subset(labelled.chips, back)
 
 
-def _some(chips: Chips, here: np.ndarray) -> Chips:
+def _subset(chips: Chips, here: np.ndarray) -> Chips:
     return Chips(
         reflectance=chips.reflectance[here],
         pond_percent=chips.pond_percent[here],
@@ -128,7 +130,7 @@ def _some(chips: Chips, here: np.ndarray) -> Chips:
     )
 
 
-def _plain(net: Network) -> Network:
+def _float32_copy(net: Network) -> Network:
     """A copy of a network in float32 on the CPU."""
     copy = Network(net.spec)
     copy.load_state_dict({key: value.detach().float().cpu() for key, value in net.state_dict().items()})
@@ -138,7 +140,7 @@ def _plain(net: Network) -> Network:
 def _tuned(
     old: Network, card: ModelCard, shown: Chips, replay: Chips, settings: TuneSettings, progress: Progress
 ) -> Network:
-    net = _plain(old).train()
+    net = _float32_copy(old).train()
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.0)
     half = settings.batch // 2
     with progress.stage("Fine-tuning", settings.steps, unit="steps") as done:
@@ -191,7 +193,7 @@ def _card(
     bf16: bool,
 ) -> ModelCard:
     """Model card of a tuned model; its calibration must be fitted again."""
-    kind = f"{len(labelled.chips)} chips of labelled ground and as many simulated; {share:.0%} of the way was gone"
+    kind = f"{len(labelled.chips)} chips of labelled ground and as many simulated; weight interpolation {share:.0%}"
     return base.model_copy(
         update={
             "name": name,
@@ -205,7 +207,7 @@ def _card(
                 steps=settings.steps,
                 commit=commit_of_code(),
             ),
-            "notes": "Fine-tuned on people's labels; scores are on simulated worlds but those that begin with labels_.",
+            "notes": "Fine-tuned on user labels; scores are on simulated worlds except those that begin with labels_.",
         }
     )
 
@@ -213,8 +215,8 @@ def _card(
 def _gained(old: Network, new: Network, card: ModelCard, kept_back: Chips | None) -> dict[str, Value]:
     """Scores on the held-out places before and after fine-tuning."""
     if kept_back is None:
-        return {"labels_kept_back": f"none: fewer than {LEAST_PLACES} places"}
-    predicted: dict[str, Value] = {"labels_kept_back": f"{len(kept_back)} chips of places that were not trained on"}
+        return {"labels_held_out": f"none: fewer than {LEAST_PLACES} places"}
+    predicted: dict[str, Value] = {"labels_held_out": f"{len(kept_back)} chips of places that were not trained on"}
     for when, net in (("before", old), ("after", new)):
         scores = asdict(label_scores(net, card, kept_back))
         predicted |= {f"labels_{name}_{when}": round(value, 4) for name, value in scores.items()}

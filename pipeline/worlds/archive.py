@@ -32,7 +32,7 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools
 from pipeline.sources.interface import Period
 from pipeline.worlds.atmosphere import cloud_share
-from pipeline.worlds.catalogue import FOLDER, Listed, write_catalogue
+from pipeline.worlds.catalogue import FOLDER, ListedScene, write_catalogue
 from pipeline.worlds.parameters import parameters_file
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -45,11 +45,11 @@ OFFSET, OFFSET_FROM = -0.1, date(2022, 1, 25)
 """BOA_ADD_OFFSET as reflectance (processing baseline 04.00 and later) and its first day; 0 before that day."""
 EDGE_SHARE = 0.06
 """Share of overpasses in which a world lies on the edge of the swath and is partly without data."""
-PASSES = np.array([0, 5, 10])
+OVERPASS_DAYS = np.array([0, 5, 10])
 """Day offsets of the overpasses from which the clearest is taken, as a run would; the same as in evaluation."""
-CLOUD = (8, 9, 10)
+CLOUD_CLASSES = (8, 9, 10)
 """SCL classes that are cloud."""
-SETTLED_DAYS = 120
+LAST_ONSET_DAYS = 120
 """No site begins within this many days of the end of an archive, so that each can appear in a clear look."""
 STYLE_LATITUDE = 23.8
 """Worlds north of this latitude have the Kachin style, the others the Shan style; degrees."""
@@ -118,17 +118,17 @@ def build_archive(
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
     with pool as executor, progress.stage("Simulating", len(work), unit="scenes") as step:
         listed = []
-        for wanted, cloud in zip(work, _written(work, executor), strict=True):
+        for acquisition, cloud in zip(work, _written(work, executor), strict=True):
             listed.append(
-                Listed(
-                    path=wanted.path,
-                    window=wanted.window,
-                    grid=wanted.grid,
-                    time_utc=wanted.time_utc,
-                    platform=wanted.platform,
+                ListedScene(
+                    path=acquisition.path,
+                    window=acquisition.window,
+                    grid=acquisition.grid,
+                    time_utc=acquisition.time_utc,
+                    platform=acquisition.platform,
                     cloud_percent=cloud,
                     scale=SCALE,
-                    offset=wanted.offset,
+                    offset=acquisition.offset,
                 )
             )
             step(1)
@@ -154,12 +154,12 @@ def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
     return sorted(chosen)
 
 
-def write_acquisition(wanted: Acquisition) -> float:
+def write_acquisition(acquisition: Acquisition) -> float:
     """Render one scene and write it as a COG in the folder source's format; returns its cloud cover in percent."""
-    world = _world(wanted)
-    seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal(), wanted.cloud)
-    atomic.write_bytes(wanted.path, _cog(seen, wanted))
-    return 100 * float(np.isin(seen.scl, CLOUD).mean())
+    world = _world(acquisition)
+    seen = render(world, acquisition.time_utc.date(), acquisition.time_utc.date().toordinal(), acquisition.cloud)
+    atomic.write_bytes(acquisition.path, _cog(seen, acquisition))
+    return 100 * float(np.isin(seen.scl, CLOUD_CLASSES).mean())
 
 
 def code_version() -> str:
@@ -211,7 +211,9 @@ def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tup
     while month <= last:
         following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
         for part in np.linspace(0, 28, settings.overpasses_per_month, endpoint=False):
-            days = [month + timedelta(days=int(part) + shift) for shift in (PASSES + rng.integers(0, 4)).tolist()]
+            days = [
+                month + timedelta(days=int(part) + shift) for shift in (OVERPASS_DAYS + rng.integers(0, 4)).tolist()
+            ]
             cloud, day = min((cloud_share(rng, day), day) for day in days)
             time = datetime(day.year, day.month, day.day, 4, int(rng.integers(60)), int(rng.integers(60)), tzinfo=UTC)
             if first <= day <= last:
@@ -228,9 +230,9 @@ def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[flo
         yield from executor.map(write_acquisition, work, chunksize=max(1, len(work) // len({w.number for w in work})))
 
 
-def _world(wanted: Acquisition) -> World:
-    begun_by = max(wanted.first, wanted.last - timedelta(days=SETTLED_DAYS))
-    return _made(wanted.seed, wanted.window.height, wanted.style, wanted.first, begun_by)
+def _world(acquisition: Acquisition) -> World:
+    begun_by = max(acquisition.first, acquisition.last - timedelta(days=LAST_ONSET_DAYS))
+    return _made(acquisition.seed, acquisition.window.height, acquisition.style, acquisition.first, begun_by)
 
 
 @lru_cache(maxsize=1)
@@ -238,23 +240,23 @@ def _made(seed: int, size_px: int, style: str, first: date, last: date) -> World
     return make_world(seed, size_px, style, first, last)
 
 
-def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
-    stored = np.clip(np.rint((seen.reflectance - wanted.offset) / SCALE), 1, 65535).astype(np.uint16)
+def _cog(seen: Rendering, acquisition: Acquisition) -> bytes:
+    stored = np.clip(np.rint((seen.reflectance - acquisition.offset) / SCALE), 1, 65535).astype(np.uint16)
     stored = np.concatenate([stored, seen.scl[None].astype(np.uint16)])
-    stored[:, _beyond_swath(wanted)] = 0
-    height, width = wanted.window.shape
+    stored[:, _beyond_swath(acquisition)] = 0
+    height, width = acquisition.window.shape
     with MemoryFile() as memory, MemoryFile() as cog:
         with memory.open(
             driver="GTiff", dtype="uint16", count=len(NAMES) + 1, height=height, width=width, nodata=0,
-            crs=wanted.grid.crs, transform=wanted.window.transform,
+            crs=acquisition.grid.crs, transform=acquisition.window.transform,
         ) as file:  # fmt: skip
             file.write(stored)
             file.descriptions = (*NAMES, SCL)
             file.scales = (*[SCALE] * len(NAMES), 1.0)
-            file.offsets = (*[wanted.offset] * len(NAMES), 0.0)
+            file.offsets = (*[acquisition.offset] * len(NAMES), 0.0)
             file.update_tags(
-                datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                platform=wanted.platform,
+                datetime=acquisition.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                platform=acquisition.platform,
                 simulated="true",
             )
         copy(
@@ -264,10 +266,10 @@ def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
         return bytes(cog.getbuffer())
 
 
-def _beyond_swath(wanted: Acquisition) -> Bools:
+def _beyond_swath(acquisition: Acquisition) -> Bools:
     """Mask (y, x) of pixels without data: in some scenes, one side of a line parallel to the swath edge."""
-    height, width = wanted.window.shape
-    rng = np.random.default_rng([wanted.seed, wanted.time_utc.date().toordinal(), 3])
+    height, width = acquisition.window.shape
+    rng = np.random.default_rng([acquisition.seed, acquisition.time_utc.date().toordinal(), 3])
     if rng.random() > EDGE_SHARE:
         return np.zeros((height, width), bool)
     rows, cols = np.mgrid[:height, :width]
@@ -279,23 +281,29 @@ def _beyond_swath(wanted: Acquisition) -> Bools:
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
     """True sites whose centroid lies in the AOI, as GeoJSON."""
     features = []
-    for wanted in {w.number: w for w in work}.values():
-        for number, site in enumerate(_world(wanted).sites):
-            mask, place = site.footprint, wanted.window.transform
+    for acquisition in {w.number: w for w in work}.values():
+        for number, site in enumerate(_world(acquisition).sites):
+            mask, place = site.footprint, acquisition.window.transform
             outline = unary_union([shape(s) for s, _ in shapes(mask.astype(np.uint8), mask=mask, transform=place)])
             if not aoi.polygon_m.contains(outline.centroid):
                 continue
             geometry = mapping(reprojected(outline, aoi.grid.crs, LONLAT))
-            features.append({"type": "Feature", "geometry": geometry, "properties": _life(wanted, number, site, last)})
+            features.append(
+                {
+                    "type": "Feature",
+                    "geometry": geometry,
+                    "properties": _truth_properties(acquisition, number, site, last),
+                }
+            )
     return json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}) + "\n"
 
 
-def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
+def _truth_properties(acquisition: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
     """True attributes of a site; its ponds are counted on the last day on which it had them."""
     ponds = site.ponds_on(site.last_day_with_ponds(last))
     round_ones = [pond.diameter_m for pond in ponds if not pond.square]
     return {
-        "world": f"w{wanted.number:02d}",
+        "world": f"w{acquisition.number:02d}",
         "site": number,
         "ground_from": site.ground_from.isoformat(),
         "ponds_from": site.ponds_from.isoformat() if site.ponds_from else None,

@@ -61,7 +61,7 @@ def make_atmosphere(rng: np.random.Generator, size: int, day: date, latitude: fl
     )
 
 
-def seen_through(ground: Floats, atmosphere: Atmosphere) -> Floats:
+def top_of_atmosphere(ground: Floats, atmosphere: Atmosphere) -> Floats:
     """Reflectance (band, y, x) at the top of the atmosphere."""
     lit = ground * (1 - atmosphere.shadow * (1 - SHADOW_LIGHT[:, None, None]))
     veil = atmosphere.haze * HAZE_COLOUR[:, None, None]

@@ -22,7 +22,7 @@ PLATFORMS = {"S2A": "sentinel-2a", "S2B": "sentinel-2b"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedScene:
     """One scene to list."""
 
     path: Path
@@ -43,7 +43,7 @@ class Listed:
     """Offset in the same formula."""
 
 
-def write_catalogue(folder: Path, scenes: Iterable[Listed]) -> None:
+def write_catalogue(folder: Path, scenes: Iterable[ListedScene]) -> None:
     """Write `stac/catalog.json` and one item per scene."""
     catalogue = pystac.Catalog(
         "leachwatch-simulated",
@@ -54,7 +54,7 @@ def write_catalogue(folder: Path, scenes: Iterable[Listed]) -> None:
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
 
 
-def _item(scene: Listed) -> pystac.Item:
+def _item(scene: ListedScene) -> pystac.Item:
     outline = reprojected(scene.window.polygon_m, scene.grid.crs, LONLAT)
     item = pystac.Item(
         id=scene.path.stem,

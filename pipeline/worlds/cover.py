@@ -170,7 +170,7 @@ def _farm(rng: np.random.Generator, terrain: Terrain, flat: Bools, style: Style,
     if rng.random() < min(1.0, 0.35 + style.farm):
         side = rng.uniform(4, 9) if terraced or rng.random() < 0.4 else rng.uniform(8, 30)
         number = np.where(flat, _plots(rng, terrain, side, terraced), 0).astype(np.uint16)
-        _thin(rng, number, rng.uniform(0.3, 1.0))
+        _fallow(rng, number, rng.uniform(0.3, 1.0))
     count = int(number.max()) + 1
     odds = rng.dirichlet([1.0, 1.2, 0.6, 0.5, 0.4])
     kinds = [int(rng.choice(SOILS)) for _ in range(2)]
@@ -213,7 +213,7 @@ def _plots(rng: np.random.Generator, terrain: Terrain, side: float, terraced: bo
     return numbers.reshape(size, size) % 60_000 + 1
 
 
-def _thin(rng: np.random.Generator, number: np.ndarray, keep: float) -> None:
+def _fallow(rng: np.random.Generator, number: np.ndarray, keep: float) -> None:
     """Leave some of the plots uncultivated."""
     wild = rng.random(int(number.max()) + 1) > keep
     number[wild[number]] = 0

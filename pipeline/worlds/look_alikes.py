@@ -18,7 +18,7 @@ HALF = 30
 NO_COVER = 255
 """Value where a look-alike leaves the ground unchanged."""
 WATERS = (Cover.WATER_CLEAR, Cover.WATER_TURBID)
-PKM2 = 1e-4
+PIXEL_KM2 = 1e-4
 """Area of a 10 m pixel, km²."""
 
 
@@ -100,7 +100,7 @@ def plan_look_alikes(
     rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, often: float
 ) -> list[LookAlike]:
     """Plan the look-alikes of a world on free ground; `often` is a factor on their natural density."""
-    km2 = taken.size * PKM2
+    km2 = taken.size * PIXEL_KM2
     found = []
     for kind, rate in parameters().look_alikes.items():
         for _ in range(int(rng.poisson(often * rate.per_1000_km2 * km2 / 1000))):
@@ -120,7 +120,7 @@ def _look_alike(
         rows, cols = slice(row - HALF, row + HALF), slice(col - HALF, col + HALF)
         if taken[rows, cols].any() or (attempt < 30 and not _fitting(kind, terrain, row, col)):
             continue
-        cover, parts = DRAWN[kind](rng, _square(rng, terrain, row, col, size))
+        cover, parts = DRAWERS[kind](rng, _square(rng, terrain, row, col, size))
         born = start + timedelta(days=int(rng.uniform(-1.0, 0.9) * (end - start).days))
         tone = float(rng.normal(0, 1.0))
         return LookAlike(kind=kind, begun_on=born, cover=cover, tone=tone, parts=tuple(parts), rows=rows, cols=cols)
@@ -292,7 +292,7 @@ def _stock_tanks(rng: np.random.Generator, s: Square) -> Drawing:
     return _yard(rng, s), parts
 
 
-DRAWN: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
+DRAWERS: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
     "placer_gold": _placer_gold,
     "fish_ponds": _fish_ponds,
     "reservoir": _reservoir,

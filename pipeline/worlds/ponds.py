@@ -111,7 +111,7 @@ class SitePlan:
     def ground_on(self, day: date) -> Bools:
         """Mine ground on a day, shape (y, x); empty when it is mostly overgrown."""
         since = (day - self.ground_from).days
-        if self.left_bare(day) < OVERGROWN:
+        if self.bare_share_left(day) < OVERGROWN:
             return np.zeros_like(self.footprint)
         cleared: Bools = self.footprint & (self.cleared_day <= since) & (since >= 0)
         return cleared
@@ -140,9 +140,9 @@ class SitePlan:
 
     def bare_on(self, day: date) -> Floats:
         """Share of bare soil on a day, shape (y, x)."""
-        return self.bare * np.float32(self.left_bare(day))
+        return self.bare * np.float32(self.bare_share_left(day))
 
-    def left_bare(self, day: date) -> float:
+    def bare_share_left(self, day: date) -> float:
         """Remaining share of the bare soil, 0 to 1: after the end, grass returns within about two years."""
         if self.ended_on is None or day < self.ended_on:
             return 1.0

@@ -10,7 +10,7 @@ from pipeline.worlds.atmosphere import Atmosphere
 
 COARSE = (4, 5)
 """Indices of the 20 m bands."""
-SHARPENED = 0.08
+SHARPENED_SHARE = 0.08
 """Share of looks sharpened in processing, and share of looks with sharpened 20 m bands."""
 BRIGHTEST = 1.5
 """Highest reflectance that an instrument delivers."""
@@ -58,16 +58,16 @@ def make_optics(rng: np.random.Generator, bands: int) -> Optics:
     """Draw the optics of one overpass."""
     jitter = rng.normal(0, 0.15, 2)
     return Optics(
-        spread_px=rng.uniform(0.32, 0.58) if rng.random() > SHARPENED else rng.uniform(0.0, 0.32),
+        spread_px=rng.uniform(0.32, 0.58) if rng.random() > SHARPENED_SHARE else rng.uniform(0.0, 0.32),
         shift_px=np.clip(jitter + rng.normal(0, 0.06, (bands, 2)), -0.5, 0.5).astype(np.float32),
         gain=rng.normal(1, 0.015, bands).astype(np.float32),
         noise=rng.uniform(0.0004, 0.0016),
         smooth=bool(rng.random() < 0.3),
-        sharpened=bool(rng.random() < SHARPENED),
+        sharpened=bool(rng.random() < SHARPENED_SHARE),
     )
 
 
-def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
+def imaged(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
     """Reflectance (band, y, x) as the instrument delivers it on the 10 m grid."""
     out = np.empty_like(scene)
     for band, plane in enumerate(scene):
@@ -77,7 +77,7 @@ def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
     return np.clip(out, 0.0005, BRIGHTEST)
 
 
-def classified(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -> Bytes:
+def simulated_scl(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -> Bytes:
     """SCL (y, x) with the kinds of errors that the real SCL has."""
     blue, green, red, nir, swir, _ = seen
     ndvi = (nir - red) / (nir + red + 1e-6)

@@ -12,12 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.bands import BANDS
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.atmosphere import make_atmosphere, seen_through
+from pipeline.worlds.atmosphere import make_atmosphere, top_of_atmosphere
 from pipeline.worlds.cover import Land, cover_on, make_land
 from pipeline.worlds.look_alikes import NO_COVER, LookAlike, plan_look_alikes
 from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
-from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
+from pipeline.worlds.sensor import simulated_scl, make_optics, imaged, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
 from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette, odd_colour
 from pipeline.worlds.terrain import Terrain, light, make_terrain
@@ -142,11 +142,11 @@ def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -
     works = works_on(world.sites, day, world.size_px, world.seed, world.breadth, world.land.tone)
     ground = works.layer.over(_ground_on(world, day))
     atmosphere = make_atmosphere(rng, world.size_px, day, world.latitude, cloud)
-    seen = seen_through(ground * light(world.terrain, day, world.latitude, world.shading), atmosphere)
-    seen = sensed(seen, make_optics(rng, len(BANDS)), rng)
+    seen = top_of_atmosphere(ground * light(world.terrain, day, world.latitude, world.shading), atmosphere)
+    seen = imaged(seen, make_optics(rng, len(BANDS)), rng)
     return Rendering(
         reflectance=seen,
-        scl=classified(seen, atmosphere, rng),
+        scl=simulated_scl(seen, atmosphere, rng),
         pond_fraction=works.pond_fraction,
         ground=works.ground,
         clear=truly_clear(atmosphere),
