@@ -3,6 +3,7 @@ import socket
 import pytest
 from hypothesis import settings
 
+from pipeline.sources.credentials import token_cache
 from pipeline.sources.stac import files_of
 
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
@@ -11,8 +12,9 @@ settings.load_profile("shared machine")
 
 @pytest.fixture(autouse=True)
 def nothing_fetched() -> None:
-    """Each test begins with nothing kept of the files of another."""
+    """Each test begins with nothing kept of the files and tokens of another."""
     files_of.cache_clear()
+    token_cache.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -54,8 +54,8 @@ class Hub:
     """Of a token, seconds."""
     valid: set[str] = field(default_factory=set)
     """Tokens that are taken."""
-    pu: str | None = "1.5"
-    """Header of each answer with pixels."""
+    pu: str | Callable[[int, int, int], float] | None = "1.5"
+    """Header of each answer with pixels, or what gives it for width, height and bands (without dataMask)."""
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
@@ -108,10 +108,10 @@ class Hub:
         bounds, output = asked["input"]["bounds"], asked["output"]
         span = asked["input"]["data"][0]["dataFilter"]["timeRange"]
         epsg, box = int(bounds["properties"]["crs"].rsplit("/", 1)[1]), tuple(bounds["bbox"])
-        numbers = self.answer_pixels(
-            epsg, box, output["width"], output["height"], wanted(asked["evalscript"]), span["from"], span["to"]
-        )
-        headers = {} if self.pu is None else {"x-processingunits-spent": self.pu}
+        size, bands = (output["width"], output["height"]), wanted(asked["evalscript"])
+        numbers = self.answer_pixels(epsg, box, *size, bands, span["from"], span["to"])
+        pu = str(self.pu(*size, len(set(bands) - {"dataMask"}))) if callable(self.pu) else self.pu
+        headers = {} if pu is None else {"x-processingunits-spent": pu}
         return 200, {"Content-Type": "image/tiff", **headers}, tiff(numbers, epsg, box)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from shapely.geometry import box
@@ -11,6 +12,7 @@ from pipeline.bands import BANDS
 from pipeline.errors import SceneError
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
+from pipeline.sources.assets import GeoTiff
 from pipeline.sources.interface import Period, Scene, Search
 
 GRID = Grid(32647)
@@ -21,7 +23,7 @@ def scene(name: str = "one", day: str = "2025-01-05", fingerprint: str = "1") ->
         id=name,
         time_utc=datetime.fromisoformat(day).replace(tzinfo=UTC),
         platform="",
-        location=name,
+        assets=GeoTiff(Path(name)),
         footprint=box(98.0, 20.0, 101.0, 24.0),
         fingerprint=fingerprint,
         has_scl=True,

@@ -17,7 +17,14 @@ from pipeline.sources.budget import Budget
 from pipeline.sources.http import HttpClient, RetryPolicy
 
 Response = tuple[int, dict[str, str], bytes]
-QUICK = RetryPolicy(tries=3, total_s=5.0, longest_wait_s=0.3, connect_s=2.0, quiet_s=1.0, first_wait_s=0.01)
+QUICK = RetryPolicy(
+    max_attempts=3,
+    total_timeout_s=5.0,
+    max_wait_s=0.3,
+    connect_timeout_s=2.0,
+    read_timeout_s=1.0,
+    first_wait_s=0.01,
+)
 
 
 def quick_http(

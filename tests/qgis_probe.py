@@ -28,12 +28,13 @@ def layer(source):
 
 
 def facts(found):
-    time = found.temporalProperties()
+    time, renderer = found.temporalProperties(), found.renderer()
     return {
         "valid": found.isValid(),
         "rows": found.featureCount(),
         "crs": found.crs().authid(),
-        "renderer": found.renderer().type(),
+        "renderer": renderer.type(),
+        "values": [entry.value() for entry in renderer.categories()] if renderer.type() == "categorizedSymbol" else [],
         "labels": found.labelsEnabled(),
         "temporal": time.isActive(),
         "start": time.startField(),

@@ -4,7 +4,6 @@ import warnings
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
 from pipeline.evaluation.gallery import worst, write_gallery
-from pipeline.evaluation.limits import limits, limits_picture, limits_table
+from pipeline.evaluation.limits import limits, limits_table
 from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
 from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, run_trials
@@ -139,15 +138,6 @@ def test_limits_tell_what_would_have_been_seen() -> None:
     table = limits_table(limits([case([seen, unseen], [told(0)])], 0.5))
     for line, words in (("6 to below 10", "1 of 1"), ("3 to below 6", "0 of 1"), ("black", "0 of 1")):
         assert any(line in text and words in text for text in table.splitlines()), table
-
-
-def test_limits_are_drawn_with_a_bar_and_a_whisker_for_each_class_that_has_sites() -> None:
-    drawn = limits_picture(limits([case([true(0), true(50, ponds=4)], [told(0)])], 0.5), "worlds <1 & 2>")
-    picture = ElementTree.fromstring(drawn)
-    assert "worlds <1 & 2>" in "".join(picture.itertext())
-    bars = [bar for bar in picture.iter("{http://www.w3.org/2000/svg}rect") if bar.get("fill") == "#0072b2"]
-    widths = sorted(round(float(bar.get("width", 0))) for bar in bars)
-    assert [width for width in widths if width > 1] == [125, 125, 125, 250]
 
 
 def test_intervals_hold_the_value_and_are_wide_when_there_is_little() -> None:

@@ -1,7 +1,7 @@
 import json
 import sqlite3
 import xml.etree.ElementTree as ET
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from pipeline.errors import InputError
-from pipeline.export import geojson, geopackage, qgis
+from pipeline.export import geojson, geopackage
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.export.rows import lineage_events, published_state_of, with_lineage
 from pipeline.sites.names import MERGED, WITHDRAWN, RegisteredSite, Registry
@@ -205,19 +205,6 @@ def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path:
     with pytest.raises(InputError, match="cannot be written"):
         geojson.write_sites(tmp_path / "file" / "sites.geojson", [site()], None)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_every_column_has_a_name_for_people() -> None:
-    for kind in (SiteRecord, PondRecord, LookRecord, EventRecord, CoverageRecord):
-        names = {field.name for field in fields(kind)} - {"polygon", "point"}
-        assert names <= set(qgis.ALIASES), kind
-
-
-def test_styles_name_every_status_and_event() -> None:
-    for style in qgis.STYLES.values():
-        ET.fromstring(style().split("\n", 1)[1])
-    values = {c.get("value") for c in ET.fromstring(qgis.sites_style().split("\n", 1)[1]).iter("category")}
-    assert values == {"candidate", "confirmed", "idle", "ended", "rejected"}
 
 
 def test_a_row_says_where_a_site_came_from_and_what_was_earlier_dates() -> None:

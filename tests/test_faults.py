@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from loopback import QUICK, Response, Server, quick_http, serving
 from scenes import GRID, PLACE, aoi
-from test_stac import UNCLEAR, make_item
+from test_stac import RULES, make_item
 
 from pipeline.errors import CapReached, CredentialsRefused, InputError, QuotaUsed, SceneError
 from pipeline.raster import Raster
@@ -32,7 +32,7 @@ def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"no"
 
 
 def slow(path: str) -> Response:
-    time.sleep(QUICK.quiet_s + 0.3)
+    time.sleep(QUICK.read_timeout_s + 0.3)
     return 500, {}, b""
 
 
@@ -93,7 +93,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with serving(folder) as server:
         server.items = [make_item(folder, date(2024, 2, 5), href=server.url).to_dict(include_self_link=False)]
-        source = stac_source(f"{server.url}/api", UNCLEAR, quick_http)
+        source = stac_source(f"{server.url}/api", RULES, quick_http)
         scenes = source.search(aoi(), ALWAYS).scenes
         yield Served(server, source, scenes, source.read(scenes, GRID, PLACE))
 
@@ -109,7 +109,7 @@ def test_a_fault_that_passes_changes_nothing(name: str, served: Served) -> None:
     served.server.faults.append(lambda path: PASSING[name](path) if path.endswith("nir.tif") else None)
     begun = time.monotonic()
     again = served.source.read(served.scenes, GRID, PLACE)
-    assert time.monotonic() - begun < QUICK.total_s
+    assert time.monotonic() - begun < QUICK.total_timeout_s
     assert not served.server.faults
     np.testing.assert_array_equal(again.reflectance, served.whole.reflectance)
     np.testing.assert_array_equal(again.valid, served.whole.valid)
@@ -119,13 +119,13 @@ def test_a_fault_that_passes_changes_nothing(name: str, served: Served) -> None:
 def test_a_fault_that_stays_is_a_reason_and_never_an_empty_hillside(name: str, served: Served) -> None:
     served.server.faults += [lambda path: PASSING[name](path) if path.endswith("nir.tif") else None] * 10
     begun = time.monotonic()
-    with pytest.raises(SceneError, match=r"S2B_47RLH_20240205_0_L2A: 127\.0\.0\.1: no answer in 3 tries"):
+    with pytest.raises(SceneError, match=r"S2B_47RLH_20240205_0_L2A: 127\.0\.0\.1: no answer in 3 attempts"):
         served.source.read(served.scenes, GRID, PLACE)
-    assert time.monotonic() - begun < QUICK.total_s + QUICK.quiet_s + 1
+    assert time.monotonic() - begun < QUICK.total_timeout_s + QUICK.read_timeout_s + 1
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_what_no_second_try_mends_is_told_at_once(name: str, served: Served) -> None:
+def test_what_no_second_attempt_mends_is_told_at_once(name: str, served: Served) -> None:
     fault, kind, says = LASTING[name]
     served.server.faults += [lambda path: fault(path) if path.endswith("nir.tif") else None] * 200
     with pytest.raises(kind, match=says) as caught:
@@ -134,7 +134,7 @@ def test_what_no_second_try_mends_is_told_at_once(name: str, served: Served) -> 
 
 
 @pytest.mark.parametrize("name", ["500", "dropped", "silent", "HTML in the place of a file"])
-def test_a_catalogue_has_the_same_patience(name: str, served: Served) -> None:
+def test_a_catalogue_has_the_same_retry_policy(name: str, served: Served) -> None:
     served.server.faults.append(lambda path: PASSING[name](path) if path == "/api/search" else None)
     assert len(served.source.search(aoi(), ALWAYS).scenes) == 1
     served.server.faults += [lambda path: PASSING[name](path) if path == "/api/search" else None] * 10
@@ -149,9 +149,9 @@ def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:
         server.drip_s = 0.2
         begun = time.monotonic()
         with pytest.raises(SceneError, match=r"too slow|no time"):
-            http.ask("GET", f"{server.url}/a", 1000)
+            http.request("GET", f"{server.url}/a", 1000)
         assert time.monotonic() - begun < 3
-    assert sum(entry.spent.n_bytes for entry in read_ledger(tmp_path / "ledger.jsonl")) > 2  # what came was paid for
+    assert sum(entry.usage.n_bytes for entry in read_ledger(tmp_path / "ledger.jsonl")) > 2  # what came was paid for
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: Path) -> None:
@@ -161,24 +161,24 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: 
         file = RemoteFile(quick_http(), f"{server.url}/a.tif")
         path.write_bytes(b"II*\0" + bytes(300_000))
         with pytest.raises(SceneError, match="replaced"):
-            file.part(100_000, 1000)
+            file.read_range(100_000, 1000)
 
 
 def test_a_token_that_ran_out_is_renewed_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
     asked: list[bool] = []
 
-    def access(url: str, again: bool) -> RequestAuth:
-        asked.append(again)
+    def authenticator(url: str, renew: bool) -> RequestAuth:
+        asked.append(renew)
         return NO_AUTH
 
     with serving(tmp_path) as server:
         server.faults.append(status(401))
-        assert quick_http().ask("GET", f"{server.url}/a", 10, access=access).body == b"x"
+        assert quick_http().request("GET", f"{server.url}/a", 10, authenticator=authenticator).body == b"x"
         assert asked == [False, True]
         server.faults += [status(401)] * 5
         with pytest.raises(CredentialsRefused):
-            quick_http().ask("GET", f"{server.url}/a", 10, access=access)
+            quick_http().request("GET", f"{server.url}/a", 10, authenticator=authenticator)
         assert asked == [False, True, False, True]
         assert len(server.faults) == 3
 
@@ -211,8 +211,8 @@ def test_a_limit_stops_before_anything_more_is_asked_for(tmp_path: Path) -> None
     http = quick_http(ledger=ledger, of_run=SpendingLimits(n_bytes=1000))
     with serving(tmp_path) as server:
         for _ in range(2):
-            http.ask("GET", f"{server.url}/a", 1000)
+            http.request("GET", f"{server.url}/a", 1000)
         with pytest.raises(CapReached, match=r"limit of 1e-06 GB for this run"):
-            http.ask("GET", f"{server.url}/a", 1000)
+            http.request("GET", f"{server.url}/a", 1000)
         assert len(server.asked) == 2
-    assert sum(entry.spent.n_bytes for entry in read_ledger(ledger)) == 1200
+    assert sum(entry.usage.n_bytes for entry in read_ledger(ledger)) == 1200

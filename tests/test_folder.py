@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 import shutil
@@ -12,12 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi, forest, write
+from shapely.geometry import mapping
 
 from pipeline.bands import NAMES
+from pipeline.cli import main, parser
+from pipeline.cli.run_options import open_run
+from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import Window
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.interface import Period, overpasses, period_of
+from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, overpasses, period_of
 
 ALWAYS = Period(None, None)
 GOOD = "20250105T040000_good.tif"
@@ -27,14 +32,47 @@ def search(folder: Path, period: Period = ALWAYS):
     return FolderSource(folder).search(aoi(), period)
 
 
-def refused(folder: Path) -> str:
+def refused(folder: Path, status: SceneStatus = SceneStatus.REFUSED) -> str:
     """The one-line reason for the only file; a good scene beside it must still be found."""
     write(folder / GOOD)
     found = search(folder)
     assert [scene.id for scene in found.scenes] == [GOOD]
     (refusal,) = found.refusals
     assert "\n" not in refusal.reason
+    assert refusal.status is status
     return refusal.reason
+
+
+class Stopped(Exception):
+    """All that was to be seen has been seen."""
+
+
+def test_labels_are_read_by_the_rules_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`train --labels` and `detect` in one folder, with its own settings, make one of the same numbers."""
+    write(tmp_path / "scenes" / GOOD)
+    outline = {"type": "Feature", "properties": {"label": "pond"}, "geometry": mapping(aoi().polygon)}
+    (tmp_path / "labels.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [outline]}))
+    (tmp_path / "aoi.geojson").write_text(json.dumps(outline))
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "default.toml").write_text(
+        '[clear]\nscl_unclear = [0, 1, 9]\n[reading]\nboa_offset_error = "correct"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    used: list[FolderSource] = []
+
+    def captured(areas: object, source: FolderSource, *_: object) -> None:
+        used.append(source)
+        raise Stopped
+
+    monkeypatch.setattr("pipeline.training.labels.label_chips", captured)
+    with pytest.raises(Stopped):
+        main(["train", "--labels", "labels.geojson", "--scenes", "scenes", "--out", "mine"])
+    words = ["detect", "--aoi", "aoi.geojson", "--source", "folder", "--scenes", "scenes", "--device", "cpu"]
+    used.append(open_run(parser().parse_args(words)).source)
+    expected = ReadRules(unclear=(0, 1, 9), offset_error=OffsetError.CORRECT)
+    assert ReadRules.of(load(None)) == expected
+    assert [source.rules for source in used] == [expected, expected]
+    assert [source.folder.resolve() for source in used] == [(tmp_path / "scenes").resolve()] * 2
 
 
 def test_a_scene_is_read_as_the_contract_says(tmp_path: Path) -> None:
@@ -149,7 +187,8 @@ def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
     assert [scene.id for scene in found.scenes] == [GOOD, "elsewhere/20250107.tif"]
     reasons = {refusal.id: refusal.reason for refusal in found.refusals}
     assert set(reasons) == {".hidden/20250106.tif", "linked", "one.tif", "two.tif", "20250108.tif"}
-    assert reasons[".hidden/20250106.tif"].startswith("not needed: ")
+    assert reasons[".hidden/20250106.tif"] == "hidden"
+    assert [r.id for r in found.refusals if r.status is SceneStatus.NOT_NEEDED] == [".hidden/20250106.tif"]
     assert "linked directory" in reasons["linked"]
 
 
@@ -164,7 +203,7 @@ def test_names_that_no_terminal_should_see_are_escaped(tmp_path: Path) -> None:
 
 def test_a_look_of_our_own_is_no_scene(tmp_path: Path) -> None:
     write(tmp_path / "20250106.tif", tags={"key": "1", "checksum": "2", "overpass": "20250106"})
-    assert refused(tmp_path).startswith("not needed: ")
+    assert refused(tmp_path, SceneStatus.NOT_NEEDED) == "a look that leachwatch made, not a scene"
 
 
 def test_numbers_beyond_any_reflectance_are_no_data(tmp_path: Path) -> None:
@@ -180,7 +219,7 @@ def test_scenes_outside_the_period_are_not_needed(tmp_path: Path) -> None:
     write(tmp_path / "20250630T235959.tif")
     found = search(tmp_path, period_of("2025-02", "2025-06"))
     assert [scene.id for scene in found.scenes] == ["20250630T235959.tif"]
-    assert found.refusals[0].reason.startswith("not needed: ")
+    assert found.refusals == (Refusal(GOOD, "2025-01-05 is outside the period", status=SceneStatus.NOT_NEEDED),)
 
 
 def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 from fake_hub import Hub, hub
 from loopback import Server, quick_http, serving
-from scenes import GRID, PLACE, aoi
+from scenes import GRID, PLACE, aoi, run_of
 from shapely.geometry import mapping
 from test_safe import write_product
 from test_scan import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
@@ -26,14 +26,15 @@ from pipeline.export.records import SiteRecord
 from pipeline.grid import Grid, Window
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
+from pipeline.sources.assets import BandAssets
 from pipeline.sources.budget import read_ledger, totals
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.interface import Scene
+from pipeline.sources.interface import ReadRules, Scene
 from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 from pipeline.sources.stac import stac_source
 from pipeline.worlds.archive import build_archive
 
-UNCLEAR = SERIAL.clear.scl_unclear
+RULES = ReadRules.of(SERIAL)
 SECRETS = {"LEACHWATCH_SH_CLIENT_ID": "the-client-7f3a", "LEACHWATCH_SH_CLIENT_SECRET": "the-secret-91bc"}
 
 
@@ -46,7 +47,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    found = detect(AREA, FolderSource(scenes), SERIAL, ALWAYS, tmp_path_factory.mktemp("out"), "cpu", QUIET)
+    found = detect(run_of(AREA, FolderSource(scenes), SERIAL, ALWAYS, tmp_path_factory.mktemp("out")))
     assert found.sites
     return found
 
@@ -117,8 +118,8 @@ def alike(records: tuple[SiteRecord, ...]) -> list[dict[str, object]]:
 def test_a_searchable_catalogue_over_http_gives_the_same_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
     with api(scenes) as server:
-        source = stac_source(f"{server.url}/api", UNCLEAR, lambda name, ms: quick_http(name, ms, ledger))
-        told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
+        source = stac_source(f"{server.url}/api", RULES, lambda name, ms: quick_http(name, ms, ledger))
+        told = detect(run_of(AREA, source, SERIAL, ALWAYS, tmp_path / "out"))
         assert told.error is None
         own = {"source": "", "run_id": ""}
         assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
@@ -130,8 +131,8 @@ def test_sentinel_hub_gives_the_same_sites(
 ) -> None:
     ledger = tmp_path / "ledger.jsonl"
     with sentinel_hub(scenes, monkeypatch) as server:
-        source = sentinel_hub_source("cdse", UNCLEAR, lambda name, ms: quick_http(name, ms, ledger))
-        told = detect(AREA, source, SERIAL, ALWAYS, tmp_path / "out", "cpu", QUIET)
+        source = sentinel_hub_source("cdse", RULES, lambda name, ms: quick_http(name, ms, ledger))
+        told = detect(run_of(AREA, source, SERIAL, ALWAYS, tmp_path / "out"))
         assert told.error is None
         assert alike(told.sites) == alike(first.sites)
         for one, other in zip(told.sites, first.sites, strict=True):
@@ -164,13 +165,13 @@ def test_products_as_esa_ships_them_give_the_same_sites(scenes: Path, tmp_path: 
         write_product(root, planes, window, tags["datetime"], spacecraft, baseline, round(offset * 10_000) or None)
     found = [
         detect(
-            AREA,
-            FolderSource(tmp_path / kind, decoded=tmp_path / "decoded"),
-            SERIAL,
-            ALWAYS,
-            tmp_path / f"out-{kind}",
-            "cpu",
-            QUIET,
+            run_of(
+                AREA,
+                FolderSource(tmp_path / kind, decoded=tmp_path / "decoded"),
+                SERIAL,
+                ALWAYS,
+                tmp_path / f"out-{kind}",
+            )
         )
         for kind in ("tiffs", "products")
     ]
@@ -184,7 +185,9 @@ def command(scenes: Path, out: Path, source: str, which: str, *words: str) -> li
         json.dumps({"type": "Feature", "properties": {}, "geometry": mapping(AREA.polygon)})
     )
     config = scenes / "quick.toml"
-    config.write_text("[network]\ntries = 2\ntotal_s = 5\nlongest_wait_s = 0.3\nconnect_s = 2\nquiet_s = 2\n")
+    config.write_text(
+        "[http]\nmax_attempts = 2\ntotal_timeout_s = 5\nmax_wait_s = 0.3\nconnect_timeout_s = 2\nread_timeout_s = 2\n"
+    )
     begin = ["detect", "--aoi", str(scenes / "aoi.geojson"), "--source", source, "--scenes", which, "--workers", "1"]
     return [*begin, "--out", str(out), "--config", str(config), *words]
 
@@ -246,10 +249,10 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
     from pipeline.sources.failover import FailoverSource
 
     with api(scenes) as broken, api(scenes) as sound:
-        sources = [stac_source(f"{server.url}/api", UNCLEAR, quick_http) for server in (broken, sound)]
+        sources = [stac_source(f"{server.url}/api", RULES, quick_http) for server in (broken, sound)]
         both = FailoverSource((replace(sources[0], provider="first"), replace(sources[1], provider="second")))
         broken.faults += [lambda path: (404, {}, b"gone") if path.endswith(".tif") else None] * 1000
-        told = detect(AREA, both, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+        told = detect(run_of(AREA, both, SERIAL, ALWAYS, tmp_path))
         assert told.error is None
         own = {"source": "", "run_id": ""}
         assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
@@ -275,15 +278,13 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
 def test_where_all_providers_fail_alike_the_run_ends_as_with_one(failures, code: int, monkeypatch) -> None:
     from pipeline.sources.failover import FailoverSource
 
-    one, other = (
-        replace(stac_source("earthsearch", UNCLEAR, quick_http), provider=name) for name in ("first", "second")
-    )
+    one, other = (replace(stac_source("earthsearch", RULES, quick_http), provider=name) for name in ("first", "second"))
 
     def read(self, *_: object):
         raise failures[self.provider == "second"]
 
     monkeypatch.setattr(type(one), "read", read)
-    scene = Scene("a", datetime(2024, 2, 5, tzinfo=UTC), "S2A", "", AREA.polygon, "", True, "first")
+    scene = Scene("a", datetime(2024, 2, 5, tzinfo=UTC), "S2A", BandAssets(()), AREA.polygon, "", True, "first")
     both = replace(scene, others=(replace(scene, provider="second"),))
     with pytest.raises(PipelineError, match=f"first: {failures[0]}; second: {failures[1]}") as caught:
         FailoverSource((one, other)).read([both], GRID, PLACE)
@@ -297,13 +298,13 @@ def test_clouded_windows_cost_next_to_nothing(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
         server.items = [item.to_dict(include_self_link=False) for item in items]
-        for unclear in (UNCLEAR, ()):
-            source = stac_source(f"{server.url}/api", unclear, quick_http)
+        for unclear in (RULES.unclear, ()):
+            source = stac_source(f"{server.url}/api", replace(RULES, unclear=unclear), quick_http)
             listed, before = source.search(aoi(), ALWAYS).scenes, server.sent
             for scene in listed:
                 source.read([scene], GRID, PLACE)
             spent[unclear] = server.sent - before
-    assert 0.4 < spent[UNCLEAR] / spent[()] < 0.5
+    assert 0.4 < spent[RULES.unclear] / spent[()] < 0.5
 
 
 def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
@@ -311,7 +312,7 @@ def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         items = [make_item(tmp_path, day, href=server.url, classes=9 if k < 3 else 4) for k, day in enumerate(days)]
         server.items = [item.to_dict(include_self_link=False) for item in items]
-        source = stac_source(f"{server.url}/api", UNCLEAR, quick_http)
+        source = stac_source(f"{server.url}/api", RULES, quick_http)
         listed, windows = source.search(aoi(), ALWAYS).scenes, [PLACE, PLACE.grown(16)]
         prices = [source.price([scene], GRID, windows) for scene in listed]
         before = server.sent
@@ -319,16 +320,27 @@ def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
             for window in windows:
                 source.read([scene], GRID, window)
         spent = server.sent - before
-    assert sum(price.spent.n_bytes for price in prices) == pytest.approx(spent, rel=0.1)
-    assert [price.read for price in prices] == [0, 0, 0, 2, 2]
+    assert sum(price.usage.n_bytes for price in prices) == pytest.approx(spent, rel=0.1)
+    assert [price.windows_read for price in prices] == [0, 0, 0, 2, 2]
     assert [price.clear_share for price in prices] == [0, 0, 0, 1, 1]
+
+
+def units_by_the_vendors_rule(width: int, height: int, bands: int) -> float:
+    """As their documentation has it: 1 for 512 x 512 px of three bands of 16 bits, and no request below 0.005."""
+    return max(0.005, width * height / 262_144 * bands / 3)
 
 
 def test_an_estimate_is_what_the_run_then_spends(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stated: list[float] = []
+
+    def state(width: int, height: int, bands: int) -> float:
+        stated.append(units_by_the_vendors_rule(width, height, bands))
+        return stated[-1]
+
     with sentinel_hub(scenes, monkeypatch) as server:
-        server.pu = None  # by the vendor's rule
+        server.pu = state
         words = command(scenes, tmp_path / "out", "sentinelhub", "cdse")
         assert main(["estimate", *words[1:]]) == 0
         told = capsys.readouterr().out
@@ -336,10 +348,12 @@ def test_an_estimate_is_what_the_run_then_spends(
         assert main(words) == 0
         units = float(re.search(r"cost .* ([0-9.]+) processing units", told)[1])
         spent = totals(read_ledger(tmp_path / "out" / "ledger.jsonl"))["cdse-sentinelhub"].pu
-        assert units == pytest.approx(spent, rel=0.1)
+        assert len(stated) == len(server.processed)
+        assert spent == pytest.approx(sum(stated), rel=1e-5)
+        assert units == pytest.approx(sum(stated), rel=0.1)
         capsys.readouterr()
         assert main(["estimate", *words[1:], "--max-pu", "4"]) == 0
-        assert "0 overpasses to look at" in capsys.readouterr().out
+        assert "7 scenes in 0 overpasses to read" in capsys.readouterr().out
 
 
 def test_a_damaged_ledger_is_told_before_any_work(

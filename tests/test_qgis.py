@@ -8,6 +8,7 @@ from test_export import coverage, site, write_all
 from pipeline.export import geopackage
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.qgis import write_coverage_qml, write_sites_qml
+from pipeline.sites.history import EventKind, SiteStatus
 
 PROBE = Path(__file__).parent / "qgis_probe.py"
 PYTHON = "/usr/bin/python3"
@@ -25,7 +26,7 @@ def probe(*sources: str) -> dict[str, dict[str, object]]:
 
 @pytest.mark.qgis
 def test_outputs_open_styled_and_time_aware_in_qgis(tmp_path: Path) -> None:
-    sites = [site(), site("SHN-0002", status="candidate")]
+    sites = [site(), site("SHN-0002", status=SiteStatus.CANDIDATE)]
     write_sites(tmp_path / "sites.geojson", sites, None)
     write_sites_qml(tmp_path / "sites.qml")
     write_all(tmp_path / "sites.gpkg", sites)
@@ -35,6 +36,8 @@ def test_outputs_open_styled_and_time_aware_in_qgis(tmp_path: Path) -> None:
     assert all(facts["valid"] and facts["temporal"] and facts["crs"] == "EPSG:4326" for facts in found.values())
     assert all(facts["start_type"] in ("Date", "DateTime") for facts in found.values()), found
     assert found["sites.geojson"]["renderer"] == found["sites.gpkg|layername=sites"]["renderer"] == "categorizedSymbol"
+    assert found["sites.geojson"]["values"] == found["sites.gpkg|layername=sites"]["values"] == list(SiteStatus)
+    assert found["sites.gpkg|layername=events"]["values"] == list(EventKind)
     assert found["sites.geojson"]["labels"]
     assert found["sites.geojson"]["tip"]
     assert found["sites.gpkg|layername=coverage"]["renderer"] == "graduatedSymbol"

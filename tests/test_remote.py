@@ -59,7 +59,7 @@ def test_windows_of_a_block_fetch_no_byte_twice(server: Server, tmp_path: Path) 
     assert server.sent - before <= stored
     assert server.sent - before < 0.25 * apart
     files_of.cache_clear()
-    assert source.price([scene], GRID, windows()).spent.n_bytes == pytest.approx(server.sent - before, rel=0.1)
+    assert source.price([scene], GRID, windows()).usage.n_bytes == pytest.approx(server.sent - before, rel=0.1)
 
 
 def test_what_is_kept_is_bounded_and_the_estimate_knows(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_what_is_kept_is_bounded_and_the_estimate_knows(server: Server, monkeypa
     spent = server.sent - before
     assert spent > 1.5 * sum(path.stat().st_size for path in server.folder.rglob("*.tif"))
     files_of.cache_clear()
-    assert source.price([scene], GRID, windows()).spent.n_bytes == pytest.approx(spent, rel=0.1)
+    assert source.price([scene], GRID, windows()).usage.n_bytes == pytest.approx(spent, rel=0.1)
 
 
 @pytest.mark.parametrize("told", [True, False])

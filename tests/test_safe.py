@@ -20,7 +20,7 @@ from pipeline.errors import SceneError, UnitsFailed
 from pipeline.grid import Window
 from pipeline.sources import safe
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.interface import Period
+from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus
 
 ALWAYS = Period(None, None)
 TILE = Window(PLACE.row - 20, PLACE.col - 30, 160, 220)
@@ -152,7 +152,7 @@ def test_a_decoded_band_that_was_damaged_is_decoded_again(tmp_path: Path) -> Non
 
 def test_where_nothing_is_clear_only_the_classification_is_decoded(tmp_path: Path) -> None:
     make_product(tmp_path / "in")
-    careful = FolderSource(tmp_path / "in", decoded=tmp_path / "decoded", unclear=(4,))
+    careful = FolderSource(tmp_path / "in", decoded=tmp_path / "decoded", rules=ReadRules(unclear=(4,)))
     raster = careful.read(careful.search(aoi(), ALWAYS).scenes, GRID, PLACE)
     assert (raster.scl == 4).all()
     assert not raster.reflectance.any()
@@ -176,7 +176,7 @@ def test_a_full_disk_is_not_taken_for_a_damaged_band(tmp_path: Path, monkeypatch
 
 def test_an_offset_in_the_metadata_only_is_told_from_the_pixels(tmp_path: Path) -> None:
     make_product(tmp_path / "in", stored=0)
-    with pytest.raises(SceneError, match="taken twice"):
+    with pytest.raises(SceneError, match="BOA_ADD_OFFSET was applied twice"):
         read(tmp_path)
 
 
@@ -213,7 +213,7 @@ def _edit(product: Path, old: str, new: str) -> None:
         (lambda p: _edit(p, "B11_20m", "B11_60m"), "0 files of band B11"),
         (lambda p: _edit(p, "GRANULE/L2A", "../../etc/L2A"), "outside of it"),
         (lambda p: _edit(p, "<n1:General_Info>", ""), "not a SAFE product that can be read"),
-        (lambda p: _edit(p, "<n1:Level", "<!DOCTYPE x [<!ENTITY a 'b'>]><n1:Level"), "defines entities"),
+        (lambda p: _edit(p, "<n1:Level", "<!DOCTYPE x [<!ENTITY a 'b'>]><n1:Level"), "has a DOCTYPE or entities"),
         (lambda p: _edit(p, ">10000<", ">many<"), "not a SAFE product that can be read"),
         (lambda p: _edit(p, "BOA_ADD_OFFSET ", "OTHER_OFFSET "), "not a SAFE product|does not say|cannot be read"),
         (lambda p: (p / "MTD_MSIL2A.xml").write_bytes(b""), "not a SAFE product that can be read"),
@@ -226,6 +226,28 @@ def test_what_is_wrong_with_a_product_is_the_reason_of_its_refusal(damage, reaso
     (refusal,) = search.refusals
     assert refusal.id == NAME
     assert re.search(reason, refusal.reason), refusal.reason
+
+
+ENTITIES = "<!DOCTYPE x [<!ENTITY a 'b'><!ENTITY c '&a;&a;'>]>"
+OUTSIDE = "<!DOCTYPE x SYSTEM 'file:///etc/hostname'>"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("doctype", ["<!DOCTYPE x>", ENTITIES, OUTSIDE])
+def test_a_doctype_is_refused_in_whatever_letters_it_is_written(doctype: str, encoding: str, tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    file = product / "MTD_MSIL2A.xml"
+    text = file.read_text().replace('"UTF-8"', '"UTF-8"' if encoding == "utf-8" else '"UTF-16"')
+    mark = "" if encoding in ("utf-8", "utf-16") else "\ufeff"
+    file.write_bytes((mark + text).encode(encoding))
+    assert len(source(tmp_path).search(aoi(), ALWAYS).scenes) == 1  # it is not the letters that are refused
+    file.write_bytes((mark + text.replace("<n1:Level", f"{doctype}<n1:Level", 1)).encode(encoding))
+    with pytest.raises(SceneError, match=r"\AMTD_MSIL2A\.xml has a DOCTYPE or entities, which ESA's has not\Z"):
+        safe.product_scene(product, NAME, "folder")
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.scenes
+    reason = "MTD_MSIL2A.xml has a DOCTYPE or entities, which ESA's has not"
+    assert search.refusals == (Refusal(NAME, reason, status=SceneStatus.REFUSED),)
 
 
 @pytest.mark.parametrize("cut", [0, 30, 2000])

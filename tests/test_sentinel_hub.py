@@ -23,17 +23,27 @@ from pipeline.config import load
 from pipeline.errors import CapReached, CredentialsRefused, InputError, SceneError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.raster import Raster
+from pipeline.sources.assets import HubItem
 from pipeline.sources.budget import Budget, SpendingLimits
+from pipeline.sources.credentials import TokenCache, token_cache
 from pipeline.sources.http import HttpClient, RetryPolicy
-from pipeline.sources.interface import NOT_NEEDED, Period, Scene
-from pipeline.sources.sentinel_hub import source as sentinel_hub
+from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, SceneStatus
+from pipeline.sources.sentinel_hub import auth, catalogue
 from pipeline.sources.sentinel_hub.pricing import processing_units
+from pipeline.sources.sentinel_hub.request import request_of
 from pipeline.sources.sentinel_hub.source import SentinelHubSource, sentinel_hub_source
 
-UNCLEAR = load(None).clear.scl_unclear
+RULES = ReadRules.of(load(None))
 ALWAYS = Period(None, None)
 TILE = Window(PLACE.row - 40, PLACE.col - 60, 240, 320)
-QUICK = RetryPolicy(tries=3, total_s=5, longest_wait_s=0.5, connect_s=2, quiet_s=2, first_wait_s=0.01)
+QUICK = RetryPolicy(
+    max_attempts=3,
+    total_timeout_s=5,
+    max_wait_s=0.5,
+    connect_timeout_s=2,
+    read_timeout_s=2,
+    first_wait_s=0.01,
+)
 TIME = datetime(2024, 2, 5, 4, 1, 2, tzinfo=UTC)
 SECRET = "the-secret"
 
@@ -80,7 +90,6 @@ def server(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SH_CLIENT_ID", "id")
     monkeypatch.setenv("SH_CLIENT_SECRET", SECRET)
-    monkeypatch.setattr(sentinel_hub, "_kept", {})
     with hub(ground, [make_item()]) as server:
         monkeypatch.setenv("LEACHWATCH_SH_BASE_URL", server.url)
         monkeypatch.setenv("LEACHWATCH_SH_TOKEN_URL", f"{server.url}/auth/token")
@@ -88,10 +97,10 @@ def server(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def make(
-    folder: Path, retry: RetryPolicy = QUICK, endpoint: str = "cdse", **limits: SpendingLimits
+    folder: Path, retry: RetryPolicy = QUICK, deployment: str = "cdse", **limits: SpendingLimits
 ) -> SentinelHubSource:
     budget = Budget(folder / "ledger.jsonl", "run", **limits)
-    return sentinel_hub_source(endpoint, UNCLEAR, lambda name, ms: HttpClient(name, retry, budget, ms))
+    return sentinel_hub_source(deployment, RULES, lambda name, ms: HttpClient(name, retry, budget, ms))
 
 
 @pytest.fixture
@@ -101,7 +110,9 @@ def source(server: Hub, tmp_path: Path) -> SentinelHubSource:
 
 def scene(**more: Any) -> Scene:
     outline = reprojected(TILE.polygon_m, GRID.crs, LONLAT)
-    return replace(Scene("one", TIME, "S2B", "{}", outline, "f", True, "cdse-sentinelhub"), **more)
+    return replace(
+        Scene("one", TIME, "S2B", HubItem("sentinel-2-l2a", "one"), outline, "f", True, "cdse-sentinelhub"), **more
+    )
 
 
 def read(source: SentinelHubSource, window: Window = PLACE) -> Raster:
@@ -194,7 +205,7 @@ def between(server: Hub, first: int = 0) -> float:
 
 def test_retry_after_is_in_milliseconds(server: Hub, tmp_path: Path) -> None:
     server.script = [status(429, Retry_After="200")]
-    read(make(tmp_path, replace(QUICK, longest_wait_s=30.0)))  # 200 s would be more than there is
+    read(make(tmp_path, replace(QUICK, max_wait_s=30.0)))  # 200 s would be more than there is
     assert between(server) >= 0.2
 
 
@@ -220,9 +231,9 @@ def test_two_failures_are_got_over(act, server: Hub, source: SentinelHubSource) 
 def test_a_server_that_fails_for_ever_ends_in_an_error(server: Hub, source: SentinelHubSource) -> None:
     server.script = [status(500, "our disk is full")] * 10
     begin = time.monotonic()
-    with pytest.raises(SceneError, match=r"^one: .*3 tries.*status 500: our disk is full"):
+    with pytest.raises(SceneError, match=r"^one: .*3 attempts.*status 500: our disk is full"):
         read(source)
-    assert time.monotonic() - begin < QUICK.total_s
+    assert time.monotonic() - begin < QUICK.total_timeout_s
     assert len(server.processed) == 3
 
 
@@ -236,7 +247,7 @@ def test_a_server_that_is_busy_for_ever_ends_in_an_error(server: Hub, source: Se
 def test_silence_ends(server: Hub, tmp_path: Path) -> None:
     server.script = [sleep(1.0)] * 2
     with pytest.raises(SceneError, match=r"one: .*silence for too long"):
-        read(make(tmp_path, replace(QUICK, tries=2, quiet_s=0.1)))
+        read(make(tmp_path, replace(QUICK, max_attempts=2, read_timeout_s=0.1)))
 
 
 def test_a_request_that_is_wrong_is_not_repeated(server: Hub, source: SentinelHubSource) -> None:
@@ -279,7 +290,7 @@ def masked(content: bytes) -> bytes:
     [
         (b"<html>maintenance</html>", "not a TIFF"),
         (b'{"error": "none"}', "not a TIFF"),
-        (b"", "an empty answer"),
+        (b"", "an empty response"),
         (lambda good: good[: len(good) // 2], "a TIFF that"),
         (lambda good: good[:6], "cannot be read"),
         (lambda good: good + b"x" * 2_000_000, "more than"),
@@ -318,7 +329,7 @@ def test_one_token_serves_until_shortly_before_its_end(server: Hub, source: Sent
     read(make(tmp_path))
     assert server.tokens == 1
     server.expires_in = 59
-    sentinel_hub._kept.clear()
+    token_cache.cache_clear()
     read(source)
     assert server.tokens == 3  # one per request
 
@@ -351,7 +362,7 @@ def chain(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "pointer"),
+    ("deployment", "pointer"),
     [
         ("cdse", "https://shapps.dataspace.copernicus.eu/dashboard/"),
         ("sentinelhub", "https://apps.sentinel-hub.com/dash"),
@@ -359,12 +370,12 @@ def chain(error: BaseException) -> str:
 )
 @pytest.mark.parametrize("code", [400, 401])
 def test_wrong_credentials_are_told_without_them(
-    code: int, endpoint: str, pointer: str, server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, deployment: str, pointer: str, server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEACHWATCH_SH_CLIENT_ID", "id")
     monkeypatch.setenv("LEACHWATCH_SH_CLIENT_SECRET", "wrong-secret")
     server.token_script = [lambda said: (code, said[1], said[2])] * 9
-    source = make(tmp_path, endpoint=endpoint)
+    source = make(tmp_path, deployment=deployment)
     for use in (lambda: source.search(aoi(), ALWAYS), lambda: read(source)):
         with pytest.raises(CredentialsRefused) as error:
             use()
@@ -414,7 +425,7 @@ def test_where_no_tokens_are_given_the_search_ends(act, server: Hub, source: Sen
     assert SECRET not in chain(error.value)
     with pytest.raises(SceneError, match=r"^one: "):
         read(source)
-    assert server.tokens <= 2 * QUICK.tries
+    assert server.tokens <= 2 * QUICK.max_attempts
     assert len(server.asked) == server.tokens
 
 
@@ -424,10 +435,22 @@ def test_a_server_for_tokens_that_is_busy_is_asked_again(server: Hub, source: Se
     assert server.tokens == 3
 
 
-def test_secrets_are_in_nothing_that_is_kept(server: Hub, source: SentinelHubSource, tmp_path: Path) -> None:
+def test_secrets_are_in_nothing_that_is_kept(
+    server: Hub, source: SentinelHubSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches: dict[str, dict[str, object]] = {}
+
+    def watched(kind: str) -> TokenCache:
+        cache = token_cache(kind)
+        caches[kind] = vars(cache)
+        return cache
+
+    monkeypatch.setattr(auth, "token_cache", watched)
     read(source)
     (token,) = server.valid
-    for text in (repr(source), str(source), repr(sentinel_hub._kept), (tmp_path / "ledger.jsonl").read_text()):
+    (cache,) = caches.values()
+    assert cache["_token"].auth.headers == {"Authorization": f"Bearer {token}"}
+    for text in (repr(source), str(source), repr(caches), (tmp_path / "ledger.jsonl").read_text()):
         assert SECRET not in text
         assert token not in text
     sent = pickle.dumps(source)
@@ -506,7 +529,7 @@ def test_the_catalogue_is_paged_through(server: Hub, source: SentinelHubSource) 
     server.items = [make_item(f"item {day}", datetime=f"2024-02-{day:02d}T04:01:02.024Z") for day in days]
     search = source.search(aoi(), Period(date(2024, 2, 1), date(2024, 2, 20)))
     assert [scene.time_utc.day for scene in search.scenes] == [5, 10, 15, 20]
-    assert [(r.id, r.reason) for r in search.refusals] == [("item 25", f"{NOT_NEEDED}2024-02-25 is outside the period")]
+    assert search.refusals == (Refusal("item 25", "2024-02-25 is outside the period", status=SceneStatus.NOT_NEEDED),)
     asked = [one.content for one in server.to("/search")]
     assert [query.get("next") for query in asked] == [None, 2, 4]
     assert {query["datetime"] for query in asked} == {"2024-02-01T00:00:00Z/2024-02-20T23:59:59Z"}
@@ -519,7 +542,7 @@ def test_an_item_becomes_a_scene(server: Hub, source: SentinelHubSource) -> None
     assert (found.id, found.time_utc, found.platform) == (server.items[0]["id"], TIME, "S2B")
     assert (found.has_scl, found.provider) == (True, "cdse-sentinelhub")
     assert found.footprint.equals_exact(reprojected(TILE.polygon_m, GRID.crs, LONLAT), 1e-9, normalize=True)
-    json.loads(found.location)
+    assert found.assets == HubItem("sentinel-2-l2a", found.id)
     assert source.read([found], GRID, PLACE).valid.all()
     (again,) = source.search(aoi(), ALWAYS).scenes
     assert again == found
@@ -569,7 +592,7 @@ def test_of_two_processings_the_newer_is_used(server: Hub, source: SentinelHubSo
         (make_item() | {"collection": "sentinel-1-grd"}, "sentinel-1-grd"),
         (
             make_item() | {"geometry": mapping(translate(reprojected(TILE.polygon_m, GRID.crs, LONLAT), 3))},
-            f"{NOT_NEEDED}no overlap",
+            "no overlap",
         ),
     ],
 )
@@ -582,6 +605,7 @@ def test_an_item_that_is_junk_is_refused_with_a_reason(
     assert [scene.id for scene in search.scenes] == ["good"]
     (refusal,) = search.refusals
     assert reason in refusal.reason
+    assert (refusal.status is SceneStatus.NOT_NEEDED) == (reason == "no overlap")
     assert refusal.id
 
 
@@ -611,7 +635,7 @@ def test_pages_without_end_are_an_error(features: list[Any], server: Hub, source
 def test_more_items_than_any_search_needs_are_an_error(
     server: Hub, source: SentinelHubSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentinel_hub, "MOST_ITEMS", 3)
+    monkeypatch.setattr(catalogue, "MAX_ITEMS", 3)
     server.items = [make_item(f"item {n}") for n in range(4)]
     with pytest.raises(InputError, match="more than 3 items"):
         source.search(aoi(), ALWAYS)
@@ -630,10 +654,10 @@ def test_a_refusal_of_the_catalogue_keeps_its_kind(server: Hub, source: Sentinel
 # Which one
 
 
-def test_endpoints_have_their_own_names_and_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deployments_have_their_own_names_and_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LEACHWATCH_SH_BASE_URL", "LEACHWATCH_SH_TOKEN_URL"):
         monkeypatch.delenv(name, raising=False)
-    one, other = make(tmp_path), make(tmp_path, endpoint="sentinelhub")
+    one, other = make(tmp_path), make(tmp_path, deployment="sentinelhub")
     assert (one.name, one.base_url) == ("cdse-sentinelhub", "https://sh.dataspace.copernicus.eu")
     assert (other.name, other.base_url) == ("sentinelhub", "https://services.sentinel-hub.com")
     assert one.token_url.startswith("https://identity.dataspace.copernicus.eu/")
@@ -641,10 +665,10 @@ def test_endpoints_have_their_own_names_and_addresses(tmp_path: Path, monkeypatc
     assert one.http.retry_after_ms
     assert not one.simulated
     for source in (one, other, one):  # a token goes to the deployment that gave it, and nowhere else
-        url, _, _ = sentinel_hub._request(source.base_url, [scene()], Grid(32747), PLACE, NAMES)
+        url, _, _ = request_of(source.base_url, [scene()], Grid(32747), PLACE, NAMES)
         assert url == f"{source.base_url}/api/v1/process"
     with pytest.raises(InputError, match="cdse, sentinelhub"):
-        make(tmp_path, endpoint="mars")
+        make(tmp_path, deployment="mars")
 
 
 @pytest.mark.parametrize(
@@ -663,4 +687,4 @@ def test_nothing_of_the_library_is_written(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     read(source)
     assert not (tmp_path / "home").exists()
-    assert fake_hub.PAGE < sentinel_hub.PAGE
+    assert fake_hub.PAGE < catalogue.PAGE

@@ -12,6 +12,8 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
 from loopback import Server, quick_http, serving
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
@@ -20,15 +22,16 @@ from shapely.geometry import mapping
 
 from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
-from pipeline.config import load
+from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.sources import stac
 from pipeline.sources.acquisitions import newest
-from pipeline.sources.interface import Period, Search
+from pipeline.sources.assets import Asset, BandAssets
+from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, Search
 from pipeline.sources.stac import StacSource, stac_source
 
-UNCLEAR = load(None).clear.scl_unclear
+RULES = ReadRules.of(load(None))
 ALWAYS = Period(None, None)
 TILE = Window(PLACE.row - 40, PLACE.col - 60, 240, 320)
 KEYS = dict(zip((*NAMES, SCL), ("blue", "green", "red", "nir", "swir16", "swir22", "scl"), strict=True))
@@ -79,7 +82,7 @@ def write_catalogue(folder: Path, items: list[pystac.Item], name: str = "local")
 
 
 def opened(scenes: object) -> StacSource:
-    return stac_source(str(scenes), UNCLEAR, quick_http)
+    return stac_source(str(scenes), RULES, quick_http)
 
 
 def found(source: StacSource, period: Period = ALWAYS) -> Search:
@@ -137,7 +140,8 @@ def test_a_catalogue_that_can_be_searched_is_paged_through(tmp_path: Path) -> No
         source = opened(f"{server.url}/api")
         search = found(source, Period(date(2024, 2, 1), date(2024, 2, 20)))
         assert [s.time_utc.date() for s in search.scenes] == days[:4]
-        assert [r.reason for r in search.refusals] == ["not needed: 2024-02-25 is outside the period"]
+        name = "S2B_47RLH_20240225_0_L2A"
+        assert search.refusals == (Refusal(name, "2024-02-25 is outside the period", status=SceneStatus.NOT_NEEDED),)
         assert len([1 for method, path in server.asked if path == "/api/search"]) == 3
         assert abs(read(source, search).reflectance[2].mean() - 0.023) < 0.001
 
@@ -210,7 +214,10 @@ def test_a_band_that_cannot_be_read_is_a_reason_and_never_an_empty_hillside(dama
         read(source, search)
 
 
-@pytest.mark.parametrize(("offset", "told", "says"), [(0.0, -0.1, "taken twice"), (-0.1, 0.0, "was not taken")])
+@pytest.mark.parametrize(
+    ("offset", "told", "says"),
+    [(0.0, -0.1, "BOA_ADD_OFFSET was applied twice"), (-0.1, 0.0, "BOA_ADD_OFFSET was not applied")],
+)
 def test_a_wrong_offset_is_refused_or_corrected_and_noted(offset, told, says, tmp_path: Path) -> None:
     """Numbers with ESA's 1,000 taken off but said to have it, and the other way about (Earth Search, #66 and #71)."""
     item = make_item(tmp_path, date(2024, 2, 5), offset=offset)
@@ -218,7 +225,7 @@ def test_a_wrong_offset_is_refused_or_corrected_and_noted(offset, told, says, tm
         for band in asset.extra_fields.get("raster:bands", []):
             band["offset"] = told
     path = write_catalogue(tmp_path, [item])
-    strict, lenient = (stac_source(str(path), UNCLEAR, quick_http, correct) for correct in (False, True))
+    strict, lenient = (stac_source(str(path), replace(RULES, offset_error=error), quick_http) for error in OffsetError)
     with pytest.raises(SceneError, match=says):
         read(strict, found(strict))
     mended = read(lenient, found(lenient))
@@ -232,9 +239,8 @@ def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path)
     new = make_item(tmp_path, date(2021, 3, 5), name="S2B_47RLH_20210305_1_L2A", **{"s2:processing_baseline": "05.00"})
     search = found(opened(write_catalogue(tmp_path, [new, old])))
     assert [s.id for s in search.scenes] == [new.id]
-    assert [(r.id, r.reason) for r in search.refusals] == [
-        (old.id, f"not needed: the same acquisition as {new.id}, which was processed later")
-    ]
+    reason = f"the same acquisition as {new.id}, which was processed later"
+    assert search.refusals == (Refusal(old.id, reason, status=SceneStatus.NOT_NEEDED),)
 
 
 def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> None:
@@ -260,6 +266,35 @@ def test_a_file_that_changed_makes_another_scene(tmp_path: Path) -> None:
     os.utime(tmp_path / item.id / "nir.tif", ns=(1, 1))
     (after,) = found(source).scenes
     assert before.fingerprint != after.fingerprint
+
+
+NUMBERS = st.integers(-20_000, 20_000).map(lambda k: k / 10_000)
+PLACED = st.builds(Asset, st.text(max_size=12), st.integers(1, 9), NUMBERS, NUMBERS)
+MARKS = st.lists(st.none() | st.text(max_size=6) | st.integers(), max_size=3)
+
+
+@given(
+    assets=st.dictionaries(st.sampled_from((*NAMES, SCL)), PLACED, min_size=1),
+    marks=MARKS,
+    other=PLACED,
+    other_marks=MARKS,
+    data=st.data(),
+)
+def test_a_fingerprint_tells_places_scales_and_marks_and_no_order(
+    assets: dict[str, Asset], marks: list[object], other: Asset, other_marks: list[object], data: st.DataObject
+) -> None:
+    known = BandAssets.of(assets).fingerprint(*marks)
+    shuffled = data.draw(st.permutations(list(assets.items())))
+    assert BandAssets.of(dict(shuffled)).fingerprint(*marks) == known
+    assert BandAssets(tuple(shuffled)).fingerprint(*marks) == known
+    name = data.draw(st.sampled_from(sorted(assets)))
+    for field in ("href", "band", "scale", "offset"):
+        value = getattr(other, field)
+        changed = BandAssets.of({**assets, name: replace(assets[name], **{field: value})})
+        assert (changed.fingerprint(*marks) == known) == (value == getattr(assets[name], field))
+    fewer = {band: asset for band, asset in assets.items() if band != name}
+    assert BandAssets.of(fewer).fingerprint(*marks) != known
+    assert (BandAssets.of(assets).fingerprint(*other_marks) == known) == (other_marks == marks)
 
 
 def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path) -> None:
@@ -290,6 +325,7 @@ def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -
     assert kept["assets"]["red"]["href"] == "s3://bucket/red.tif"
     search = found(opened(str(path)))
     assert not search.scenes
+    assert {r.status for r in search.refusals} == {SceneStatus.REFUSED}
     reasons = {r.id: r.reason for r in search.refusals}
     assert "does not say how its numbers become reflectance" in reasons[silent.id]
     assert reasons[bandless.id].startswith("band B08 missing")
@@ -308,7 +344,7 @@ def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -
     ],
 )
 def test_what_is_no_catalogue_is_told_in_one_line(scenes: str, says: str, capsys, tmp_path: Path) -> None:
-    (tmp_path / "quick.toml").write_text("[network]\ntries = 1\n")
+    (tmp_path / "quick.toml").write_text("[http]\nmax_attempts = 1\n")
     words = ["--scenes", scenes, "--out", str(tmp_path / "out"), "--config", str(tmp_path / "quick.toml")]
     code = main(["detect", "--aoi", "mong-bawk", "--source", "stac", *words])
     said = capsys.readouterr().err

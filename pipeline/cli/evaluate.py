@@ -64,9 +64,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score; returns the exit code."""
-    from pipeline.atomic import write_text
     from pipeline.engine import usable_cores
-    from pipeline.evaluation.limits import limits, limits_picture, limits_table
+    from pipeline.evaluation.limits import limits, limits_table, require_matplotlib, write_limits_picture
     from pipeline.evaluation.scores import scores
     from pipeline.evaluation.sets import baseline_of, case_of_run, cases_of, trials_of
     from pipeline.evaluation.trials import TrialRunner
@@ -81,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--other-model goes with --replay")
     if options.replay:
         return _replay(options)
+    if options.picture:
+        require_matplotlib()
     if options.run and options.gallery:
         raise InputError("--gallery draws worlds, not a run: leave out --run")
     if options.run:
@@ -101,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
         found = limits(cases, least)
         print(f"\nSites with ponds that were found\n{limits_table(found)}")
         if options.picture:
-            write_text(options.picture, limits_picture(found, named))
+            write_limits_picture(options.picture, found, named)
     if options.gallery:
         from pipeline.evaluation.gallery import worst, write_gallery
 

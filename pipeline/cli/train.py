@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.evaluation.calibrate import WORLDS, calibrate
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
-    from pipeline.training.chips import SHOWN, STYLES, ChipSettings
+    from pipeline.training.chips import TRAINING_STYLES, STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
     from pipeline.worlds.parameters import parameters
 
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         bands=among(options.bands, bands.NAMES, "band") or bands.NAMES,
         chips=ChipSettings(
             backgrounds=str(backgrounds_of(options, "training")),
-            styles=among(options.styles, parameters().styles, "style") or SHOWN,
+            styles=among(options.styles, parameters().styles, "style") or TRAINING_STYLES,
         ),
     )
     if options.base:

@@ -15,7 +15,7 @@ from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1, SWIR2
 from pipeline.grid import aligned_up
 from pipeline.looks.segment import LEVELS, Segmentation, Segmenter
 from pipeline.raster import Floats, Raster
-from pipeline.training.chips import Chips, ChipSettings, joined, make_unit
+from pipeline.training.chips import Chips, ChipSettings, concatenated, make_unit
 
 NAMES = ("water-rule", "random-forest")
 """Names of the baselines."""
@@ -81,7 +81,7 @@ def _by_forest(forest: RandomForestClassifier, raster: Raster) -> Segmentation:
 def _forest() -> RandomForestClassifier:
     """A forest that classifies other ground (0), mine ground (1) and ponds (2), trained on the network's own chips."""
     settings = ChipSettings(real=0.0)
-    chips = joined([make_unit(SEED, index, settings) for index in range(UNITS)])
+    chips = concatenated([make_unit(SEED, index, settings) for index in range(UNITS)])
     features, kinds = _labelled(chips)
     rng = np.random.default_rng(SEED)
     chosen = np.concatenate([rng.choice(np.flatnonzero(kinds == kind), PIXELS // 3) for kind in range(3)])

@@ -1,35 +1,53 @@
-"""Detection limits: would we have seen it? As a table and as a picture."""
+"""Detection limits: the share of true sites that was found, by their properties; as a table and as a picture."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from itertools import pairwise
 from math import inf
-from xml.sax.saxutils import escape
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
+from pipeline.atomic import write_bytes
+from pipeline.errors import InputError
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.scores import MatchedCase
 from pipeline.evaluation.truth import Case, TrueSite
 from pipeline.worlds.parameters import parameters
 
-PANEL, DEEP = 480, 230
-"""Size of a panel of the picture, screen pixels."""
-LEFT, WIDE, ROW = 150, 250, 22
-"""Where its bars begin, how long the longest is, and their distance."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Would we have seen it? (simulated)"
+KEY = "Bars: share of the sites with ponds that were found. Lines: its 95 % interval. Numbers: found/of how many."
+ACROSS = 2
+"""Panels side by side."""
+CAPTION = 140
+"""Characters in a line of the caption."""
+WIDE, HEADING, BAR = 10, 0.6, 0.24
+"""Inches: width of the picture (960 screen pixels), height of a panel without its bars, and distance between bars."""
+SIZE = 9
+"""Font size, points."""
+TEXT, FAINT, GRID = "#222222", "#595959", "#d9d9d9"
+FILL, WHISKER = "#56b4e9", "#222222"
+"""A light and a dark colour, distinct for colour-blind readers and in greyscale print."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimit:
-    """The chance to be found, by one thing."""
+    """Share of true sites found, by classes of one property."""
 
     title: str
-    """By what."""
+    """Name of the property."""
     classes: tuple[tuple[str, RateEstimate], ...]
     """Name of each class, and the share of its sites that was found."""
 
 
 def limits(cases: Sequence[Case], min_confidence: float) -> list[DetectionLimit]:
-    """Share of true sites with ponds that were found, by what they are like."""
+    """Share of true sites with ponds that were found, by property and class."""
     judged = [MatchedCase(case, min_confidence) for case in cases]
     return [
         DetectionLimit(
@@ -47,46 +65,76 @@ def limits_table(found: Sequence[DetectionLimit]) -> str:
     return "\n".join(lines[1:])
 
 
-def limits_picture(found: Sequence[DetectionLimit], caption: str) -> str:
-    """An SVG: a panel for each thing, a bar for each class, its 95 % interval as a whisker."""
-    panels, height = [], 0
-    for number, limit in enumerate(found):
-        across, down = number % 2, number // 2
-        panels.append(f'<g transform="translate({across * PANEL},{46 + down * DEEP})">{_panel(limit)}</g>')
-        height = 46 + (down + 1) * DEEP
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * PANEL}" height="{height}" font-family="sans-serif" '
-        f'font-size="12" fill="#222"><rect width="100%" height="100%" fill="#fff"/>'
-    )
-    title = '<text x="10" y="18" font-size="14" font-weight="bold">Would we have seen it? (simulated)</text>'
-    return f'{head}{title}<text x="10" y="36" fill="#666">{escape(caption)}</text>{"".join(panels)}</svg>\n'
+def require_matplotlib() -> None:
+    """Raise `InputError` where matplotlib is missing; checked before an evaluation, which takes long."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as cause:
+        raise InputError("--picture needs matplotlib: pip install matplotlib") from cause
 
 
-def _panel(limit: DetectionLimit) -> str:
-    drawn = [f'<text x="10" y="16" font-weight="bold">{escape(limit.title)}</text>']
-    for tick in (0, 0.5, 1):
-        x = LEFT + tick * WIDE
-        bottom = 26 + ROW * len(limit.classes)
-        drawn.append(f'<path d="M{x:.0f} 24V{bottom}" stroke="#ddd"/>')
-        drawn.append(f'<text x="{x:.0f}" y="{bottom + 13}" text-anchor="middle" fill="#666">{tick:.0%}</text>')
-    for row, (name, share) in enumerate(limit.classes):
-        y = 26 + ROW * row
-        drawn.append(f'<text x="{LEFT - 6}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
-        if not share.of:
-            drawn.append(f'<text x="{LEFT + 4}" y="{y + 14}" fill="#999">none</text>')
-            continue
-        low, high, value = (LEFT + WIDE * at for at in (share.low, share.high, share.value))
-        drawn.append(f'<rect x="{LEFT}" y="{y + 3}" width="{max(value - LEFT, 1):.1f}" height="13" fill="#0072b2"/>')
-        drawn.append(f'<path d="M{low:.1f} {y + 9.5}H{high:.1f}" stroke="#d55e00" stroke-width="2"/>')
-        drawn.append(f'<text x="{LEFT + WIDE + 8}" y="{y + 14}" fill="#666">{share.hits:.0f}/{share.of:.0f}</text>')
-    return "".join(drawn)
+def write_limits_picture(path: Path, found: Sequence[DetectionLimit], caption: str) -> None:
+    """Draw an SVG: a panel for each property, a bar for each class, its 95 % interval as a whisker.
+
+    The same limits give the same bytes. Raises as `require_matplotlib` and `atomic.write_bytes`.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context
+
+    drawn, metadata = BytesIO(), {"Title": TITLE, "Date": None, "Creator": None}
+    with rc_context({"svg.hashsalt": "limits", "svg.fonttype": "none"}):
+        _figure(found, caption).savefig(drawn, format="svg", metadata=metadata)
+    write_bytes(path, drawn.getvalue())
+
+
+def _figure(found: Sequence[DetectionLimit], caption: str) -> "Figure":
+    """The figure, made without `pyplot`, which would keep it and look for a display."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    words = [*wrap(caption, CAPTION), KEY]
+    bars = [max(len(limit.classes) for limit in found[n : n + ACROSS]) for n in range(0, len(found), ACROSS)]
+    head = 0.4 + 0.18 * len(words)
+    high = head + sum(HEADING + BAR * count for count in bars)
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head / high), w_pad=0.1, h_pad=0.08)
+    figure = Figure((WIDE, high), layout=layout)
+    left, title, below = 0.1 / WIDE, 1 - 0.1 / high, 1 - 0.35 / high
+    figure.text(left, title, TITLE, va="top", weight="bold", size=11, color=TEXT)
+    figure.text(
+        left, below, "\n".join(words), va="top", size=SIZE, color=FAINT, linespacing=1.4, parse_math=False
+    )  # fmt: skip
+    panels = figure.subplots(len(bars), ACROSS, squeeze=False, height_ratios=[HEADING + BAR * n for n in bars])
+    for panel in panels.flat[len(found) :]:
+        panel.set_axis_off()
+    for number, (panel, limit) in enumerate(zip(panels.flat, found, strict=False)):
+        _draw(panel, limit, bars[number // ACROSS])
+    return figure
+
+
+def _draw(panel: "Axes", limit: DetectionLimit, rows: int) -> None:
+    """Draw one panel, with room for so many `rows`, so that the bars of all panels are equally thick."""
+    panel.set_title(limit.title, loc="left", size=SIZE, weight="bold", color=TEXT)
+    panel.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
+    bottom = len(limit.classes) - 0.5
+    panel.spines[:].set_visible(False)
+    panel.spines.bottom.set_position(("data", bottom))  # before the ticks are set, because it resets them
+    panel.set_xticks((0, 0.5, 1), ("0 %", "50 %", "100 %"), size=SIZE, color=FAINT)
+    panel.set_yticks(range(len(limit.classes)), [name for name, _ in limit.classes], size=SIZE, color=TEXT)
+    panel.tick_params(length=0)
+    panel.vlines((0, 0.5, 1), -0.5, bottom, color=GRID, linewidth=0.8, zorder=0, clip_on=False)
+    for row, (_, share) in enumerate(limit.classes):
+        told = f"{share.hits:.0f}/{share.of:.0f}" if share.of else "none"
+        panel.text(1.03, row, told, va="center_baseline", size=SIZE, color=FAINT)
+        if share.of:
+            panel.barh(row, share.value, height=0.62, color=FILL)
+            panel.plot((share.low, share.high), (row, row), color=WHISKER, linewidth=1.5, marker="|", clip_on=False)
 
 
 Belongs = Callable[[TrueSite], bool]
 
 
 def _limits() -> dict[str, dict[str, Belongs]]:
-    """The classes that are told apart; edges of diameters in metres."""
+    """The classes of each property; edges of diameters in metres."""
     return {
         "Mean diameter of its ponds, metres": _classes("pond_diameter_m", (8, 10, 12, 15, 18, 22, inf)),
         "Number of ponds": _classes("n_ponds", (3, 6, 10, 15, inf)),

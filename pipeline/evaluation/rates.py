@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 Case = TypeVar("Case")
 DRAWS = 1000
@@ -47,9 +47,8 @@ def rate(
     if of == 0:
         return RateEstimate(hits, of, 0.0, 1.0 if proportion else float("inf"))
     if proportion and (hits in (0, of) or len(pairs) < FEW):
-        low = float(beta.ppf(0.025, hits, of - hits + 1)) if hits else 0.0
-        high = float(beta.ppf(0.975, hits + 1, of - hits)) if hits < of else 1.0
-        return RateEstimate(float(hits), float(of), low, high)
+        low, high = binomtest(round(hits), round(of)).proportion_ci(confidence_level=0.95, method="exact")
+        return RateEstimate(float(hits), float(of), float(low), float(high))
     if hits == 0:
         return RateEstimate(0.0, float(of), 0.0, 3.69 / float(of))  # exact upper bound of a Poisson rate with no event
     rng = np.random.default_rng(1)
@@ -59,8 +58,8 @@ def rate(
     return RateEstimate(float(hits), float(of), float(low), float(high))
 
 
-def interval_text(told: RateEstimate) -> str:
+def interval_text(estimate: RateEstimate) -> str:
     """A rate as text: value, interval and numbers."""
-    if not told.of:
+    if not estimate.of:
         return "none to judge"
-    return f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f}), {told.hits:.0f} of {told.of:.0f}"
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f}), {estimate.hits:.0f} of {estimate.of:.0f}"

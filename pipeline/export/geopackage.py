@@ -18,7 +18,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import MultiPolygon, Polygon
 
 from pipeline.errors import InputError, UnitsFailed, one_line, write_error
-from pipeline.export.qgis import STYLES
+from pipeline.export.qgis import style
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT
 from pipeline.sites.history import EventKind, SiteStatus
@@ -204,7 +204,7 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
                 "INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
                 "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
                 "VALUES('', '', ?, ?, ?, ?, '', 1, 'leachwatch default', '', ?)",
-                (layer, column, layer, STYLES[layer](), EPOCH),
+                (layer, column, layer, style(layer), EPOCH),
             )
         _even_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))

@@ -15,13 +15,13 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Table(BaseModel):
+class CalibrationTable(BaseModel):
     """A table of the calibration: frozen, and no key that is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ConfidenceModel(Table):
+class ConfidenceModel(CalibrationTable):
     """Logistic regression of "a reported site is a leach-pond site": coefficients of `sites.confidence.SiteFeatures`."""
 
     intercept: Finite
@@ -39,7 +39,7 @@ class ConfidenceModel(Table):
     log10_spread_px: Finite
 
 
-class AreaQuantile(Table):
+class AreaQuantile(CalibrationTable):
     """One quantile of the logarithm of true over predicted pond area, as a linear model."""
 
     intercept: Finite
@@ -49,7 +49,7 @@ class AreaQuantile(Table):
     """Many looks narrow the interval."""
 
 
-class AreaModel(Table):
+class AreaModel(CalibrationTable):
     """Quantile regressions of the pond area: 80 % of true areas lie from low to high."""
 
     low: AreaQuantile
@@ -60,7 +60,7 @@ class AreaModel(Table):
     """90th percentile."""
 
 
-class TransitionRates(Table):
+class TransitionRates(CalibrationTable):
     """How often sites change from one state to the next, per year spent in the first."""
 
     cleared: Positive
@@ -75,7 +75,7 @@ class TransitionRates(Table):
     """From idle to overgrown ground."""
 
 
-class InitialShares(Table):
+class InitialShares(CalibrationTable):
     """Probability of each state at the first look; they add up to 1."""
 
     none: Share
@@ -86,7 +86,7 @@ class InitialShares(Table):
     overgrown: Share
 
 
-class AreaLikelihood(Table):
+class AreaLikelihood(CalibrationTable):
     """How an area in one look weighs for or against the presence of ponds (or of cleared ground).
 
     Log-likelihood ratio = `log_slope` x ln(area / break-even area). Cleared ground shows some ponds before there are any,
@@ -101,7 +101,7 @@ class AreaLikelihood(Table):
     """Log-likelihood ratio per e-fold of area above or below the break-even area."""
 
 
-class StateModel(Table):
+class StateModel(CalibrationTable):
     """Hidden Markov model of a site: how states change, and how likely each makes what a look shows."""
 
     per_year: TransitionRates
@@ -112,7 +112,7 @@ class StateModel(Table):
     """Of pond area."""
 
 
-class Calibration(Table):
+class Calibration(CalibrationTable):
     """All numbers that a run needs beside the weights."""
 
     version: Literal[2] = 2

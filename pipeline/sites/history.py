@@ -164,7 +164,7 @@ def log_ratios(ground_m2: Doubles, pond_m2: Doubles, model: StateModel) -> tuple
     """Log-likelihood ratios of ground and of ponds, presence against absence, from the predicted areas (look,)."""
     ponds = log_ratio(model.ponds, pond_m2, full_size(pond_m2))
     ground = log_ratio(model.ground, ground_m2, full_size(ground_m2))
-    # Ponds stand on cleared ground, whatever the network predicts for it: where they show, its ratio is at least theirs.
+    # Ponds stand on cleared ground, whatever the network predicts for it: where they show, its ratio is no less.
     return np.maximum(ground, np.where(ponds > 0, ponds, -np.inf)), ponds
 
 

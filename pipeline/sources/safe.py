@@ -5,6 +5,7 @@ the looks, and read from there.
 """
 
 import errno
+import lzma
 import os
 import re
 import shutil
@@ -33,7 +34,7 @@ from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, footprint_of
 from pipeline.sources.radiometry import scale_and_offset_of
 
-DAMAGED = (*LIBRARY_ERRORS, ParseError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 """What a product that is not whole may raise."""
 METADATA = "MTD_MSIL2A.xml"
 MOST_BYTES = 20_000_000

@@ -1,1 +1,1 @@
-"""Making models from simulated worlds. Only the command line and `evaluation` import it."""
+"""Training of models on simulated worlds; imported only by the command line and `evaluation`."""

@@ -1,8 +1,8 @@
-"""Real ground without sites: certain negatives, and ground into which simulated sites are painted.
+"""Real ground without sites: certain negatives, and backgrounds into which simulated sites are painted.
 
-Real pixels have been through the air and the optics already. So what is painted goes through the same kind of
-optics by itself, is lifted by the path radiance that the scene still holds, and is then mixed in by the share of
-each pixel that it covers.
+Real pixels already include the effects of atmosphere and optics. Painted sites are therefore passed through simulated
+optics separately, raised by the residual path radiance of the scene, and mixed in by the share of each pixel that they
+cover.
 """
 
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ from pipeline.worlds.terrain import light, make_terrain, noise
 from pipeline.worlds.world import SHADING, Rendering, plan_sites, works_on
 
 UNCLEAR = (0, 1, 3, 8, 9, 10)
-"""SCL classes of a background on which nothing is learned."""
+"""SCL classes of a background that are left out of training."""
 MARGIN_PX = 5
-"""Pixels around those on which nothing is learned either."""
+"""Width of the margin around them that is left out too, pixels."""
 DARKEST = np.array([0.020, 0.028, 0.018, 0.030, 0.020, 0.012], np.float32)
 """The darkest ground of a scene without path radiance, reflectance by band."""
 MAX_PATH_RADIANCE = np.array([0.09, 0.06, 0.04, 0.02, 0.005, 0.005], np.float32)
-"""Path radiance is taken to be no more than this, reflectance by band."""
+"""Upper limit of the estimated path radiance, reflectance by band."""
 WATER_SWIR = 0.10
-"""Water is darker than this in B11, reflectance, path radiance included."""
+"""Upper limit of the B11 reflectance of water, path radiance included."""
 PAINT_ROOM_PX = 20
-"""Cloud and water are no nearer than this to the middle of a painted site, pixels; large sites may reach in."""
+"""Least distance of cloud and water from the centre of a painted site, pixels; large sites may reach into them."""
 LATITUDE = 24.0
-"""Of the sun over painted sites, degrees."""
+"""Latitude for the position of the sun over painted sites, degrees."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -43,18 +43,18 @@ class Background:
     """One real scene."""
 
     name: str
-    """Its file."""
+    """Name of its file, without suffix."""
     reflectance: Floats
     """Unitless, shape (band, y, x), bands as in `bands.BANDS`."""
     clear: Bools
-    """True: measured, and neither cloud nor shadow; shape (y, x)."""
+    """True: measured and neither cloud nor shadow, shape (y, x)."""
     path_radiance: Floats
-    """Path radiance that the scene still holds, reflectance, shape (band,)."""
+    """Residual path radiance of the scene, reflectance, shape (band,)."""
 
 
 @lru_cache(maxsize=4)
 def read_backgrounds(folder: Path) -> tuple[Background, ...]:
-    """All scenes of a folder, by name. Raises `InputError` when there is none or one cannot be read."""
+    """Read all scenes of a folder, by name; raises `InputError` when there is none or one cannot be read."""
     paths = sorted(folder.glob("*.tif"))
     if not paths:
         raise InputError(f"{folder}: holds no GeoTIFF to use as background")
@@ -66,7 +66,7 @@ def painted(
 ) -> tuple[Rendering, tuple[SitePlan, ...], date]:
     """A square of a background with up to `most_sites` simulated sites in it, those sites, and the day.
 
-    The square is `size` pixels wide, or the largest multiple of 16 that the background has room for.
+    The square is `size` pixels wide, or the largest multiple of 16 that fits into the background.
     """
     ground, clear = square(background, rng, size)
     size = len(clear)
@@ -94,14 +94,14 @@ def painted(
 
 
 def water(ground: Floats) -> Bools:
-    """Open water and the pixels beside it (y, x), where no mine is painted; `ground` (band, y, x)."""
+    """Mask (y, x) of open water and adjacent pixels, where no mine is painted; `ground` (band, y, x)."""
     _, green, _, nir, swir, _ = ground
     water: Bools = binary_dilation((green > nir) & (swir < WATER_SWIR), iterations=2)
     return water
 
 
 def square(background: Background, rng: np.random.Generator, size: int) -> tuple[Floats, Bools]:
-    """A square of at most `size`, turned and mirrored at random; on the 20 m bands' own pixels."""
+    """A square of at most `size`, randomly rotated and mirrored, aligned with the pixels of the 20 m bands."""
     height, width = background.clear.shape
     side = min(size, height, width) // 16 * 16
     row, col = (int(rng.integers(0, (k - side) // 2 + 1)) * 2 for k in (height, width))
@@ -113,7 +113,7 @@ def square(background: Background, rng: np.random.Generator, size: int) -> tuple
 
 
 def read_background(path: Path) -> Background:
-    """The scene in a GeoTIFF of the folder source's format. Raises `InputError`."""
+    """Read a scene from a GeoTIFF in the format of the folder source; raises `InputError`."""
     try:
         reflectance, valid, classes = read_whole(path)
     except SceneError as cause:

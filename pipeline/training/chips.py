@@ -1,8 +1,7 @@
-"""Chips: squares of simulated looks with their truth, streamed from worlds that are made as they are needed.
+"""Chips: squares of simulated looks with their truth, streamed from worlds that are made on demand.
 
-A unit is one world seen on a few days, or real ground with sites painted in, cut into chips. Unit k of a seed is
-always the same, whoever makes it and whenever, so a stream can be resumed anywhere and does not depend on the number
-of worker processes.
+A unit is one world rendered on a few days, or real ground with painted sites, cut into chips. Unit k of a seed is
+always the same, so a stream can be resumed anywhere and does not depend on the number of worker processes.
 """
 
 from collections import deque
@@ -25,32 +24,32 @@ from pipeline.worlds.parameters import parameters
 from pipeline.worlds.world import Rendering, World, make_world, render
 
 STYLES = ("kachin", "shan")
-"""The styles of the region, in turn: what models are scored on."""
-SHOWN = ("kachin", "shan", "kachin", "shan", "plain", "kachin", "shan", "dry")
-"""The styles of training, in turn."""
+"""Styles of the region, used in turn; models are scored on them."""
+TRAINING_STYLES = ("kachin", "shan", "kachin", "shan", "plain", "kachin", "shan", "dry")
+"""Styles of training, used in turn."""
 FIRST_SEED = 100_000_000
-"""World seeds of training begin here; a million for each training seed."""
+"""First world seed of training; each training seed has a million."""
 START = date(2023, 1, 1)
 END = date(2025, 12, 31)
-BLANK = 0.15
-"""Share of chips with a part without data, as at the edge of a swath."""
-RESAMPLED = 0.4
-"""Share of chips that were resampled, as imagery in another CRS or with another pixel is."""
-GRAINY = 0.25
-"""Share of chips with more noise than the instrument makes, as compression and resampling leave it ..."""
-MOST_GRAIN = 0.008
-"""... of this spread at most, reflectance."""
-NO_PATH_RADIANCE = 0.7
-"""Share of chips without path radiance; the others look like top-of-atmosphere data."""
+NO_DATA_SHARE = 0.15
+"""Share of chips that are partly without data, as at the edge of a swath."""
+RESAMPLED_SHARE = 0.4
+"""Share of chips that are resampled, like imagery in another CRS or pixel size."""
+NOISY_SHARE = 0.25
+"""Share of chips with noise beyond that of the instrument, as left by compression and resampling."""
+MAX_NOISE_STD = 0.008
+"""Largest standard deviation of that noise, reflectance."""
+NO_PATH_RADIANCE_SHARE = 0.7
+"""Share of chips without added path radiance; the others resemble top-of-atmosphere data."""
 PATH_COLOUR = np.array([0.085, 0.05, 0.028, 0.012, 0.002, 0.001], np.float32)
-"""Most path radiance that is added to a chip, reflectance by band: that of a clear sky."""
-SITE, ANYWHERE, LIKE_ONE = "site", "anywhere", "like one"
-"""What chips are cut around beside look-alikes: a site, a random place, pixels that are bare or like water."""
+"""Largest path radiance added to a chip, reflectance by band: that of a clear sky."""
+SITE, ANYWHERE, SITE_LIKE = "site", "anywhere", "like one"
+"""What chips are cut around besides look-alikes: a site, a random place, bare or water-like pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChipSettings:
-    """How worlds become chips."""
+    """How chips are made from worlds."""
 
     chip_px: int = 128
     """Side of a chip, pixels; a multiple of 16."""
@@ -59,35 +58,35 @@ class ChipSettings:
     sites: int = 5
     """Sites per world, at most."""
     look_alikes: float = 5.0
-    """Look-alikes, in times their number in nature: each kind must be met often enough to be learned."""
+    """Factor on the number of look-alikes in nature: each kind must occur often enough to be learned."""
     breadth: float = 1.5
-    """How far beyond the ranges of `configs/worlds.toml` the colours of a world may go, at most."""
+    """Largest `World.breadth`: how far colours may go beyond the ranges of `configs/worlds.toml`."""
     backgrounds: str = ""
     """Folder of real scenes without sites; empty: none."""
     real: float = 0.35
-    """Share of units that are of real ground, where there is any."""
+    """Share of units made from real ground, if there is any."""
     days: int = 4
     """Looks per world."""
     chips: int = 8
     """Chips per look."""
-    styles: tuple[str, ...] = SHOWN
+    styles: tuple[str, ...] = TRAINING_STYLES
     """Styles of the worlds, in turn."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Chips:
-    """Squares of looks, with truth."""
+    """Chips with their truth."""
 
     reflectance: NDArray[np.float16]
-    """Unitless, shape (n, band, y, x); float16 (3 digits) to keep many in memory."""
+    """Unitless, shape (n, band, y, x); float16 (3 digits) to save memory."""
     pond_percent: Bytes
-    """Share of the pixel that is pond, shape (n, y, x), 0 to 100."""
+    """Share of the pixel covered by pond, shape (n, y, x), 0 to 100."""
     ground: Bools
-    """Ground of a site, shape (n, y, x)."""
+    """Mine ground of a site, shape (n, y, x)."""
     clear: Bools
-    """Ground seen, so that the truth counts, shape (n, y, x)."""
+    """Clear ground, where the truth counts, shape (n, y, x)."""
     kind: Bytes
-    """What each chip was cut around, as an index of `chip_kinds`, shape (n,)."""
+    """What each chip was cut around, as an index into `chip_kinds`, shape (n,)."""
 
     def __len__(self) -> int:
         """Number of chips."""
@@ -96,27 +95,27 @@ class Chips:
 
 @lru_cache(maxsize=1)
 def chip_kinds() -> tuple[str, ...]:
-    """What chips can be cut around; a chip's kind is an index of this."""
-    return (SITE, ANYWHERE, LIKE_ONE, *parameters().look_alikes)
+    """What chips can be cut around; the kind of a chip is an index into this tuple."""
+    return (SITE, ANYWHERE, SITE_LIKE, *parameters().look_alikes)
 
 
 def make_unit(seed: int, index: int, settings: ChipSettings) -> Chips:
-    """Unit `index` of a training seed."""
+    """Make unit `index` of a training seed."""
     rng = np.random.default_rng([seed, index])
     if settings.backgrounds and rng.random() < settings.real:
-        return joined(list(_real_looks(rng, settings)))
+        return concatenated(list(_real_looks(rng, settings)))
     shown = settings.styles[index % len(settings.styles)]
     breadth = float(rng.uniform(0.7, settings.breadth))
     number = FIRST_SEED + 1_000_000 * seed + index
     world = world_of(number, settings.world_px, settings.sites, shown, settings.look_alikes, breadth)
     parts = []
     for day in _days(rng, settings.days):
-        # Half of the looks are as good as cloudless; labels under the clouds of the others do not count.
+        # About half of the looks are cloud-free; labels under the clouds of the others do not count.
         cloud = 0.0 if rng.random() < 0.55 else float(rng.uniform(0, 0.45))
         look = render(world, day, int(rng.integers(2**31)), cloud)
         standing = [look_alike for look_alike in world.look_alikes if look_alike.begun_on <= day]
         parts.append(_cut(look, _corners(standing, look, rng, settings), settings.chip_px, rng))
-    return joined(parts)
+    return concatenated(parts)
 
 
 def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Chips]:
@@ -131,14 +130,14 @@ def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Ch
 def world_of(
     seed: int, size_px: int, most_sites: int, style: str = "", look_alikes: float = 1.0, breadth: float = 1.0
 ) -> World:
-    """The world of a seed; a fifth of them have no site at all. Without a style one of `STYLES`."""
+    """Make the world of a seed, without `style` in one of `STYLES`; a fifth of the worlds have no site."""
     rng = np.random.default_rng([seed, 1])
     n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
     style = style or STYLES[seed % len(STYLES)]
     return make_world(seed, size_px, style, START, END, n_sites, look_alikes=look_alikes, breadth=breadth)
 
 
-def joined(parts: list[Chips]) -> Chips:
+def concatenated(parts: list[Chips]) -> Chips:
     """All chips of `parts`, in order."""
     return Chips(
         reflectance=np.concatenate([part.reflectance for part in parts]),
@@ -150,13 +149,13 @@ def joined(parts: list[Chips]) -> Chips:
 
 
 def pooled(units: list[Chips], first: int) -> Chips:
-    """Units `first` and on side by side, each at the place that its index gives it."""
+    """The pool of units from `first` on, each at the position given by its index."""
     turn = len(units) - first % len(units)
-    return joined(units[turn:] + units[:turn])
+    return concatenated(units[turn:] + units[:turn])
 
 
-def renew(pool: Chips, index: int, unit: Chips) -> None:
-    """Put `unit` in the place of unit `index`, the oldest of the pool."""
+def replace_unit(pool: Chips, index: int, unit: Chips) -> None:
+    """Replace unit `index`, the oldest of the pool, by `unit`."""
     places = len(pool) // len(unit)
     at = slice(index % places * len(unit), (index % places + 1) * len(unit))
     pool.reflectance[at] = unit.reflectance
@@ -167,7 +166,7 @@ def renew(pool: Chips, index: int, unit: Chips) -> None:
 
 
 def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int) -> Iterator[Chips]:
-    """Units `first` to `end` - 1 in order, made by `workers` processes (0: by this one)."""
+    """Units `first` to `end` - 1 in order, made by `workers` processes (0: by the calling process)."""
     if workers == 0:
         yield from (make_unit(seed, index, settings) for index in range(first, end))
         return
@@ -185,30 +184,30 @@ def stream(seed: int, settings: ChipSettings, first: int, end: int, workers: int
 
 
 def _days(rng: np.random.Generator, count: int) -> list[date]:
-    """Days spread over the worlds' time, later ones more often: that is when there is more to see."""
+    """Random days of the worlds' period, later days more often because there is then more to see."""
     span = (END - START).days
     return [START + timedelta(days=int(span * u**0.5)) for u in rng.random(count)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Corner:
-    """Where a chip is cut."""
+    """Position of a chip in its look."""
 
     row: int
-    """Its first row."""
+    """First row."""
     col: int
-    """Its first column."""
+    """First column."""
     kind: int
-    """What it shows, an index of `chip_kinds`."""
+    """What the chip is cut around, an index into `chip_kinds`."""
 
 
 def _corners(
     standing: list[LookAlike], look: Rendering, rng: np.random.Generator, settings: ChipSettings
 ) -> list[_Corner]:
-    """Where chips are cut: half on sites, a quarter on what looks like one, the rest anywhere.
+    """Positions of chips: half on sites, a quarter on what resembles a site, the rest anywhere.
 
-    What looks like a site is what the world knows as such, each kind that stands as often as another, or, half the
-    time and where it knows none, what is told from the picture: water-like or bare pixels that are not of a site.
+    The second are look-alikes of the world, each kind present being equally likely, or, half the time and where there
+    is none, water-like or bare pixels of the image that belong to no site.
     """
     _, green, red, nir, _, _ = look.reflectance
     site = look.ground | (look.pond_fraction > 0)
@@ -240,10 +239,10 @@ def _corners(
 
 
 def _cut(look: Rendering, corners: list[_Corner], chip_px: int, rng: np.random.Generator) -> Chips:
-    """The chips of a look, some of them resampled."""
+    """Cut the chips of a look and resample some of them."""
     planes = np.concatenate([look.reflectance, [look.pond_fraction, look.ground, look.clear]]).astype(np.float32)
     cuts = [planes[:, at.row : at.row + chip_px, at.col : at.col + chip_px] for at in corners]
-    chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED else cut for cut in cuts])
+    chips = np.stack([_resampled(cut, rng) if rng.random() < RESAMPLED_SHARE else cut for cut in cuts])
     return Chips(
         reflectance=chips[:, :-3].astype(np.float16),
         pond_percent=np.rint(100 * chips[:, -3].clip(0, 1)).astype(np.uint8),
@@ -254,9 +253,9 @@ def _cut(look: Rendering, corners: list[_Corner], chip_px: int, rng: np.random.G
 
 
 def _resampled(planes: Floats, rng: np.random.Generator) -> Floats:
-    """Planes (n, y, x) on other pixels: shifted, a little larger or smaller, and slightly turned.
+    """Resample planes (n, y, x): shifted, slightly enlarged or reduced, and slightly rotated.
 
-    What lies beyond the chip does not count as seen.
+    Pixels from outside the chip do not count as clear.
     """
     scale, turn = rng.uniform(0.9, 1.1), rng.normal(0, 0.05)
     matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -271,10 +270,10 @@ def _resampled(planes: Floats, rng: np.random.Generator) -> Floats:
 def augmented(
     chips: Chips, chosen: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Chosen chips turned, mirrored, and seen through another atmosphere.
+    """Chosen chips, randomly rotated and mirrored, and with a changed atmosphere.
 
-    Returns reflectance (n, band, y, x), NaN where there is no data, and, each (n, y, x), pond fraction 0 to
-    1, ground 0 or 1, and clear 0 or 1.
+    Returns reflectance (n, band, y, x), NaN where there is no data, and, each (n, y, x), pond fraction 0 to 1, ground
+    0 or 1, and clear 0 or 1.
     """
     x = chips.reflectance[chosen].astype(np.float32)
     planes = [chips.pond_percent[chosen] / np.float32(100), chips.ground[chosen], chips.clear[chosen]]
@@ -284,7 +283,7 @@ def augmented(
         x[index] = _turned(x[index], turns, mirror)
         truth[index] = _turned(truth[index], turns, mirror)
         x[index] = _other_atmosphere(x[index], rng)
-        if rng.random() < BLANK:
+        if rng.random() < NO_DATA_SHARE:
             blank = _beyond_edge(x.shape[2], rng)
             x[index, :, blank] = np.nan
             truth[index, 2, blank] = 0
@@ -292,20 +291,20 @@ def augmented(
 
 
 def _beyond_edge(size: int, rng: np.random.Generator) -> Bools:
-    """One side of a straight line through the middle half of a square, (y, x)."""
+    """Mask (y, x) of one side of a straight line through the central half of a square."""
     rows, cols = np.mgrid[:size, :size] / size - rng.uniform(0.25, 0.75, (2, 1, 1))
     angle = rng.uniform(0, 2 * np.pi)
     return np.asarray(rows * np.cos(angle) + cols * np.sin(angle) > 0)
 
 
 def _turned(planes: Floats, turns: int, mirror: bool) -> Floats:
-    """`planes` (n, y, x) turned by quarter turns, then mirrored if asked."""
+    """`planes` (n, y, x) rotated by `turns` quarter turns, then mirrored if `mirror`."""
     planes = np.rot90(planes, turns, axes=(1, 2))
     return planes[:, :, ::-1] if mirror else planes
 
 
 def _other_atmosphere(reflectance: Floats, rng: np.random.Generator) -> Floats:
-    """Other gains, offsets and, for some chips, grain and haze that is stronger in blue; (band, y, x)."""
+    """Change gains and offsets and, for some chips, add noise, path radiance or haze stronger in blue; (band, y, x)."""
     bands = len(reflectance)
     gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, bands)
     offset = rng.normal(0, 0.004, bands)
@@ -315,8 +314,8 @@ def _other_atmosphere(reflectance: Floats, rng: np.random.Generator) -> Floats:
         thick = zoom(coarse, reflectance.shape[1] / 8, order=1).astype(np.float32) * rng.uniform(0, 0.3)
         colour = np.array([1.0, 0.8, 0.65, 0.45, 0.15, 0.08], np.float32)[:, None, None]
         out += thick * colour * (np.float32(0.5) - out)
-    if rng.random() < GRAINY:
-        out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MOST_GRAIN))
-    if rng.random() > NO_PATH_RADIANCE:
+    if rng.random() < NOISY_SHARE:
+        out += rng.standard_normal(out.shape, np.float32) * np.float32(rng.uniform(0, MAX_NOISE_STD))
+    if rng.random() > NO_PATH_RADIANCE_SHARE:
         out += (PATH_COLOUR * np.float32(rng.uniform(0.3, 1.0)))[:, None, None]
     return out

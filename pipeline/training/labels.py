@@ -1,6 +1,6 @@
-"""People's own labels: outlines of what they know, cut into chips from imagery of any source.
+"""User-provided labels: outlines of known ground, cut into chips from imagery of any source.
 
-Only what a person outlined counts: beyond the outlines nothing is learned, so a map need not be complete.
+Only outlined ground counts: nothing is learned outside the outlines, so a map need not be complete.
 """
 
 import math
@@ -31,29 +31,29 @@ from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
-from pipeline.training.chips import Chips, joined
+from pipeline.training.chips import Chips, concatenated
 
 
 class LabelKind(StrEnum):
-    """What an outline may be of."""
+    """What an outline shows."""
 
     POND = "pond"
     GROUND = "ground"
     """Mine ground without ponds."""
     SITE = "site"
-    """A whole site, whose ponds are not drawn."""
+    """A whole site, whose ponds are not outlined."""
     NONE = "none"
-    """Ground where there is nothing of a site."""
+    """Ground without any part of a site."""
 
 
 VERDICTS = MappingProxyType({"confirmed": LabelKind.SITE, "rejected": LabelKind.NONE})
-"""What a reviewed `sites.geojson` says in its place."""
+"""Verdicts of a reviewed `sites.geojson` that stand for a label."""
 FINE = 10
-"""Sub-pixels per pixel side in which outlines of ponds are drawn."""
+"""Sub-pixels per pixel side in which outlines are rasterised."""
 AROUND_DEGREES = 0.02
-"""How far around the outlines scenes are searched."""
+"""Buffer around the outlines for the search of scenes."""
 LOOKS = 12
-"""Overpasses that are read per outline, at most, spread evenly."""
+"""Most overpasses that are read per window, spread evenly."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,34 +63,34 @@ class AreaLabel:
     outline: BaseGeometry
     """Polygon, lon/lat."""
     kind: LabelKind
-    """Of what."""
+    """What it shows."""
     first: date | None
-    """First day on which it is true; None = always."""
+    """First day on which it holds; None = always."""
     last: date | None
-    """Last day on which it is true; None = always."""
+    """Last day on which it holds; None = always."""
 
     def holds_on(self, day: date) -> bool:
-        """Whether it is true on a day."""
+        """Whether it holds on a day."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Labelled:
-    """Chips of labels."""
+    """Chips made from labels."""
 
     chips: Chips
     """All of them."""
     place: np.ndarray
-    """Which window each chip shows, so that chips of one place stay together, shape (n,)."""
+    """Index of the window that each chip shows, so that chips of one place stay together, shape (n,)."""
     refusals: tuple[Refusal, ...]
-    """Scenes that could not be used, and why."""
+    """Scenes that could not be used, with the reason."""
 
 
 def read_label_areas(path: Path) -> list[AreaLabel]:
-    """The outlines of a file that GDAL reads, such as GeoJSON or GeoPackage.
+    """Read the outlines of a file that GDAL can read, such as GeoJSON or GeoPackage.
 
     Attribute `label` is one of `LabelKind`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
-    Raises `InputError` in one line that says where.
+    Raises `InputError` with a one-line message that says where.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of labels")
@@ -113,7 +113,7 @@ def read_label_areas(path: Path) -> list[AreaLabel]:
 def label_chips(
     areas: list[AreaLabel], source: Source, model: Model, chip_px: int, masks: ClearSettings, progress: Progress
 ) -> Labelled:
-    """Chips around the outlines from every overpass on which they hold. Raises `InputError` when there is none."""
+    """Make chips around the outlines from overpasses on which they hold; raises `InputError` when there is none."""
     aoi = Aoi("labels", "Labels", "LAB", unary_union([area.outline.buffer(AROUND_DEGREES).envelope for area in areas]))
     found = source.search(aoi, Period(None, None))
     passes, windows = overpasses(found.scenes), _windows(areas, aoi.grid, chip_px)
@@ -137,11 +137,11 @@ def label_chips(
     if not chips:
         why = f"; first refused: {refusals[0].id}: {refusals[0].reason}" if refusals else ""
         raise InputError(f"no scene shows any of the {len(areas)} labels clearly on a day on which they hold{why}")
-    return Labelled(joined(chips), np.array(places), tuple(refusals))
+    return Labelled(concatenated(chips), np.array(places), tuple(refusals))
 
 
 def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
-    """The outline of a feature; None where nobody said what it is."""
+    """The label of a feature; None if it has neither label nor verdict."""
     low = {str(key).lower(): value for key, value in row.items()}
     word = _text(low, "label").lower() or VERDICTS.get(_text(low, "verdict").lower(), "")
     if not word:
@@ -155,7 +155,7 @@ def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
 
 
 def _text(row: dict[str, object], name: str) -> str:
-    """An attribute as text; empty where it is missing: None, or what is not equal to itself (NaN, NaT)."""
+    """An attribute as text; empty if it is missing: None, or not equal to itself (NaN, NaT)."""
     value = row.get(name)
     return "" if value is None or value != value else str(value).strip()
 
@@ -169,12 +169,12 @@ def _day(where: str, name: str, row: dict[str, object]) -> date | None:
 
 
 def _on_grid(areas: list[AreaLabel], grid: Grid) -> list[AreaLabel]:
-    """The same outlines in metres on a grid."""
+    """The outlines reprojected to a grid, metres."""
     return [AreaLabel(reprojected(a.outline, LONLAT, grid.crs), a.kind, a.first, a.last) for a in areas]
 
 
 def _windows(areas: list[AreaLabel], grid: Grid, chip_px: int) -> list[Window]:
-    """Windows of a chip's size that hold all outlines; a large outline takes several."""
+    """Chip-sized windows that together cover all outlines; a large outline takes several."""
     windows = set()
     for area in _on_grid(areas, grid):
         around = window_of(area.outline.bounds)
@@ -189,7 +189,7 @@ def _windows(areas: list[AreaLabel], grid: Grid, chip_px: int) -> list[Window]:
 
 
 def _spread(passes: list[Overpass], outlines: list[AreaLabel], window: Window) -> Iterator[Overpass]:
-    """Overpasses on which an outline in the window holds; of many a few, evenly."""
+    """Overpasses on which an outline in the window holds; at most `LOOKS`, spread evenly."""
     here = [area for area in outlines if area.outline.intersects(window.polygon_m)]
     holding = [overpass for overpass in passes if any(area.holds_on(overpass.day) for area in here)]
     take = min(LOOKS, len(holding))
@@ -198,7 +198,7 @@ def _spread(passes: list[Overpass], outlines: list[AreaLabel], window: Window) -
 
 
 def _chip(outlines: list[AreaLabel], raster: Raster, day: date, model: Model, masks: ClearSettings) -> Chips | None:
-    """One look at a window with what the outlines say of it; None where nothing they say is to be seen."""
+    """One look at a window with its labels; None when no labelled ground is clear."""
     here = [a for a in outlines if a.holds_on(day) and a.outline.intersects(raster.window.polygon_m)]
     drawn = {kind: _drawn([a.outline for a in here if a.kind == kind], raster.window) for kind in LabelKind}
     pond, site = drawn[LabelKind.POND], drawn[LabelKind.SITE] > 0.5
@@ -207,8 +207,8 @@ def _chip(outlines: list[AreaLabel], raster: Raster, day: date, model: Model, ma
     seen = known & clear(raster, masks)
     if not seen.any():
         return None
-    # Where only the outline of a site is known, its ponds are taken as the model sees them: nothing is learned of them.
-    # (Near the edge of the window the model sees less than it could; outlines lie in its middle.)
+    # Where only the outline of a site is known, the model's own prediction is the target, so ponds teach nothing.
+    # (Near the edge of the window the model has less context; outlines lie in its middle.)
     predicted = segment(model, raster).pond_fraction / np.float32(LEVELS)
     pond = np.where(site & (pond == 0), predicted, pond)
     return Chips(
@@ -221,7 +221,7 @@ def _chip(outlines: list[AreaLabel], raster: Raster, day: date, model: Model, ma
 
 
 def _drawn(outlines: list[BaseGeometry], window: Window) -> Floats:
-    """Share of each pixel of a window under some outlines, metres on the grid; (y, x)."""
+    """Share of each pixel (y, x) of a window covered by outlines in metres on the grid."""
     if not outlines:
         return np.zeros(window.shape, np.float32)
     near = [outlines[k] for k in STRtree(outlines).query(window.polygon_m)]

@@ -1,6 +1,6 @@
-"""Hard-negative mining by kind: chips of what is most often taken for ponds are shown more often.
+"""Hard-negative mining by kind: chips of kinds most often mistaken for ponds are shown more often.
 
-Kept per kind and not per chip: a chip leaves the pool after a few minutes, and one chip that is hard for its noise or
+Tracked per kind, not per chip: a chip leaves the pool after a few minutes, and one that is hard because of its noise or
 its label would otherwise be shown over and over.
 """
 
@@ -12,42 +12,42 @@ from numpy.typing import NDArray
 from pipeline.raster import Bytes, Floats
 from pipeline.training.chips import SITE, chip_kinds
 
-KEEP = 0.99
-"""Of the running means, per step."""
+DECAY = 0.99
+"""Decay of the running means, per step."""
 LEAST, MOST = 0.5, 2.5
-"""Weights of kinds without sites lie between these: nothing is forgotten, nothing takes over."""
+"""Limits of the weights of kinds without sites, so that no kind is forgotten and none dominates."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mining:
-    """How hard each kind has been of late."""
+    """Recent difficulty of each kind of chip."""
 
     false: NDArray[np.float64]
-    """Running mean of the false pond fraction in its chips, by kind; 0 = not met yet."""
+    """Running mean of the false pond fraction in chips, by kind; 0 = not seen yet."""
 
     @classmethod
     def fresh(cls) -> "Mining":
-        """Before the first step: every kind alike."""
+        """State before the first step: all kinds equal."""
         return cls(np.zeros(len(chip_kinds())))
 
     def weights(self) -> NDArray[np.float64]:
-        """How often a chip of each kind is to be drawn, against one of a site."""
+        """Sampling weight of a chip of each kind, relative to a chip of a site."""
         weights = np.ones(len(chip_kinds()))
         met = self.false > 0
-        met[chip_kinds().index(SITE)] = False  # chips of sites are drawn at their own weight, 1
+        met[chip_kinds().index(SITE)] = False  # chips of sites keep weight 1
         if met.any():
             weights[met] = np.clip(np.sqrt(self.false[met] / self.false[met].mean()), LEAST, MOST)
         return weights
 
-    def drawn(self, kind: Bytes, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Indices of `count` chips of those with `kind` (n,), some perhaps twice."""
+    def sample(self, kind: Bytes, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw indices of `count` chips by their `kind` (n,), with replacement."""
         odds = self.weights()[kind]
         return rng.choice(len(kind), count, p=odds / odds.sum())
 
-    def learn(self, kind: Bytes, told: Floats, true: Floats, clear: Floats) -> None:
-        """Take note of a step's chips: kind (n,); told and true pond fractions and where they count, each (n, y, x)."""
-        false = (np.clip(told - true, 0, None) * clear).mean(axis=(1, 2))
+    def update(self, kind: Bytes, predicted: Floats, true: Floats, clear: Floats) -> None:
+        """Update with a step's chips: kind (n,); predicted and true pond fraction and clear, each (n, y, x)."""
+        false = (np.clip(predicted - true, 0, None) * clear).mean(axis=(1, 2))
         for number in np.unique(kind):
             new = float(false[kind == number].mean())
             old = self.false[number]
-            self.false[number] = new if old == 0 else KEEP * old + (1 - KEEP) * new
+            self.false[number] = new if old == 0 else DECAY * old + (1 - DECAY) * new

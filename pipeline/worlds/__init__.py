@@ -1,1 +1,1 @@
-"""The simulator: places with a history and known truth, seen through a Sentinel-2."""
+"""The simulator: places with a history and known truth, as imaged by Sentinel-2."""

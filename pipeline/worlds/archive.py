@@ -1,8 +1,7 @@
-"""A small archive of simulated acquisitions inside an AOI, as the GeoTIFFs a user's own folder would hold.
+"""A small archive of simulated acquisitions inside an AOI, as GeoTIFFs in the format of the folder source.
 
-They are cloud-optimised, and a static STAC catalogue lists them.
-`truth.geojson` beside them says what is really there. The archive is marked complete by `build.json`, written
-last; a half or stale one is built again.
+The files are cloud-optimised and listed in a static STAC catalogue; `truth.geojson` holds the true sites.
+`build.json`, written last, marks the archive as complete; an incomplete or outdated archive is rebuilt.
 """
 
 import hashlib
@@ -33,7 +32,7 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools
 from pipeline.sources.interface import Period
 from pipeline.worlds.atmosphere import cloud_share
-from pipeline.worlds.catalogue import FOLDER, Listed, write_catalogue
+from pipeline.worlds.catalogue import FOLDER, ListedScene, write_catalogue
 from pipeline.worlds.parameters import parameters_file
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -41,19 +40,19 @@ from pipeline.worlds.world import Rendering, World, make_world, render
 MARKER = "build.json"
 TRUTH = "truth.geojson"
 SCALE = 0.0001
-"""Stored number to reflectance."""
+"""Factor from DN to reflectance."""
 OFFSET, OFFSET_FROM = -0.1, date(2022, 1, 25)
-"""What is added as well by processing baselines from 04.00 on, and since when; before it is nothing."""
+"""BOA_ADD_OFFSET as reflectance (processing baseline 04.00 and later) and its first day; 0 before that day."""
 EDGE_SHARE = 0.06
-"""Share of overpasses of which a world lies on the edge of the swath, in part without data."""
-PASSES = np.array([0, 5, 10])
-"""Days of the overpasses of which the clearest is taken, as a scan does; the same as in evaluation."""
-CLOUD = (8, 9, 10)
-"""Classes of the scene classification that are cloud."""
-SETTLED_DAYS = 120
-"""No site is begun in the last days of an archive, so that each can be seen in some clear look."""
+"""Share of overpasses in which a world lies on the edge of the swath and is partly without data."""
+OVERPASS_DAYS = np.array([0, 5, 10])
+"""Day offsets of the overpasses from which the clearest is taken, as a run would; the same as in evaluation."""
+CLOUD_CLASSES = (8, 9, 10)
+"""SCL classes that are cloud."""
+LAST_ONSET_DAYS = 120
+"""No site begins within this many days of the end of an archive, so that each can appear in a clear look."""
 STYLE_LATITUDE = 23.8
-"""Worlds north of this take the Kachin style, the others that of Shan; degrees."""
+"""Worlds north of this latitude have the Kachin style, the others the Shan style; degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Acquisition:
     """One scene to write."""
 
     folder: Path
-    """Where to."""
+    """Output folder."""
     number: int
     """Number of the world."""
     seed: int
@@ -69,28 +68,28 @@ class Acquisition:
     style: str
     """Style of the world."""
     window: Window
-    """Its place on the grid."""
+    """Position of the world on the grid."""
     grid: Grid
-    """The AOI's grid."""
+    """Grid of the AOI."""
     first: date
     """First day of the archive."""
     last: date
     """Last day of the archive."""
     time_utc: datetime
-    """When."""
+    """Sensing time."""
     platform: str
     """S2A or S2B."""
     cloud: float
-    """Share of cloud over it, 0 to 1."""
+    """Cloud fraction, 0 to 1."""
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the scene file."""
         return self.folder / f"{self.time_utc:%Y%m%dT%H%M%S}_w{self.number:02d}.tif"
 
     @property
     def offset(self) -> float:
-        """Added to stored numbers times `SCALE`, as the processing baseline of that day has it."""
+        """Offset added to DN × `SCALE`, according to the processing baseline of that day."""
         return OFFSET if self.time_utc.date() >= OFFSET_FROM else 0.0
 
 
@@ -102,10 +101,9 @@ def build_archive(
     progress: Progress,
     workers: int = 1,
 ) -> None:
-    """Write the archive of an AOI to `folder` unless it is there already; the same bytes for any `workers`.
+    """Write the archive of an AOI to `folder` unless it exists already; the bytes do not depend on `workers`.
 
-    Raises `AoiError` when the AOI is too thin for a world,
-    `UnitsFailed` on a full disk.
+    Raises `AoiError` when the AOI is too narrow for a world, `UnitsFailed` when the disk is full.
     """
     first, last = _span(settings, period)
     marker = {"aoi": aoi.digest, "settings": settings.model_dump(), "code": code_version(),
@@ -120,17 +118,17 @@ def build_archive(
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
     with pool as executor, progress.stage("Simulating", len(work), unit="scenes") as step:
         listed = []
-        for wanted, cloud in zip(work, _written(work, executor), strict=True):
+        for acquisition, cloud in zip(work, _written(work, executor), strict=True):
             listed.append(
-                Listed(
-                    path=wanted.path,
-                    window=wanted.window,
-                    grid=wanted.grid,
-                    time_utc=wanted.time_utc,
-                    platform=wanted.platform,
+                ListedScene(
+                    path=acquisition.path,
+                    window=acquisition.window,
+                    grid=acquisition.grid,
+                    time_utc=acquisition.time_utc,
+                    platform=acquisition.platform,
                     cloud_percent=cloud,
                     scale=SCALE,
-                    offset=wanted.offset,
+                    offset=acquisition.offset,
                 )
             )
             step(1)
@@ -140,7 +138,7 @@ def build_archive(
 
 
 def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
-    """Where the worlds lie: whole cells inside the AOI, spread over it; the cells it touches when it is small."""
+    """Windows of the worlds: world-sized squares spread over the AOI, or the one with most overlap if none fits."""
     touching = list(aoi.windows(settings.world_px))
     whole = [w for w in touching if aoi.polygon_m.contains(w.polygon_m)]
     cells = whole or sorted(touching, key=lambda w: -aoi.polygon_m.intersection(w.polygon_m).area)[:1]
@@ -151,21 +149,21 @@ def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
     centres = np.array([(w.row, w.col) for w in cells])
     while len(chosen) < min(settings.worlds, len(cells)):
         gap = np.min([np.hypot(*(centres - (w.row, w.col)).T) for w in chosen], axis=0)
-        odds = np.where(gap > 0, gap, 0.0)  # far from the others is likelier
+        odds = np.where(gap > 0, gap, 0.0)  # squares far from those chosen are more likely
         chosen.append(cells[int(rng.choice(len(cells), p=odds / odds.sum()))])
     return sorted(chosen)
 
 
-def write_acquisition(wanted: Acquisition) -> float:
-    """Render one scene and write it as a COG in the folder source's format; returns its share of cloud in percent."""
-    world = _world(wanted)
-    seen = render(world, wanted.time_utc.date(), wanted.time_utc.date().toordinal(), wanted.cloud)
-    atomic.write_bytes(wanted.path, _cog(seen, wanted))
-    return 100 * float(np.isin(seen.scl, CLOUD).mean())
+def write_acquisition(acquisition: Acquisition) -> float:
+    """Render one scene and write it as a COG in the folder source's format; returns its cloud cover in percent."""
+    world = _world(acquisition)
+    seen = render(world, acquisition.time_utc.date(), acquisition.time_utc.date().toordinal(), acquisition.cloud)
+    atomic.write_bytes(acquisition.path, _cog(seen, acquisition))
+    return 100 * float(np.isin(seen.scl, CLOUD_CLASSES).mean())
 
 
 def code_version() -> str:
-    """Hash of the simulator's source files and figures."""
+    """Hash of the simulator's source files and parameter file."""
     digest = hashlib.sha256()
     for file in [*sorted(Path(__file__).parent.glob("*.py")), parameters_file()]:
         digest.update(file.read_bytes())
@@ -173,7 +171,7 @@ def code_version() -> str:
 
 
 def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
-    """First and last day: the period where it is given, the settings' months otherwise."""
+    """First and last day of the archive: from `period` where given, otherwise from the months in the settings."""
     year, month = map(int, settings.start.split("-"))
     start = date(year, month, 1)
     after = month - 1 + settings.months
@@ -196,7 +194,7 @@ def _is_built(folder: Path, marker: Mapping[str, object]) -> bool:
 def _acquisitions(
     folder: Path, aoi: Aoi, settings: SimulatedSettings, places: list[Window], first: date, last: date
 ) -> Iterator[Acquisition]:
-    """World by world, so that neighbours in the list share a world."""
+    """All scenes to write, grouped by world."""
     for number, window in enumerate(places):
         centre = reprojected(window.polygon_m.centroid, aoi.grid.crs, LONLAT)
         style = "kachin" if centre.y > STYLE_LATITUDE else "shan"
@@ -206,14 +204,16 @@ def _acquisitions(
 
 
 def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str, float]]:
-    """Time, satellite and share of cloud of each scene: of a few overpasses the clearest."""
+    """Sensing time, platform and cloud fraction of each scene, the clearest of a few overpasses."""
     rng = np.random.default_rng([settings.seed, 77])
     month = first
     count = 0
     while month <= last:
         following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
         for part in np.linspace(0, 28, settings.overpasses_per_month, endpoint=False):
-            days = [month + timedelta(days=int(part) + shift) for shift in (PASSES + rng.integers(0, 4)).tolist()]
+            days = [
+                month + timedelta(days=int(part) + shift) for shift in (OVERPASS_DAYS + rng.integers(0, 4)).tolist()
+            ]
             cloud, day = min((cloud_share(rng, day), day) for day in days)
             time = datetime(day.year, day.month, day.day, 4, int(rng.integers(60)), int(rng.integers(60)), tzinfo=UTC)
             if first <= day <= last:
@@ -226,13 +226,13 @@ def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[flo
     if executor is None:
         yield from map(write_acquisition, work)
     else:
-        # A process keeps the world it made last: each gets the scenes of one world in a row.
+        # A process caches the last world it made, so each process gets the scenes of one world as a chunk.
         yield from executor.map(write_acquisition, work, chunksize=max(1, len(work) // len({w.number for w in work})))
 
 
-def _world(wanted: Acquisition) -> World:
-    begun_by = max(wanted.first, wanted.last - timedelta(days=SETTLED_DAYS))
-    return _made(wanted.seed, wanted.window.height, wanted.style, wanted.first, begun_by)
+def _world(acquisition: Acquisition) -> World:
+    begun_by = max(acquisition.first, acquisition.last - timedelta(days=LAST_ONSET_DAYS))
+    return _made(acquisition.seed, acquisition.window.height, acquisition.style, acquisition.first, begun_by)
 
 
 @lru_cache(maxsize=1)
@@ -240,23 +240,23 @@ def _made(seed: int, size_px: int, style: str, first: date, last: date) -> World
     return make_world(seed, size_px, style, first, last)
 
 
-def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
-    stored = np.clip(np.rint((seen.reflectance - wanted.offset) / SCALE), 1, 65535).astype(np.uint16)
+def _cog(seen: Rendering, acquisition: Acquisition) -> bytes:
+    stored = np.clip(np.rint((seen.reflectance - acquisition.offset) / SCALE), 1, 65535).astype(np.uint16)
     stored = np.concatenate([stored, seen.scl[None].astype(np.uint16)])
-    stored[:, _beyond_swath(wanted)] = 0
-    height, width = wanted.window.shape
+    stored[:, _beyond_swath(acquisition)] = 0
+    height, width = acquisition.window.shape
     with MemoryFile() as memory, MemoryFile() as cog:
         with memory.open(
             driver="GTiff", dtype="uint16", count=len(NAMES) + 1, height=height, width=width, nodata=0,
-            crs=wanted.grid.crs, transform=wanted.window.transform,
+            crs=acquisition.grid.crs, transform=acquisition.window.transform,
         ) as file:  # fmt: skip
             file.write(stored)
             file.descriptions = (*NAMES, SCL)
             file.scales = (*[SCALE] * len(NAMES), 1.0)
-            file.offsets = (*[wanted.offset] * len(NAMES), 0.0)
+            file.offsets = (*[acquisition.offset] * len(NAMES), 0.0)
             file.update_tags(
-                datetime=wanted.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                platform=wanted.platform,
+                datetime=acquisition.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                platform=acquisition.platform,
                 simulated="true",
             )
         copy(
@@ -266,38 +266,44 @@ def _cog(seen: Rendering, wanted: Acquisition) -> bytes:
         return bytes(cog.getbuffer())
 
 
-def _beyond_swath(wanted: Acquisition) -> Bools:
-    """Pixels without data, (y, x): now and then one side of a line that runs as the edge of a swath does."""
-    height, width = wanted.window.shape
-    rng = np.random.default_rng([wanted.seed, wanted.time_utc.date().toordinal(), 3])
+def _beyond_swath(acquisition: Acquisition) -> Bools:
+    """Mask (y, x) of pixels without data: in some scenes, one side of a line parallel to the swath edge."""
+    height, width = acquisition.window.shape
+    rng = np.random.default_rng([acquisition.seed, acquisition.time_utc.date().toordinal(), 3])
     if rng.random() > EDGE_SHARE:
         return np.zeros((height, width), bool)
     rows, cols = np.mgrid[:height, :width]
-    edge = width * rng.uniform(0.2, 0.8) - 0.25 * (rows - height / 2)  # the orbit leans by about 14 degrees
+    edge = width * rng.uniform(0.2, 0.8) - 0.25 * (rows - height / 2)  # ground track tilted by about 14 degrees
     beyond: Bools = cols > edge if rng.random() < 0.5 else cols < edge
     return beyond
 
 
 def _truth(aoi: Aoi, work: list[Acquisition], last: date) -> str:
-    """The sites whose centre lies in the AOI, as GeoJSON."""
+    """True sites whose centroid lies in the AOI, as GeoJSON."""
     features = []
-    for wanted in {w.number: w for w in work}.values():
-        for number, site in enumerate(_world(wanted).sites):
-            mask, place = site.footprint, wanted.window.transform
+    for acquisition in {w.number: w for w in work}.values():
+        for number, site in enumerate(_world(acquisition).sites):
+            mask, place = site.footprint, acquisition.window.transform
             outline = unary_union([shape(s) for s, _ in shapes(mask.astype(np.uint8), mask=mask, transform=place)])
             if not aoi.polygon_m.contains(outline.centroid):
                 continue
             geometry = mapping(reprojected(outline, aoi.grid.crs, LONLAT))
-            features.append({"type": "Feature", "geometry": geometry, "properties": _life(wanted, number, site, last)})
+            features.append(
+                {
+                    "type": "Feature",
+                    "geometry": geometry,
+                    "properties": _truth_properties(acquisition, number, site, last),
+                }
+            )
     return json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}) + "\n"
 
 
-def _life(wanted: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
-    """What a site truly was, its ponds counted on the last day on which it had them."""
+def _truth_properties(acquisition: Acquisition, number: int, site: SitePlan, last: date) -> dict[str, object]:
+    """True attributes of a site; its ponds are counted on the last day on which it had them."""
     ponds = site.ponds_on(site.last_day_with_ponds(last))
     round_ones = [pond.diameter_m for pond in ponds if not pond.square]
     return {
-        "world": f"w{wanted.number:02d}",
+        "world": f"w{acquisition.number:02d}",
         "site": number,
         "ground_from": site.ground_from.isoformat(),
         "ponds_from": site.ponds_from.isoformat() if site.ponds_from else None,

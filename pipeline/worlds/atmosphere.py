@@ -1,4 +1,4 @@
-"""Air: haze and smoke, thin cloud, cloud and the shadow it throws, by month as the monsoon has them."""
+"""Simulated atmosphere: haze and smoke, thin cloud, cloud and cloud shadow, by month of the monsoon climate."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,17 +11,17 @@ from pipeline.worlds.parameters import parameters
 from pipeline.worlds.terrain import noise, sun
 
 HAZE_COLOUR = np.array([0.85, 0.75, 0.65, 0.5, 0.22, 0.15], np.float32)
-"""How strongly haze shows in each band, against its opacity."""
+"""Effect of haze in each band, relative to its opacity."""
 CLOUD_COLOUR = np.array([0.62, 0.61, 0.61, 0.64, 0.46, 0.34], np.float32)
 SHADOW_LIGHT = np.array([0.48, 0.42, 0.36, 0.30, 0.28, 0.27], np.float32)
-"""Light that still reaches shadowed ground, by band."""
+"""Fraction of light that reaches ground in cloud shadow, by band."""
 CLOUD_SPREAD = 0.3
-"""Standard deviation of the share of cloud from one overpass to the next."""
+"""Standard deviation of the cloud fraction between overpasses."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Atmosphere:
-    """What stands between the ground and the sensor."""
+    """Haze, cloud and cloud shadow between ground and sensor."""
 
     haze: Floats
     """Opacity of haze, 0 to 1, shape (y, x)."""
@@ -32,12 +32,12 @@ class Atmosphere:
 
 
 def cloud_share(rng: np.random.Generator, day: date) -> float:
-    """Share of cloud at an overpass, drawn by month, 0 to 1."""
+    """Draw the cloud fraction of an overpass by month, 0 to 1."""
     return float(np.clip(rng.normal(parameters().atmosphere.cloud_share[day.month - 1], CLOUD_SPREAD), 0, 1))
 
 
 def make_atmosphere(rng: np.random.Generator, size: int, day: date, latitude: float, cover: float | None) -> Atmosphere:
-    """The air of a day; `cover` is the share of cloud, or None for one drawn by month."""
+    """Draw the atmosphere of a day; `cover` is the cloud fraction, or None for one drawn by month."""
     share = cloud_share(rng, day) if cover is None else cover
     haze = rng.gamma(2.0, parameters().atmosphere.haze[day.month - 1] / 2) * (
         1 + 0.35 * gaussian_filter(noise(rng, size, 3.0), 4)
@@ -47,7 +47,7 @@ def make_atmosphere(rng: np.random.Generator, size: int, day: date, latitude: fl
         field = noise(rng, size, 2.9)
         edge = np.quantile(field, 1 - min(share, 0.999))
         cloud = np.clip((field - edge) / rng.uniform(0.15, 0.5), 0, 1).astype(np.float32)
-        if rng.random() < 0.3:  # a veil of thin cirrus as well
+        if rng.random() < 0.3:  # add thin cirrus
             veil = np.clip(noise(rng, size, 3.6), 0, None) * rng.uniform(0.02, 0.1)
             cloud = np.maximum(cloud, veil.astype(np.float32))
     up, azimuth = sun(day, latitude)
@@ -61,8 +61,8 @@ def make_atmosphere(rng: np.random.Generator, size: int, day: date, latitude: fl
     )
 
 
-def seen_through(ground: Floats, atmosphere: Atmosphere) -> Floats:
-    """Reflectance (band, y, x) as it leaves the top of the air."""
+def top_of_atmosphere(ground: Floats, atmosphere: Atmosphere) -> Floats:
+    """Reflectance (band, y, x) at the top of the atmosphere."""
     lit = ground * (1 - atmosphere.shadow * (1 - SHADOW_LIGHT[:, None, None]))
     veil = atmosphere.haze * HAZE_COLOUR[:, None, None]
     hazy = lit * (1 - veil) + 0.30 * veil

@@ -1,4 +1,4 @@
-"""The scenes of a simulated archive as a static STAC catalogue, the way real imagery is listed."""
+"""Static STAC catalogue of a simulated archive, listing its scenes as providers list real imagery."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipeline.bands import NAMES, SCL
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 
 FOLDER = "stac"
-"""Where the catalogue lies, beside the scenes."""
+"""Folder of the catalogue, next to the scenes."""
 EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
@@ -22,29 +22,29 @@ PLATFORMS = {"S2A": "sentinel-2a", "S2B": "sentinel-2b"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedScene:
     """One scene to list."""
 
     path: Path
-    """Its file."""
+    """Scene file."""
     window: Window
-    """The pixels it covers."""
+    """Pixels it covers."""
     grid: Grid
-    """Their grid."""
+    """Grid of these pixels."""
     time_utc: datetime
-    """When it was taken."""
+    """Sensing time."""
     platform: str
     """S2A or S2B."""
     cloud_percent: float
-    """Share of cloud as its scene classification says, 0 to 100."""
+    """Cloud cover according to the SCL, 0 to 100."""
     scale: float
-    """Stored numbers times this ..."""
+    """Factor in reflectance = DN × `scale` + `offset`."""
     offset: float
-    """... plus this are reflectance."""
+    """Offset in the same formula."""
 
 
-def write_catalogue(folder: Path, scenes: Iterable[Listed]) -> None:
-    """Write `stac/catalog.json` and an item per scene."""
+def write_catalogue(folder: Path, scenes: Iterable[ListedScene]) -> None:
+    """Write `stac/catalog.json` and one item per scene."""
     catalogue = pystac.Catalog(
         "leachwatch-simulated",
         "SIMULATED Sentinel-2 scenes with known truth, made by leachwatch; see truth.geojson beside the scenes.",
@@ -54,7 +54,7 @@ def write_catalogue(folder: Path, scenes: Iterable[Listed]) -> None:
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
 
 
-def _item(scene: Listed) -> pystac.Item:
+def _item(scene: ListedScene) -> pystac.Item:
     outline = reprojected(scene.window.polygon_m, scene.grid.crs, LONLAT)
     item = pystac.Item(
         id=scene.path.stem,

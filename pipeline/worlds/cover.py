@@ -1,4 +1,4 @@
-"""What grows and stands on the ground, and how it changes through the year."""
+"""Land cover of a world and its changes through the year."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,64 +14,64 @@ from pipeline.worlds.spectra import ROOFS, SOILS, Cover
 from pipeline.worlds.terrain import Terrain, noise, smooth_noise
 
 QUARTERS = 24
-"""Parts of a world within which fields are much alike."""
+"""Number of areas of a world within which fields are similar."""
 TERRACES_FROM = 0.15
-"""Steeper country than this (median slope) has terraces here and there."""
+"""Some worlds of styles with a median slope above this have terraces."""
 WATERS = (Cover.WATER_CLEAR, Cover.WATER_TURBID)
 SWIDDEN_CYCLE = 6
-"""Years from one cutting of a swidden field to the next."""
+"""Years between two cuttings of a swidden field."""
 PADDY, DRY_CROP, PASTURE, ORCHARD, BARE = range(5)
-"""What a field of the farmland is for."""
+"""Uses of a permanent field."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Fields:
-    """Numbered patches of ground that change together."""
+    """Numbered fields, each of which changes as a whole."""
 
     number: np.ndarray
-    """Number of the field, 0 = none, shape (y, x), uint16."""
+    """Field number, 0 = none, shape (y, x), uint16."""
     use: Bytes
-    """By field, index 0 unused: one of `PADDY` and so on, or for swidden the year modulo `SWIDDEN_CYCLE` of cutting."""
+    """By field, index 0 unused: one of `PADDY` to `BARE`, or for swidden the year of cutting modulo `SWIDDEN_CYCLE`."""
     phase: Bytes
-    """By field: months by which its calendar runs ahead."""
+    """By field: months by which its crop calendar is ahead."""
     soil: Bytes
-    """By field: `Cover` when bare."""
+    """By field: `Cover` when it is bare."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Roof:
-    """One building."""
+    """A building."""
 
     patch: Patch
-    """Where."""
+    """Area it covers."""
     cover: Cover
-    """What its roof is of."""
+    """Cover of its roof."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Land:
-    """The cover of a world without people's big works."""
+    """Land cover of a world without sites and look-alikes."""
 
     base: Bytes
-    """`Cover` where nothing changes through the year, shape (y, x)."""
+    """`Cover` of ground that does not change through the year, shape (y, x)."""
     deciduous: Bools
-    """Forest that sheds in the dry season, shape (y, x)."""
+    """Forest that sheds its leaves in the dry season, shape (y, x)."""
     swidden: Fields
     """Shifting cultivation."""
     farm: Fields
     """Permanent fields."""
     tone: Floats
-    """How bright each pixel is among its kind, unitless about 0, shape (y, x)."""
+    """Brightness of each pixel relative to its cover, unitless about 0, shape (y, x)."""
     tint: Floats
-    """A second, independent texture that shifts colour, about 0, shape (y, x)."""
+    """Second, independent texture that shifts the colour, unitless about 0, shape (y, x)."""
     blend: Floats
-    """How far a pixel takes on the colour of those around it: edges of natural cover are soft, 0 to 1, shape (y, x)."""
+    """How far a pixel takes the colour of its neighbours, as natural edges are soft; 0 to 1, shape (y, x)."""
     roofs: tuple[Roof, ...]
-    """Villages."""
+    """Buildings of villages."""
 
 
 def make_land(rng: np.random.Generator, terrain: Terrain, style: Style) -> Land:
-    """The land of a world; a style's shares are only where its worlds gather around."""
+    """Make the land cover of a world; the shares of its style are means about which worlds vary."""
     size = len(terrain.height_m)
     patches, fine = smooth_noise(rng, size, 2.8), noise(rng, size, 1.2)
     forest = float(np.clip(rng.normal(style.forest, 0.2), 0.02, 0.98))
@@ -106,7 +106,7 @@ def make_land(rng: np.random.Generator, terrain: Terrain, style: Style) -> Land:
 
 
 def cover_on(land: Land, day: date) -> tuple[Bytes, Floats]:
-    """`Cover` of each pixel on a day, and how dry its forest is, 0 to 1; both (y, x)."""
+    """`Cover` of each pixel on a day, and the dryness of its forest, 0 to 1; both (y, x)."""
     cover = land.base.copy()
     season = np.cos(2 * np.pi * (day.timetuple().tm_yday - 80) / 365.25)  # 1 in late March
     dry = np.where(land.deciduous, np.clip(0.45 + 0.6 * season, 0, 1), 0).astype(np.float32)
@@ -139,7 +139,7 @@ def _farm_state(fields: Fields, number: int, day: date) -> int:
 
 
 def _texture(rng: np.random.Generator, base: Bytes, patches: Floats, fine: Floats) -> Floats:
-    """Broad, fine and grainy differences of brightness; canopy is grainier than open ground."""
+    """Brightness variations at broad, fine and pixel scale; canopy is grainier than open ground."""
     canopy = np.isin(base, (Cover.FOREST, Cover.DRY_FOREST, Cover.REGROWTH))
     grain = np.where(canopy, rng.uniform(0.6, 1.4), rng.uniform(0.2, 0.8)) * rng.standard_normal(base.shape)
     broad, middle, sharp = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.7), rng.uniform(0.4, 1.3)
@@ -148,7 +148,7 @@ def _texture(rng: np.random.Generator, base: Bytes, patches: Floats, fine: Float
 
 
 def _blend(rng: np.random.Generator, base: Bytes, farm: np.ndarray) -> Floats:
-    """Here soft, there sharp; less between fields, least along tracks and water."""
+    """Softness of edges, varying over the world; less between fields, least along tracks and water."""
     usual, change = rng.uniform(0.15, 0.85), rng.uniform(0, 0.35)
     kept = np.select([np.isin(base, (Cover.TRACK, *WATERS)), farm > 0], [0.3, 0.5], 1.0)
     blend: Floats = (kept * np.clip(usual + change * noise(rng, len(base), 2.6), 0, 1)).astype(np.float32)
@@ -156,7 +156,7 @@ def _blend(rng: np.random.Generator, base: Bytes, farm: np.ndarray) -> Floats:
 
 
 def _spread(rng: np.random.Generator, base: Bytes, cover: int, share: float) -> None:
-    """Let a cover take about so large a share of the ground, in patches."""
+    """Assign `cover` to about `share` of the ground, in patches."""
     share = float(np.clip(rng.normal(share, 0.6 * share), 0, 0.95))
     if share > 0.002:
         field = smooth_noise(rng, len(base), rng.uniform(2.3, 3.2))
@@ -164,18 +164,18 @@ def _spread(rng: np.random.Generator, base: Bytes, cover: int, share: float) -> 
 
 
 def _farm(rng: np.random.Generator, terrain: Terrain, flat: Bools, style: Style, terraced: bool) -> Fields:
-    """Permanent fields: small and even paddies, larger uneven plots, or terraces along the contour."""
+    """Permanent fields: small regular paddies, larger irregular plots, or terraces along the contour."""
     size = len(flat)
     number = np.zeros((size, size), np.uint16)
     if rng.random() < min(1.0, 0.35 + style.farm):
         side = rng.uniform(4, 9) if terraced or rng.random() < 0.4 else rng.uniform(8, 30)
         number = np.where(flat, _plots(rng, terrain, side, terraced), 0).astype(np.uint16)
-        _thin(rng, number, rng.uniform(0.3, 1.0))
+        _fallow(rng, number, rng.uniform(0.3, 1.0))
     count = int(number.max()) + 1
     odds = rng.dirichlet([1.0, 1.2, 0.6, 0.5, 0.4])
     kinds = [int(rng.choice(SOILS)) for _ in range(2)]
     quarter = _quarters(rng, number, count)
-    alike = rng.random(count) < rng.uniform(0.3, 0.9)  # neighbours grow the same more often than not
+    alike = rng.random(count) < rng.uniform(0.3, 0.9)  # neighbouring fields often have the same use
     use = np.where(alike, rng.choice(5, QUARTERS, p=odds)[quarter], rng.choice(5, count, p=odds))
     return Fields(
         number=number,
@@ -186,7 +186,7 @@ def _farm(rng: np.random.Generator, terrain: Terrain, flat: Bools, style: Style,
 
 
 def _quarters(rng: np.random.Generator, number: np.ndarray, count: int) -> np.ndarray:
-    """Which part of the country each field lies in, by field, 0 to `QUARTERS` - 1."""
+    """Area of the world in which each field lies, by field, 0 to `QUARTERS` - 1."""
     centres = rng.integers(0, len(number), (QUARTERS, 2))
     fields, first = np.unique(number, return_index=True)
     places = np.stack(np.unravel_index(first, number.shape), axis=1)
@@ -196,14 +196,14 @@ def _quarters(rng: np.random.Generator, number: np.ndarray, count: int) -> np.nd
 
 
 def _plots(rng: np.random.Generator, terrain: Terrain, side: float, terraced: bool) -> np.ndarray:
-    """Numbers from 1 of plots about `side` pixels wide with wavering borders, shape (y, x)."""
+    """Plot numbers from 1, for plots about `side` pixels wide with irregular borders, shape (y, x)."""
     size = len(terrain.slope)
     turn = rng.uniform(0, np.pi)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     sway = gaussian_filter(rng.standard_normal((2, size, size)).astype(np.float32), (0, 5, 5)) * rng.uniform(0, 20)
     u = (x * np.cos(turn) + y * np.sin(turn) + sway[0]) / side
     v = (-x * np.sin(turn) + y * np.cos(turn) + sway[1]) / (side * rng.uniform(0.4, 1.0))
-    if terraced:  # a strip of fields is as high as it is wide times the usual slope
+    if terraced:  # height of a strip of fields = its width × the median slope
         v = terrain.height_m / (PIXEL_M * max(2.0, 0.4 * side) * max(0.02, float(np.median(terrain.slope))))
         u = u / 2
     strip = np.floor(v).astype(int)
@@ -213,8 +213,8 @@ def _plots(rng: np.random.Generator, terrain: Terrain, side: float, terraced: bo
     return numbers.reshape(size, size) % 60_000 + 1
 
 
-def _thin(rng: np.random.Generator, number: np.ndarray, keep: float) -> None:
-    """Let some of the plots go wild."""
+def _fallow(rng: np.random.Generator, number: np.ndarray, keep: float) -> None:
+    """Leave some of the plots uncultivated."""
     wild = rng.random(int(number.max()) + 1) > keep
     number[wild[number]] = 0
 

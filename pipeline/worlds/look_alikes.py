@@ -1,4 +1,4 @@
-"""What is not a site and looks like one, as often as `configs/worlds.toml` says, with its kind on record."""
+"""Look-alikes: objects that resemble sites, of recorded kinds and with the densities of `configs/worlds.toml`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from pipeline.worlds.spectra import ROOFS, SOILS, Cover
 from pipeline.worlds.terrain import Terrain
 
 HALF = 30
-"""Half the side of the square that a look-alike may fill, pixels."""
+"""Half the side of the square that a look-alike may occupy, pixels."""
 NO_COVER = 255
-"""Where a look-alike leaves the ground as it is."""
+"""Value where a look-alike leaves the ground unchanged."""
 WATERS = (Cover.WATER_CLEAR, Cover.WATER_TURBID)
-PKM2 = 1e-4
-"""Square kilometres in a 10 m pixel."""
+PIXEL_KM2 = 1e-4
+"""Area of a 10 m pixel, km²."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LookAlikePart:
-    """A small thing of a look-alike: painted by the share of each pixel that it covers."""
+    """A small part of a look-alike, painted by the share of each pixel that it covers."""
 
     patch: Patch
-    """Where."""
+    """Area it covers."""
     cover: Cover
-    """What it is of."""
+    """Its cover."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -37,15 +37,15 @@ class LookAlike:
     """One look-alike."""
 
     kind: str
-    """As in `configs/worlds.toml`."""
+    """Kind, as in `configs/worlds.toml`."""
     begun_on: date
-    """First day it is there."""
+    """First day on which it exists."""
     cover: Bytes
-    """`Cover` of whole pixels, `NO_COVER` = untouched, shape (y, x) of `rows` and `cols`."""
+    """`Cover` of whole pixels, `NO_COVER` = unchanged, shape (y, x) of `rows` and `cols`."""
     tone: float
-    """How bright its ground is among its kind, unitless about 0."""
+    """Brightness of its ground relative to its cover, unitless about 0."""
     parts: tuple[LookAlikePart, ...]
-    """What is smaller than pixels."""
+    """Parts painted with sub-pixel outlines."""
     rows: slice
     """Its rows in the world."""
     cols: slice
@@ -53,10 +53,10 @@ class LookAlike:
 
     @property
     def mask(self) -> Bools:
-        """Pixels it touches, shape (y, x) of `rows` and `cols`."""
+        """Mask of the pixels it touches, shape (y, x) of `rows` and `cols`."""
         touched: Bools = self.cover != NO_COVER
         height, width = touched.shape
-        for part in self.parts:  # a corner of a turned part may lie beyond the square
+        for part in self.parts:  # a corner of a rotated part may lie outside the square
             rows, cols, share = part.patch.rows, part.patch.cols, part.patch.share
             top, left = rows.start - self.rows.start, cols.start - self.cols.start
             y, x = np.nonzero(share > 0.2)
@@ -67,40 +67,40 @@ class LookAlike:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Square:
-    """Coordinates of the square that a look-alike is drawn on, pixels from its centre."""
+    """Coordinates of the square in which a look-alike is drawn, pixels from its centre."""
 
     row: int
-    """Its centre in the world."""
+    """Row of its centre in the world."""
     col: int
-    """Its centre in the world."""
+    """Column of its centre in the world."""
     u: Floats
-    """Along a random direction, shape (y, x)."""
+    """Coordinate along a random direction, shape (y, x)."""
     v: Floats
-    """Across it, shape (y, x)."""
+    """Coordinate across that direction, shape (y, x)."""
     turn: float
     """That direction, radians."""
     rough: Floats
-    """Smooth noise of a few pixels, to make outlines uneven, shape (y, x)."""
+    """Smooth noise at a scale of a few pixels, for irregular outlines, shape (y, x)."""
     river: Floats
     """Distance to the river, pixels, shape (y, x)."""
     size: int
     """Side of the world, pixels."""
 
     def at(self, u: float, v: float) -> tuple[float, float]:
-        """Row and column in the world of a place in the turned coordinates."""
+        """Row and column in the world of a point (u, v)."""
         along, across = np.cos(self.turn), np.sin(self.turn)
         return self.row + u * across + v * along, self.col + u * along - v * across
 
 
 Drawing = tuple[Bytes, list[LookAlikePart]]
-"""Covers of whole pixels, and small parts."""
+"""Covers of whole pixels, and parts."""
 
 
 def plan_look_alikes(
     rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, often: float
 ) -> list[LookAlike]:
-    """The look-alikes of a world, where nothing else is; `often` times as many as in nature."""
-    km2 = taken.size * PKM2
+    """Plan the look-alikes of a world on free ground; `often` is a factor on their natural density."""
+    km2 = taken.size * PIXEL_KM2
     found = []
     for kind, rate in parameters().look_alikes.items():
         for _ in range(int(rng.poisson(often * rate.per_1000_km2 * km2 / 1000))):
@@ -120,7 +120,7 @@ def _look_alike(
         rows, cols = slice(row - HALF, row + HALF), slice(col - HALF, col + HALF)
         if taken[rows, cols].any() or (attempt < 30 and not _fitting(kind, terrain, row, col)):
             continue
-        cover, parts = DRAWN[kind](rng, _square(rng, terrain, row, col, size))
+        cover, parts = DRAWERS[kind](rng, _square(rng, terrain, row, col, size))
         born = start + timedelta(days=int(rng.uniform(-1.0, 0.9) * (end - start).days))
         tone = float(rng.normal(0, 1.0))
         return LookAlike(kind=kind, begun_on=born, cover=cover, tone=tone, parts=tuple(parts), rows=rows, cols=cols)
@@ -128,7 +128,7 @@ def _look_alike(
 
 
 def _fitting(kind: str, terrain: Terrain, row: int, col: int) -> bool:
-    """Whether a place is one where a kind is met."""
+    """Whether a kind occurs in such a place."""
     if kind in ("placer_gold", "fish_ponds", "reservoir"):
         return bool(terrain.river_px[row, col] < 22)
     if kind in ("landslide", "quarry"):
@@ -151,7 +151,7 @@ def _cover(here: Bools, cover: int | Bytes) -> Bytes:
 
 
 def _placer_gold(rng: np.random.Generator, s: Square) -> Drawing:
-    """Uneven pits and gravel along a river."""
+    """Irregular pits and gravel along a river."""
     worked = (np.abs(s.u) < rng.uniform(8, 28)) & (s.river + 3 * s.rough < rng.uniform(8, 20))
     grain = gaussian_filter(rng.standard_normal(s.u.shape), rng.uniform(0.8, 2.2))
     kinds = [Cover.WATER_TURBID, Cover.WATER_TURBID, Cover.WATER_CLEAR, Cover.POND_TURQUOISE, Cover.POND_MILKY]
@@ -163,7 +163,7 @@ def _placer_gold(rng: np.random.Generator, s: Square) -> Drawing:
 def _grid_of_boxes(
     rng: np.random.Generator, s: Square, long_px: float, wide_px: float, gap_px: float, covers: list[Cover]
 ) -> list[LookAlikePart]:
-    """Boxes side by side in the turned coordinates, some of them missing."""
+    """Boxes side by side in the (u, v) coordinates, some of them missing."""
     across, along = int(rng.integers(1, 5)), int(rng.integers(1, 5))
     parts = []
     for i in range(along):
@@ -187,7 +187,7 @@ def _fish_ponds(rng: np.random.Generator, s: Square) -> Drawing:
 
 
 def _reservoir(rng: np.random.Generator, s: Square) -> Drawing:
-    """An uneven lake, now and then with a bare shore."""
+    """An irregular lake, sometimes with a bare shore."""
     shape = np.hypot(s.u, s.v * rng.uniform(1, 2.5)) - 1.5 * s.rough
     radius = rng.uniform(1.5, 20)
     water = _cover(shape < radius, rng.choice(WATERS))
@@ -212,7 +212,7 @@ def _heap_leach(rng: np.random.Generator, s: Square) -> Drawing:
 
 
 def _jade_pit(rng: np.random.Generator, s: Square) -> Drawing:
-    """A wide pit of spoil with uneven lakes."""
+    """A wide pit of spoil with irregular lakes."""
     pit = np.hypot(s.u, s.v * rng.uniform(1, 1.5)) < rng.uniform(16, 28) + 1.5 * s.rough
     grain = gaussian_filter(rng.standard_normal(s.u.shape), rng.uniform(2, 5))
     lakes = np.where(grain > np.quantile(grain, rng.uniform(0.8, 0.95)), rng.choice(WATERS), rng.choice(SOILS))
@@ -220,7 +220,7 @@ def _jade_pit(rng: np.random.Generator, s: Square) -> Drawing:
 
 
 def _quarry(rng: np.random.Generator, s: Square) -> Drawing:
-    """Bare rock or soil, now and then with a puddle."""
+    """Bare rock or soil, sometimes with a pool."""
     shape = np.hypot(s.u, s.v * rng.uniform(1, 2)) - 1.5 * s.rough
     pit = _cover(shape < rng.uniform(4, 20), rng.choice([Cover.ROCK, *SOILS]))
     if rng.random() < 0.4:
@@ -235,7 +235,7 @@ def _landslide(rng: np.random.Generator, s: Square) -> Drawing:
 
 
 def _scattered(rng: np.random.Generator, s: Square, covers: list[Cover], most: int, wide: float) -> list[LookAlikePart]:
-    """Small boxes about a centre."""
+    """Small boxes scattered about the centre of the square."""
     parts = []
     for _ in range(int(rng.integers(2, most))):
         u, v = np.clip(rng.normal(0, wide, 2), -HALF + 4, HALF - 4)
@@ -247,7 +247,7 @@ def _scattered(rng: np.random.Generator, s: Square, covers: list[Cover], most: i
 
 
 def _yard(rng: np.random.Generator, s: Square) -> Bytes:
-    """Bare ground under and between buildings, half the time."""
+    """Bare ground under and between buildings, in half of the cases."""
     yard = np.hypot(s.u, s.v) < rng.uniform(3, 14) + s.rough
     return _cover(yard & (rng.random() < 0.5), rng.choice([*SOILS, Cover.TRACK]))
 
@@ -263,26 +263,26 @@ def _tarpaulins(rng: np.random.Generator, s: Square) -> Drawing:
 
 
 def _greenhouses(rng: np.random.Generator, s: Square) -> Drawing:
-    """Long strips of film."""
+    """Long strips of plastic film."""
     strips = _grid_of_boxes(rng, s, rng.uniform(4, 12), rng.uniform(0.8, 2.5), rng.uniform(0.2, 0.8), [Cover.PLASTIC])
     return _cover((np.abs(s.u) < 14) & (np.abs(s.v) < 10) & (rng.random() < 0.5), rng.choice(SOILS)), strips
 
 
 def _bare_field(rng: np.random.Generator, s: Square) -> Drawing:
-    """A cleared field, uneven or with straight sides."""
+    """A cleared field with irregular or straight sides."""
     shape = np.maximum(np.abs(s.u) / rng.uniform(4, 24), np.abs(s.v) / rng.uniform(4, 18))
     here = shape + rng.choice([0.0, 0.06, 0.15, 0.25]) * s.rough < 1
     return _cover(here, rng.choice([*SOILS, Cover.BURNT, Cover.STUBBLE])), []
 
 
 def _tarn(rng: np.random.Generator, s: Square) -> Drawing:
-    """A few dark pixels: a pool in shade, a wet hollow."""
+    """A few dark pixels: a pool in shadow or a wet hollow."""
     pool = np.hypot(s.u, s.v * rng.uniform(1, 3)) < rng.uniform(0.8, 4) + 0.5 * s.rough
     return _cover(pool, rng.choice([Cover.WATER_CLEAR, Cover.BURNT])), []
 
 
 def _stock_tanks(rng: np.random.Generator, s: Square) -> Drawing:
-    """One to three round tanks that are no leach ponds: no row, no bare hill."""
+    """One to three round tanks that are not leach ponds: no rows of ponds, no cleared slope."""
     parts = []
     for number in range(int(rng.integers(1, 4))):
         row, col = s.at(number * rng.uniform(2, 6), rng.normal(0, 1))
@@ -292,7 +292,7 @@ def _stock_tanks(rng: np.random.Generator, s: Square) -> Drawing:
     return _yard(rng, s), parts
 
 
-DRAWN: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
+DRAWERS: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
     "placer_gold": _placer_gold,
     "fish_ponds": _fish_ponds,
     "reservoir": _reservoir,
@@ -307,4 +307,4 @@ DRAWN: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
     "tarn": _tarn,
     "stock_tanks": _stock_tanks,
 }
-"""How each kind is drawn."""
+"""Drawing function of each kind."""

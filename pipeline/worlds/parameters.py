@@ -1,4 +1,4 @@
-"""The numbers that worlds are made of, from `configs/worlds.toml`: typed, checked, each with its source."""
+"""Parameters of the simulated worlds, from `configs/worlds.toml`: typed, validated, each with its source."""
 
 import tomllib
 from functools import lru_cache
@@ -12,7 +12,7 @@ from pipeline import resources
 from pipeline.errors import ConfigError
 
 FILE = "worlds.toml"
-"""The file in `configs/`; the user's own is found first."""
+"""Name of the file in `configs/`; a user's own file takes precedence."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Reflectances = Annotated[tuple[float, ...], Field(min_length=6, max_length=6)]
@@ -20,13 +20,13 @@ Months = Annotated[tuple[Share, ...], Field(min_length=12, max_length=12)]
 
 
 class Table(BaseModel):
-    """A table of the file: frozen, and no key that is not known."""
+    """A table of the file: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Spectrum(Table):
-    """The range of reflectance of one cover, bands as in `bands.BANDS`."""
+    """Range of reflectance of one cover, bands as in `bands.BANDS`."""
 
     low: Reflectances
     high: Reflectances
@@ -40,7 +40,7 @@ class Spectrum(Table):
 
 
 class TruncatedNormal(Table):
-    """A normal distribution cut at both ends."""
+    """A normal distribution truncated at both ends."""
 
     mean: float
     spread: Annotated[float, Field(gt=0)]
@@ -49,7 +49,7 @@ class TruncatedNormal(Table):
     source: str
 
     def draw(self, rng: np.random.Generator) -> float:
-        """One number; what falls outside is drawn anew, so that the ends do not pile up."""
+        """Draw one number; values outside are redrawn, so that none pile up at the ends."""
         for _ in range(60):
             value = float(rng.normal(self.mean, self.spread))
             if self.low <= value <= self.high:
@@ -58,18 +58,18 @@ class TruncatedNormal(Table):
 
 
 class Probability(Table):
-    """How often something happens."""
+    """Probability of an event."""
 
     value: Share
     source: str
 
     def happens(self, rng: np.random.Generator) -> bool:
-        """Whether it happens this time."""
+        """Whether the event happens in this draw."""
         return bool(rng.random() < self.value)
 
 
 class SiteParameters(Table):
-    """A site."""
+    """Parameters of a site."""
 
     ponds: TruncatedNormal
     pond_diameter_m: TruncatedNormal
@@ -92,21 +92,21 @@ class SiteParameters(Table):
 
 
 class Density(Table):
-    """How often something is met."""
+    """Density of a kind of look-alike."""
 
     per_1000_km2: Annotated[float, Field(ge=0)]
     source: str
 
 
 class AtmosphereParameters(Table):
-    """The air, by month, January first."""
+    """Parameters of the atmosphere by month, January first."""
 
     cloud_share: Months
     haze: Months
 
 
 class Style(Table):
-    """A kind of country."""
+    """Parameters of a style, which is a type of landscape."""
 
     slope: Annotated[float, Field(gt=0, lt=1)]
     latitude: Annotated[float, Field(ge=-60, le=60)]
@@ -120,7 +120,7 @@ class Style(Table):
 
 
 class WorldParameters(Table):
-    """The whole file."""
+    """All parameters of the file."""
 
     spectra: dict[str, Spectrum]
     pond_colours: dict[str, Share]
@@ -131,13 +131,13 @@ class WorldParameters(Table):
 
 
 def parameters_file() -> Path:
-    """Where the parameters stand."""
+    """Path of the parameter file."""
     return resources.find("configs", FILE) or resources.shipped("configs") / FILE
 
 
 @lru_cache(maxsize=1)
 def parameters() -> WorldParameters:
-    """The parameters of worlds. Raises `ConfigError` in one line."""
+    """Parameters of the simulated worlds; raises `ConfigError` with a one-line message."""
     path = parameters_file()
     try:
         return WorldParameters.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Leach-pond sites: a cleared slope above rows of round ponds, with a life. Numbers come from `configs/worlds.toml`."""
+"""Leach-pond sites: a cleared slope above rows of round ponds, with a history; numbers from `configs/worlds.toml`."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,45 +16,45 @@ from pipeline.worlds.spectra import SOILS, Cover, pond_colours
 from pipeline.worlds.terrain import Terrain
 
 LAYOUTS = ("rows", "block", "ring", "loose")
-"""How ponds stand together: rows along the contour, a packed block, arcs around a centre, or scattered on a bench."""
+"""Layouts of ponds: rows along the contour, a packed block, arcs around a centre, or scattered on a bench."""
 REGROWTH_DAYS = 700
-"""Days from the end of a site until grass has covered it."""
+"""Days from the end of a site until it is covered by grass."""
 OVERGROWN = 0.35
-"""With less of its bare soil left than this a site's ground counts as gone."""
+"""Mine ground counts as overgrown when less than this share of its bare soil is left."""
 ROOM_PX = 42
-"""Nothing else is this near to the middle of a site, pixels in rows and columns: as wide as large sites reach."""
+"""Free distance around the centre of a site, pixels in rows and columns: the reach of large sites."""
 EDGE_PX = 5
-"""No pond lies nearer to the edge of its world."""
+"""Least distance of a pond from the edge of its world, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pond:
-    """One pond, round but for head tanks."""
+    """One pond: round, or square if it is a head tank."""
 
     row: float
-    """Centre, pixels from the world's corner (pixel edges, not centres)."""
+    """Row of the centre, pixels from the world's corner (pixel edges, not centres)."""
     col: float
-    """Centre."""
+    """Column of the centre, likewise."""
     diameter_m: float
-    """Metres; the side of a head tank."""
+    """Diameter, or side of a head tank, metres."""
     built_on: date
-    """First day it is there."""
+    """First day on which it exists."""
     cover: Cover
-    """What fills or covers it at first."""
+    """Its fill or covering at first."""
     later: Cover
-    """What fills or covers it later."""
+    """Its fill or covering later."""
     later_on: date
-    """When that changes."""
+    """Day of that change."""
     square: bool = False
-    """A head tank on the hill."""
+    """True: a head tank on the hill."""
 
     @property
     def area_m2(self) -> float:
-        """Square metres."""
+        """Area, m²."""
         return self.diameter_m**2 * (1.0 if self.square else np.pi / 4)
 
     def patch(self, size: int, grown_m: float = 0.0) -> Patch:
-        """Where it lies, or where it and a rim of `grown_m` metres lie."""
+        """Area it covers, including a rim of `grown_m` metres."""
         radius = (self.diameter_m / 2 + grown_m) / PIXEL_M
         if self.square:
             return box(self.row, self.col, radius, radius, self.row, size)
@@ -66,58 +66,58 @@ class Shed:
     """A building of the camp."""
 
     patch: Patch
-    """Where it stands."""
+    """Area it covers."""
     cover: Cover
-    """What its roof is of."""
+    """Cover of its roof."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class SitePlan:
-    """One site's whole life."""
+    """The whole history of one site."""
 
     ground_from: date
-    """Day its clearing begins."""
+    """Day on which clearing begins."""
     ponds_from: date | None
-    """Day its first pond is there; None = never in this world's time."""
+    """First day with a pond; None = never within the world's period."""
     ended_on: date | None
-    """Day it is given up; the ponds are drained then."""
+    """Day on which it ends and its ponds are drained."""
     idle: tuple[date, date] | None
     """First day without ponds, and first day with them again; None = never idle."""
     ponds: tuple[Pond, ...]
-    """All ponds it will have, head tanks last."""
+    """All ponds it will ever have, head tanks last."""
     footprint: Bools
-    """Ground it will have disturbed at the end, shape (y, x)."""
+    """All ground it will have disturbed by its end, shape (y, x)."""
     cleared_day: Floats
-    """Days after `ground_from` on which each pixel is cleared, shape (y, x)."""
+    """Days from `ground_from` to the clearing of each pixel, shape (y, x)."""
     bare: Floats
     """Share of bare soil in each cleared pixel, 0 to 1, shape (y, x)."""
     pad: Bools
-    """Ground that was levelled for ponds, shape (y, x)."""
+    """Ground levelled for ponds, shape (y, x)."""
     soil: Cover
-    """Its soil."""
+    """Soil of the site."""
     pad_soil: Cover
-    """What the pads are made of; often the same."""
+    """Soil of the pads; often the same."""
     rim: Cover
-    """What lines the rims of its ponds."""
+    """Cover of the pond rims."""
     rim_m: float
     """Width of the rims, metres."""
     sheds: tuple[Shed, ...]
-    """Its camp."""
+    """Buildings of its camp."""
     track: Floats
-    """Share of each pixel that is access track, 0 to 1, shape (y, x)."""
+    """Share of each pixel covered by access track, 0 to 1, shape (y, x)."""
     odd: bool
-    """Its ponds have a colour of their own, see `configs/worlds.toml`."""
+    """True: its ponds have a colour between those named, see `odd_share` in `configs/worlds.toml`."""
 
     def ground_on(self, day: date) -> Bools:
-        """Disturbed ground on a day, shape (y, x); none when most of it is overgrown again."""
+        """Mine ground on a day, shape (y, x); empty when it is mostly overgrown."""
         since = (day - self.ground_from).days
-        if self.left_bare(day) < OVERGROWN:
+        if self.bare_share_left(day) < OVERGROWN:
             return np.zeros_like(self.footprint)
         cleared: Bools = self.footprint & (self.cleared_day <= since) & (since >= 0)
         return cleared
 
     def ponds_on(self, day: date) -> list[Pond]:
-        """Ponds on a day."""
+        """Ponds that exist on a day."""
         if self.ended_on is not None and day >= self.ended_on:
             return []
         if self.idle is not None and self.idle[0] <= day < self.idle[1]:
@@ -125,7 +125,7 @@ class SitePlan:
         return [pond for pond in self.ponds if pond.built_on <= day]
 
     def last_day_with_ponds(self, last: date) -> date:
-        """The last day up to `last` on which it was neither given up nor idle."""
+        """Last day up to `last` on which the site was neither ended nor idle."""
         day = last if self.ended_on is None else min(last, self.ended_on - timedelta(days=1))
         if self.idle is not None and self.idle[0] <= day < self.idle[1]:
             day = self.idle[0] - timedelta(days=1)
@@ -133,17 +133,17 @@ class SitePlan:
 
     @property
     def overgrown_on(self) -> date | None:
-        """First day on which its ground counts as gone; None = never."""
+        """First day on which its ground counts as overgrown; None = never."""
         return (
             None if self.ended_on is None else self.ended_on + timedelta(days=int(REGROWTH_DAYS * (1 - OVERGROWN)) + 1)
         )
 
     def bare_on(self, day: date) -> Floats:
         """Share of bare soil on a day, shape (y, x)."""
-        return self.bare * np.float32(self.left_bare(day))
+        return self.bare * np.float32(self.bare_share_left(day))
 
-    def left_bare(self, day: date) -> float:
-        """What is left of the bare soil, 0 to 1: after the end grass comes back within about two years."""
+    def bare_share_left(self, day: date) -> float:
+        """Remaining share of the bare soil, 0 to 1: after the end, grass returns within about two years."""
         if self.ended_on is None or day < self.ended_on:
             return 1.0
         return max(0.1, 1 - (day - self.ended_on).days / REGROWTH_DAYS)
@@ -152,7 +152,7 @@ class SitePlan:
 def plan_site(
     rng: np.random.Generator, terrain: Terrain, taken: Bools, start: date, end: date, room_px: int = ROOM_PX
 ) -> SitePlan | None:
-    """A site on a slope with nothing else within `room_px`, or None when no place is found."""
+    """Plan a site on a slope with nothing else within `room_px`; None when no place is found."""
     size = len(terrain.height_m)
     place = _place(rng, terrain, taken, room_px)
     if place is None:
@@ -160,7 +160,7 @@ def plan_site(
     row, col = place
     numbers = parameters().site
     down, right = np.gradient(gaussian_filter(terrain.height_m, 4))
-    downhill = float(np.arctan2(-down[row, col], -right[row, col]))  # angle of (col, row) towards the valley
+    downhill = float(np.arctan2(-down[row, col], -right[row, col]))  # direction (col, row) towards the valley
     ground_from, ponds_from, ended_on = _dates(rng, numbers, start, end)
     spots = _spots(rng, numbers, row, col, downhill, size)
     if len(spots) < 3:
@@ -192,7 +192,7 @@ def plan_site(
 
 
 def _place(rng: np.random.Generator, terrain: Terrain, taken: Bools, room_px: int) -> tuple[int, int] | None:
-    """Row and column of the middle of a site: on a hill, or where no hill is free on any free ground."""
+    """Row and column of the centre of a site: on a hill, or on any free ground when no hill is free."""
     size = len(taken)
     margin = min(45, size // 2 - 2)
     free = maximum_filter(taken, 2 * room_px, mode="nearest") == 0
@@ -220,7 +220,7 @@ def _dates(
 
 
 def _idle(rng: np.random.Generator, numbers: SiteParameters, ponds_from: date | None) -> tuple[date, date] | None:
-    """A time in which the ponds are dry, for some sites."""
+    """Period in which the ponds are dry, for some sites."""
     rests, after, long = (
         rng.random() < numbers.idle_share.value,
         numbers.idle_after_days.draw(rng),
@@ -233,7 +233,7 @@ def _idle(rng: np.random.Generator, numbers: SiteParameters, ponds_from: date | 
 
 
 def _spots(rng: np.random.Generator, numbers: SiteParameters, row: int, col: int, downhill: float, size: int) -> Floats:
-    """(row, col, diameter in metres) of each round pond, in groups of one to three; none overlaps another."""
+    """(row, col, diameter in metres) of each round pond, in one to three groups; no two ponds overlap."""
     left = round(numbers.ponds.draw(rng))
     usual = numbers.pond_diameter_m.draw(rng)
     groups = int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12])) if left >= 8 else 1
@@ -260,7 +260,7 @@ def _group(
     count: int,
     diameter_m: float,
 ) -> list[tuple[float, float]]:
-    """Centres (row, col) of `count` ponds that stand together; `turn` points downhill."""
+    """Centres (row, col) of the `count` ponds of a group; `turn` points downhill."""
     pitch = (diameter_m + numbers.gap_m.draw(rng)) / PIXEL_M
     layout = rng.choice(LAYOUTS, p=[0.55, 0.17, 0.16, 0.12])
     index = np.arange(count)
@@ -290,7 +290,7 @@ def _group(
 def _ponds(
     rng: np.random.Generator, numbers: SiteParameters, spots: Floats, slope: Bools, ponds_from: date
 ) -> tuple[Pond, ...]:
-    """The ponds at the spots, built in one to three batches, and head tanks on the cleared slope."""
+    """Ponds at `spots`, built in one to three batches, and head tanks on the cleared slope."""
     batches = int(rng.integers(1, 4))
     lags = [0, *np.cumsum(rng.integers(30, 240, batches - 1)).tolist()]
     kinds, shares = pond_colours()
@@ -327,7 +327,7 @@ def _pad(rng: np.random.Generator, numbers: SiteParameters, spots: Floats, size:
 def _clearing(
     rng: np.random.Generator, numbers: SiteParameters, row: int, col: int, downhill: float, size: int
 ) -> Bools:
-    """The cleared slope: one to four uneven lobes, the first uphill of the ponds or around them."""
+    """The cleared slope: one to four irregular lobes, the first uphill of the ponds or around them."""
     area_px = numbers.ground_ha.draw(rng) * 100
     lobes = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
@@ -357,7 +357,7 @@ def _order_of_clearing(rng: np.random.Generator, footprint: Bools, row: int, col
 
 
 def _bareness(rng: np.random.Generator, numbers: SiteParameters, terrain: Terrain, pad: Bools) -> Floats:
-    """Bare soil by pixel: all over, or benches along the contour, holes and pipes between what grows; pads are bare."""
+    """Share of bare soil: uniform, or benches along the contour, holes and pipes amid vegetation; pads are bare."""
     if numbers.even_share.happens(rng):
         return np.full(pad.shape, rng.uniform(0.8, 1.0), np.float32)
     patchy = gaussian_filter(rng.standard_normal(pad.shape), rng.uniform(0.7, 2.5)) * 4
@@ -383,7 +383,7 @@ def _camp(rng: np.random.Generator, numbers: SiteParameters, footprint: Bools, r
 
 
 def _track(rng: np.random.Generator, size: int, row: int, col: int) -> Floats:
-    """An access track that leaves the site and winds on."""
+    """A winding access track that leads away from the site."""
     steps = 3 * size
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.07, steps))
     y, x = row + np.cumsum(np.sin(heading)) * 0.5, col + np.cumsum(np.cos(heading)) * 0.5

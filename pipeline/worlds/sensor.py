@@ -1,4 +1,4 @@
-"""The instrument: point spread, 20 m bands, jitter between overpasses, noise; and the processor's SCL."""
+"""The instrument (PSF, 20 m bands, jitter between overpasses, noise) and the processor's SCL."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,31 @@ from pipeline.worlds.atmosphere import Atmosphere
 
 COARSE = (4, 5)
 """Indices of the 20 m bands."""
-SHARPENED = 0.08
-"""Share of looks that were sharpened on their way, and share whose 20 m bands were."""
+SHARPENED_SHARE = 0.08
+"""Share of looks sharpened in processing, and share of looks with sharpened 20 m bands."""
 BRIGHTEST = 1.5
-"""No instrument delivers more, reflectance."""
+"""Highest reflectance that an instrument delivers."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Optics:
-    """How one overpass sees; drawn once, so that several layers of it can be seen alike."""
+    """Optics of one overpass, drawn once so that all its layers are imaged alike."""
 
     spread_px: float
-    """Standard deviation of the point spread in pixels of the band."""
+    """Standard deviation of the PSF, pixels of the band."""
     shift_px: Floats
-    """Misfit of each band against the grid, (row, col) pixels, shape (band, 2)."""
+    """Geolocation and band co-registration error, (row, col) pixels, shape (band, 2)."""
     gain: Floats
-    """Error of the gain of each band, about 1, shape (band,)."""
+    """Gain error of each band as a factor about 1, shape (band,)."""
     noise: float
-    """Noise at zero reflectance; grows with what is seen."""
+    """Standard deviation of the noise at zero reflectance; it grows with reflectance."""
     smooth: bool
-    """True: the 20 m bands come interpolated to 10 m, as some tools deliver them. False: repeated."""
+    """True: the 20 m bands are interpolated to 10 m, as some tools do. False: their pixels are repeated."""
     sharpened: bool
-    """True: they come sharpened to 10 m by what the other bands show, as others do."""
+    """True: they are sharpened to 10 m with the other bands, as other tools do."""
 
     def image(self, plane: Floats, band: int) -> Floats:
-        """A plane (y, x) of one band as the optics draw it: on its own pixels, 20 m bands half the size."""
+        """Image of a plane (y, x) in one band at native resolution; 20 m bands have half the size."""
         moved = shift(plane, self.shift_px[band], order=1, mode="nearest", prefilter=False)
         coarse = band in COARSE and not self.sharpened
         blurred: Floats = gaussian_filter(moved, 2 * self.spread_px if coarse else self.spread_px)
@@ -44,7 +44,7 @@ class Optics:
         return blurred
 
     def delivered(self, plane: Floats, band: int) -> Floats:
-        """A plane on its own pixels as it comes on the 10 m grid."""
+        """A plane at native resolution as delivered on the 10 m grid."""
         if band not in COARSE or self.sharpened:
             return plane
         if not self.smooth:
@@ -55,19 +55,19 @@ class Optics:
 
 
 def make_optics(rng: np.random.Generator, bands: int) -> Optics:
-    """The optics of one overpass."""
+    """Draw the optics of one overpass."""
     jitter = rng.normal(0, 0.15, 2)
     return Optics(
-        spread_px=rng.uniform(0.32, 0.58) if rng.random() > SHARPENED else rng.uniform(0.0, 0.32),
+        spread_px=rng.uniform(0.32, 0.58) if rng.random() > SHARPENED_SHARE else rng.uniform(0.0, 0.32),
         shift_px=np.clip(jitter + rng.normal(0, 0.06, (bands, 2)), -0.5, 0.5).astype(np.float32),
         gain=rng.normal(1, 0.015, bands).astype(np.float32),
         noise=rng.uniform(0.0004, 0.0016),
         smooth=bool(rng.random() < 0.3),
-        sharpened=bool(rng.random() < SHARPENED),
+        sharpened=bool(rng.random() < SHARPENED_SHARE),
     )
 
 
-def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
+def imaged(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
     """Reflectance (band, y, x) as the instrument delivers it on the 10 m grid."""
     out = np.empty_like(scene)
     for band, plane in enumerate(scene):
@@ -77,8 +77,8 @@ def sensed(scene: Floats, optics: Optics, rng: np.random.Generator) -> Floats:
     return np.clip(out, 0.0005, BRIGHTEST)
 
 
-def classified(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -> Bytes:
-    """The scene classification (y, x) with the kinds of errors that the real one makes."""
+def simulated_scl(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -> Bytes:
+    """SCL (y, x) with the kinds of errors that the real SCL has."""
     blue, green, red, nir, swir, _ = seen
     ndvi = (nir - red) / (nir + red + 1e-6)
     scl = np.where(ndvi > 0.4, 4, 5).astype(np.uint8)
@@ -87,11 +87,11 @@ def classified(seen: Floats, atmosphere: Atmosphere, rng: np.random.Generator) -
     scl[(atmosphere.cloud > 0.08) & (rng.random() > 0.3)] = 10  # thin edges are missed in some scenes
     scl[atmosphere.cloud > 0.3] = 8
     scl[atmosphere.cloud > 0.6] = 9
-    scl[(scl == 5) & (blue > 0.26)] = 8  # bright bare ground is taken for cloud
+    scl[(scl == 5) & (blue > 0.26)] = 8  # bright bare ground is misclassified as cloud
     return scl
 
 
 def truly_clear(atmosphere: Atmosphere) -> Bools:
-    """Shape (y, x). True: neither cloud nor shadow worth the name."""
+    """Mask (y, x); True: neither significant cloud nor significant shadow."""
     clear: Bools = (atmosphere.cloud < 0.1) & (atmosphere.shadow < 0.3)
     return clear

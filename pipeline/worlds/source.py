@@ -1,7 +1,7 @@
-"""The embedded source: a small archive of simulated scenes inside the AOI, with known truth.
+"""The simulated source: a small archive of simulated scenes inside the AOI, with known truth.
 
-The archive is made once, as the same GeoTIFFs that a user's own folder holds, and read by the same code: what runs on
-simulated input is what runs on real input.
+The archive is built once, as GeoTIFFs like those in a user's own folder, and read by the same code, so that simulated
+and real input are processed alike.
 """
 
 from pathlib import Path
@@ -16,9 +16,9 @@ from pipeline.worlds.archive import build_archive
 
 
 def simulated_source(folder: Path, aoi: Aoi, settings: Settings, period: Period, progress: Progress) -> FolderSource:
-    """The simulated archive of an AOI in `folder`, built when it is not there or was made otherwise.
+    """The simulated archive of an AOI in `folder`, built when it is missing or outdated.
 
-    Raises `UnitsFailed` on a full disk.
+    Raises `UnitsFailed` when the disk is full.
     """
     workers = settings.engine.workers or usable_cores()
     build_archive(folder, aoi, settings.simulated, period, progress, workers=workers)

@@ -1,4 +1,4 @@
-"""What worlds are covered with, and the colours that one world gives it: a range per cover, never one endmember."""
+"""Covers of the ground and their colours in one world: a range per cover, never a single endmember."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,13 +10,13 @@ from pipeline.raster import Bytes, Floats
 from pipeline.worlds.parameters import parameters
 
 TINT = np.array([1.0, 1.0, 1.0, -0.6, 0.4, 0.8], np.float32)
-"""How a pixel's tint moves each band: visible and short-wave against near infrared, as leaf cover does."""
+"""Effect of a pixel's tint on each band: visible and SWIR against NIR, as with varying leaf cover."""
 DARKEST = 0.002
-"""No ground is darker than this, reflectance."""
+"""Lowest reflectance of any ground."""
 
 
 class Cover(IntEnum):
-    """What a pixel is covered with; names as in `configs/worlds.toml`, in capitals."""
+    """Cover of a pixel; names as in `configs/worlds.toml`, in capitals."""
 
     FOREST = 0
     DRY_FOREST = 1
@@ -58,17 +58,17 @@ class Palette:
     centre: Floats
     """Reflectance of each cover at tone 0, shape (cover, band)."""
     reach: Floats
-    """What one unit of tone adds, shape (cover, band)."""
+    """Reflectance added per unit of tone, shape (cover, band)."""
 
     def painted(self, cover: Bytes, tone: Floats, tint: Floats) -> Floats:
-        """Reflectance (band, y, x) of covers at their tones; all (y, x), tone and tint unitless about 0."""
+        """Reflectance (band, y, x) by cover, tone and tint, each (y, x); tone and tint are unitless about 0."""
         centre, reach = self.centre.T[:, cover], self.reach.T[:, cover]
         shade: Floats = centre + reach * (tone + TINT[:, None, None] * tint)
         return np.maximum(shade, np.float32(DARKEST))
 
 
 def make_palette(rng: np.random.Generator, breadth: float) -> Palette:
-    """A world's colours; `breadth` 1 stays within the ranges of the table, more goes beyond them."""
+    """Draw the colours of a world; `breadth` 1 stays within the ranges of the table, more goes beyond them."""
     low, high = ranges()
     covers, bands = low.shape
     place = 0.5 + rng.uniform(-0.38, 0.38, (covers, 1)) * breadth + rng.normal(0, 0.08, (covers, bands)) * breadth
@@ -78,7 +78,7 @@ def make_palette(rng: np.random.Generator, breadth: float) -> Palette:
 
 
 def colour_of(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
-    """One object's own colour within the range of its cover, shape (band,)."""
+    """Draw the colour of one object within the range of its cover, shape (band,)."""
     low, high = ranges()
     place = 0.5 + rng.uniform(-0.42, 0.42) * breadth + rng.normal(0, 0.10, low.shape[1]) * breadth
     colour: Floats = np.maximum(low[cover] + (high - low)[cover] * place, DARKEST).astype(np.float32)
@@ -86,7 +86,7 @@ def colour_of(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
 
 
 def odd_colour(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats:
-    """A pond's colour between its cover and another that ponds have, lighter or darker than either, shape (band,)."""
+    """Draw a pond colour between its cover and another pond cover, made lighter or darker, shape (band,)."""
     kinds, _ = pond_colours()
     mixed = rng.uniform(0, 1)
     other = kinds[rng.integers(len(kinds))]
@@ -97,7 +97,7 @@ def odd_colour(cover: Cover, rng: np.random.Generator, breadth: float) -> Floats
 
 @lru_cache(maxsize=1)
 def ranges() -> tuple[Floats, Floats]:
-    """The table of spectra as two arrays, low and high, shape (cover, band)."""
+    """Table of spectra as two arrays, low and high, shape (cover, band)."""
     table = parameters().spectra
     low = np.array([table[cover.name.lower()].low for cover in Cover], np.float32)
     high = np.array([table[cover.name.lower()].high for cover in Cover], np.float32)
@@ -106,7 +106,7 @@ def ranges() -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=1)
 def pond_colours() -> tuple[tuple[Cover, ...], Floats]:
-    """Colours of leach ponds and how often each is met, shares that add up to 1."""
+    """Covers of leach ponds and their shares, which add up to 1."""
     table = parameters().pond_colours
     shares = np.array(list(table.values()), np.float32)
     return tuple(Cover[name.upper()] for name in table), shares / shares.sum()

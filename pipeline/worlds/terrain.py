@@ -1,4 +1,4 @@
-"""Relief: ridges and valleys that fall to a river, and the light on them."""
+"""Terrain: ridges and valleys that fall to a river, and their illumination."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,25 +10,25 @@ from pipeline.grid import PIXEL_M
 from pipeline.raster import Floats
 
 SKY_LIGHT = 0.2
-"""Light in the shadow of a ridge, against that on level ground in the sun."""
+"""Light in the shadow of a ridge, relative to level ground in the sun."""
 FARTHEST_RIDGE_PX = 60
-"""Ridges farther away throw no shadow here."""
+"""Ridges farther away than this cast no shadow, pixels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Terrain:
-    """The shape of the ground."""
+    """Terrain of a world."""
 
     height_m: Floats
     """Elevation above the river, metres, shape (y, x)."""
     slope: Floats
     """Rise over run, unitless, shape (y, x)."""
     river_px: Floats
-    """Distance to the middle of the river, pixels, shape (y, x)."""
+    """Distance to the centre line of the river, pixels, shape (y, x)."""
 
 
 def noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
-    """Fractal noise of mean 0 and standard deviation 1, power falling with frequency to the power of beta."""
+    """Fractal noise with mean 0 and standard deviation 1, whose power falls with frequency to the power of beta."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
     frequency[0, 0] = 1.0
     spectrum = rng.standard_normal(frequency.shape) + 1j * rng.standard_normal(frequency.shape)
@@ -40,15 +40,15 @@ def noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
 
 
 def smooth_noise(rng: np.random.Generator, size: int, beta: float) -> Floats:
-    """`noise` without its finest grain: what cover and relief are drawn from, which have no lone pixels."""
+    """`noise` without its finest grain, for cover and relief, which have no isolated pixels."""
     return np.asarray(gaussian_filter(noise(rng, size, beta), rng.uniform(0.8, 2.2)), np.float32)
 
 
 def make_terrain(rng: np.random.Generator, size: int, slope: float) -> Terrain:
-    """A world's terrain: a river, a valley around it, and ridges; `slope` is its median rise over run."""
+    """Make a world's terrain: a river, its valley, and ridges; `slope` is the median rise over run."""
     river = _river_distance(rng, size)
     rise = 1 - np.exp(-river / rng.uniform(35, 90))
-    ridges = 1 - np.sqrt(noise(rng, size, 4.0) ** 2 + 0.02)  # rounded: no knife edges
+    ridges = 1 - np.sqrt(noise(rng, size, 4.0) ** 2 + 0.02)  # rounded, without sharp crests
     height = 0.6 * rise + rise * (0.5 * ridges + 0.04 * noise(rng, size, 3.4))
     height = gaussian_filter(height, 1.2)
     steep = np.hypot(*np.gradient(height, PIXEL_M))
@@ -61,7 +61,7 @@ def make_terrain(rng: np.random.Generator, size: int, slope: float) -> Terrain:
 
 
 def _river_distance(rng: np.random.Generator, size: int) -> Floats:
-    """Distance to the middle of a winding river that crosses the world in any direction, pixels, shape (y, x)."""
+    """Distance to the centre line of a winding river across the world in any direction, pixels, shape (y, x)."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) - size / 2
     turn = rng.uniform(0, np.pi)
     along, across = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
@@ -77,7 +77,7 @@ def _river_distance(rng: np.random.Generator, size: int) -> Floats:
 
 
 def sun(day: date, latitude: float) -> tuple[float, float]:
-    """Sun elevation and azimuth, radians, about 10:30 local solar time."""
+    """Sun elevation and azimuth at about 10:30 local solar time, radians."""
     turn = 2 * np.pi * (day.timetuple().tm_yday - 80) / 365.25
     declination, lat, hour = np.radians(23.44) * np.sin(turn), np.radians(latitude), np.radians(-22.5)
     up = np.arcsin(np.sin(lat) * np.sin(declination) + np.cos(lat) * np.cos(declination) * np.cos(hour))
@@ -87,10 +87,10 @@ def sun(day: date, latitude: float) -> tuple[float, float]:
 
 
 def light(terrain: Terrain, day: date, latitude: float, left: float) -> Floats:
-    """Direct light on the slope against that on level ground, as the processor leaves it, shape (y, x).
+    """Direct light on the slope relative to level ground, after processing, shape (y, x).
 
-    `left`: how much of the contrast between slopes the processor leaves, 0 to 1. What lies in the shadow of a ridge
-    gets the light of the sky alone.
+    `left`: share of the contrast between slopes that remains after processing, 0 to 1. Ground in the shadow of a
+    ridge receives sky light only.
     """
     up, azimuth = sun(day, latitude)
     down, right = np.gradient(terrain.height_m, PIXEL_M)
@@ -102,11 +102,11 @@ def light(terrain: Terrain, day: date, latitude: float, left: float) -> Floats:
 
 
 def _cast_shadow(terrain: Terrain, up: float, azimuth: float) -> Floats:
-    """Where a ridge hides the sun, 0 to 1, shape (y, x); `up` and `azimuth` of the sun, radians."""
+    """Depth of the shadow of ridges, 0 to 1, shape (y, x); `up` and `azimuth` of the sun in radians."""
     height, rise = terrain.height_m, PIXEL_M * np.tan(up)
     hidden = np.zeros(height.shape, np.float32)
     if float(terrain.slope.max()) <= np.tan(up):
-        return hidden  # no ground is steeper than the sun's rays
+        return hidden  # no slope is steeper than the sun's rays
     most = int(min(FARTHEST_RIDGE_PX, np.ptp(height) / rise))
     for away in range(2, most, 2):
         row, col = round(-away * np.cos(azimuth)), round(away * np.sin(azimuth))
@@ -118,7 +118,7 @@ def _cast_shadow(terrain: Terrain, up: float, azimuth: float) -> Floats:
 
 
 def _overlap(row: int, col: int, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a plane moved by (-row, -col) lies on itself: into, and out of."""
+    """Target and source slices of the overlap of a plane with itself shifted by (-row, -col)."""
     height, width = shape
     into = slice(max(0, -row), min(height, height - row)), slice(max(0, -col), min(width, width - col))
     out = slice(max(0, row), min(height, height + row)), slice(max(0, col), min(width, width + col))

@@ -1,6 +1,6 @@
-"""A world: a square of ground with a history, and how Sentinel-2 sees it on a day.
+"""A world: a square of ground with a history, and its Sentinel-2 image on a given day.
 
-Everything follows from the seed; the same call gives the same pixels in any process.
+The seed determines everything; the same call gives the same pixels in any process.
 """
 
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.bands import BANDS
 from pipeline.raster import Bools, Bytes, Floats
-from pipeline.worlds.atmosphere import make_atmosphere, seen_through
+from pipeline.worlds.atmosphere import make_atmosphere, top_of_atmosphere
 from pipeline.worlds.cover import Land, cover_on, make_land
 from pipeline.worlds.look_alikes import NO_COVER, LookAlike, plan_look_alikes
 from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
-from pipeline.worlds.sensor import classified, make_optics, sensed, truly_clear
+from pipeline.worlds.sensor import simulated_scl, make_optics, imaged, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
 from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette, odd_colour
 from pipeline.worlds.terrain import Terrain, light, make_terrain
 
 SITES_PER_KM2 = 2.0 / 26.2
-"""Sites in a world whose number is not given: far more than in nature, so that small worlds hold some."""
+"""Density of sites if their number is not given: far above that in nature, so that small worlds hold some."""
 SHADING = (0.3, 0.9)
-"""Contrast between slopes that is left in L2A: some processors correct for relief, others do not."""
+"""Range of the contrast between slopes left in L2A: some processors correct for terrain, others do not."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -33,51 +33,51 @@ class World:
     """A place with a history."""
 
     seed: int
-    """All of it follows from this."""
+    """Determines everything else."""
     size_px: int
     """Side, 10 m pixels."""
     latitude: float
-    """For the sun, degrees."""
+    """Latitude for the position of the sun, degrees."""
     shading: float
-    """How much of the contrast between sunny and shady slopes the processor leaves, 0 to 1."""
+    """Share of the contrast between sunny and shady slopes left by the processor, 0 to 1."""
     breadth: float
     """1: colours within the ranges of `configs/worlds.toml`; more: beyond them."""
     terrain: Terrain
-    """Relief."""
+    """Its terrain."""
     land: Land
-    """Cover."""
+    """Its land cover."""
     palette: Palette
     """Its colours."""
     sites: tuple[SitePlan, ...]
     """Leach-pond sites."""
     look_alikes: tuple[LookAlike, ...]
-    """What looks like one."""
+    """Look-alikes of such sites."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Works:
-    """What people built, on a day, ready to be laid over a ground."""
+    """The sites of a world on a day, ready to be painted over its ground."""
 
     layer: Layer
-    """How it looks under level light."""
+    """Their appearance without terrain shading."""
     pond_fraction: Floats
-    """Share of each pixel that is leach pond, 0 to 1, shape (y, x)."""
+    """Share of each pixel covered by leach pond, 0 to 1, shape (y, x)."""
     ground: Bools
-    """Disturbed ground of a site, ponds included, shape (y, x)."""
+    """Mine ground of the sites, ponds included, shape (y, x)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Rendering:
-    """A world on a day, as delivered and as it truly was."""
+    """A world on a day: the delivered image and the truth."""
 
     reflectance: Floats
-    """As a user gets it, bands as in `bands.BANDS`, shape (band, y, x)."""
+    """As delivered to a user, bands as in `bands.BANDS`, shape (band, y, x)."""
     scl: Bytes
-    """Scene classification with errors, shape (y, x)."""
+    """SCL with errors, shape (y, x)."""
     pond_fraction: Floats
-    """Truth: share of each pixel that is leach pond, 0 to 1, shape (y, x)."""
+    """Truth: share of each pixel covered by leach pond, 0 to 1, shape (y, x)."""
     ground: Bools
-    """Truth: disturbed ground of a site, ponds included, shape (y, x)."""
+    """Truth: mine ground of the sites, ponds included, shape (y, x)."""
     clear: Bools
     """Truth: neither cloud nor shadow, shape (y, x)."""
 
@@ -93,12 +93,12 @@ def make_world(
     look_alikes: float = 1.0,
     breadth: float = 1.0,
 ) -> World:
-    """A world whose history covers `start` to `end`.
+    """Make a world whose history covers `start` to `end`.
 
-    `n_sites` None: about two per 26 km². `look_alikes`: look-alikes, in times their number in nature.
+    `n_sites` None: about two per 26 km². `look_alikes`: factor on their number in nature.
     """
     styles = parameters().styles
-    rng = np.random.default_rng([seed, size_px, crc32(style.encode())])  # the name: a new style changes no other
+    rng = np.random.default_rng([seed, size_px, crc32(style.encode())])  # by name: a new style changes no other
     terrain = make_terrain(rng, size_px, styles[style].slope * rng.uniform(0.5, 1.5))
     land = make_land(rng, terrain, styles[style])
     taken = np.zeros((size_px, size_px), bool)
@@ -126,7 +126,7 @@ def plan_sites(
     wanted: int,
     room_px: int = ROOM_PX,
 ) -> tuple[SitePlan, ...]:
-    """Up to `wanted` sites with nothing within `room_px` of their middles; their ground is marked in `taken` (y, x)."""
+    """Plan up to `wanted` sites with nothing within `room_px` of their centres; their ground is added to `taken`."""
     sites = []
     for _ in range(wanted):
         site = plan_site(rng, terrain, taken, start, end, room_px)
@@ -137,16 +137,16 @@ def plan_sites(
 
 
 def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -> Rendering:
-    """The world on a day; `cloud` is the share of cloud, or None for one drawn by month."""
+    """Render the world on a day; `cloud` is the cloud fraction, or None for one drawn by month."""
     rng = np.random.default_rng([world.seed, rng_seed, day.toordinal()])
     works = works_on(world.sites, day, world.size_px, world.seed, world.breadth, world.land.tone)
     ground = works.layer.over(_ground_on(world, day))
     atmosphere = make_atmosphere(rng, world.size_px, day, world.latitude, cloud)
-    seen = seen_through(ground * light(world.terrain, day, world.latitude, world.shading), atmosphere)
-    seen = sensed(seen, make_optics(rng, len(BANDS)), rng)
+    seen = top_of_atmosphere(ground * light(world.terrain, day, world.latitude, world.shading), atmosphere)
+    seen = imaged(seen, make_optics(rng, len(BANDS)), rng)
     return Rendering(
         reflectance=seen,
-        scl=classified(seen, atmosphere, rng),
+        scl=simulated_scl(seen, atmosphere, rng),
         pond_fraction=works.pond_fraction,
         ground=works.ground,
         clear=truly_clear(atmosphere),
@@ -154,7 +154,7 @@ def render(world: World, day: date, rng_seed: int, cloud: float | None = None) -
 
 
 def works_on(sites: tuple[SitePlan, ...], day: date, size: int, seed: int, breadth: float, tone: Floats) -> Works:
-    """The sites of a world on a day. Colours follow from `seed`; `tone` (y, x) gives the soil its texture."""
+    """The sites of a world on a day; `seed` determines colours, `tone` (y, x) gives the soil its texture."""
     layer = empty_layer(len(BANDS), size)
     ground, ponds = np.zeros((size, size), bool), np.zeros((size, size), np.float32)
     for number, site in enumerate(sites):
@@ -188,7 +188,7 @@ def _paint_camp(layer: Layer, site: SitePlan, day: date, rng: np.random.Generato
 def _paint_ponds(
     layer: Layer, ponds: Floats, site: SitePlan, day: date, rng: np.random.Generator, breadth: float
 ) -> None:
-    """Each pond in its own shade; those of one filling share most of it."""
+    """Paint each pond in its own shade; ponds with the same fill have similar shades."""
     size = len(ponds)
     rim = colour_of(site.rim, rng, breadth)
     colour = odd_colour if site.odd else colour_of
@@ -208,7 +208,7 @@ def _paint_ponds(
 
 
 def _ground_on(world: World, day: date) -> Floats:
-    """Reflectance of everything but the sites under level light, (band, y, x)."""
+    """Reflectance of everything but the sites without terrain shading, (band, y, x)."""
     cover, dry = cover_on(world.land, day)
     tone = world.land.tone
     standing = [look_alike for look_alike in world.look_alikes if look_alike.begun_on <= day]

@@ -13,7 +13,7 @@ from scenes import GRID, PLACE, aoi
 from test_stac import make_item, opened
 
 from pipeline.errors import CredentialsRefused
-from pipeline.sources import credentials as access
+from pipeline.sources import credentials
 from pipeline.sources.interface import Period
 from pipeline.sources.stac import StacSource, files_of
 
@@ -49,9 +49,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def planetary(server: Server, monkeypatch: pytest.MonkeyPatch) -> Planetary:
-    monkeypatch.setattr(access, "PLANETARY_TOKENS", f"{server.url}/token")
-    monkeypatch.setattr(access, "PLANETARY_FILES", "127.0.0.1")
-    access._kept.clear()
+    monkeypatch.setattr(credentials, "PLANETARY_TOKENS", f"{server.url}/token")
+    monkeypatch.setattr(credentials, "PLANETARY_FILES", "127.0.0.1")
+    credentials.token_cache.cache_clear()
     server.guard = Planetary(server)
     return server.guard
 
@@ -71,7 +71,7 @@ def test_one_token_serves_many_reads_and_is_renewed_when_it_ran_out(server: Serv
     assert read(server, "planetary").valid.all()
     assert planetary.given == 2
     planetary.lasts_s = 30.0  # sooner than it takes to use it: a new one each time
-    access._kept.clear()
+    credentials.token_cache.cache_clear()
     read(server, "planetary")
     assert planetary.given > 4
 
@@ -90,7 +90,7 @@ def test_without_a_token_that_is_taken_it_is_told_and_no_token_is_shown(server: 
 def test_files_of_the_data_space_are_asked_for_with_a_signature(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "CDSE_S3", server.url)
+    monkeypatch.setattr(credentials, "CDSE_S3", server.url)
     seen: list[str] = []
 
     def guard(path: str, headers):
@@ -112,4 +112,7 @@ def test_files_of_the_data_space_are_asked_for_with_a_signature(
 
 
 def test_an_address_of_a_bucket_becomes_one_of_the_data_space(tmp_path: Path) -> None:
-    assert access.cdse_address("s3://eodata/Sentinel-2/a/B02.jp2") == f"{access.CDSE_S3}/eodata/Sentinel-2/a/B02.jp2"
+    assert (
+        credentials.cdse_address("s3://eodata/Sentinel-2/a/B02.jp2")
+        == f"{credentials.CDSE_S3}/eodata/Sentinel-2/a/B02.jp2"
+    )
