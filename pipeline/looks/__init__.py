@@ -1,1 +1,1 @@
-"""One overpass over one block of ground: where it was clear, and what the network predicts there. Made once, kept as a file."""
+"""Looks: one overpass over one block, with clear ground and the network's prediction; made once, kept as a file."""

@@ -1,4 +1,4 @@
-"""Looks that are kept: made once by worker processes, found by place, read as one stack in time."""
+"""Archive of looks: made once by worker processes, found by location, read as a time stack."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from pipeline.sources.interface import Source
 
 
 class LookPixels(Protocol):
-    """Where the pixels of a look are: in a file, or in memory."""
+    """The pixels of a look, in a file or in memory."""
 
     def read(self, part: Window) -> Bytes:
         """The three bands on a part of the extent, (3, y, x)."""
@@ -37,7 +37,7 @@ class LookArray:
     bands: Bytes
     """Shape (3, y, x) on the extent."""
     extent: Window
-    """What it covers."""
+    """Window that it covers."""
 
     def read(self, part: Window) -> Bytes:
         """As `LookPixels.read`."""
@@ -46,12 +46,12 @@ class LookArray:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One overpass over one block, made and checked."""
+    """One overpass over one block, segmented and checked."""
 
     name: str
     """Block and overpass."""
     extent: Window
-    """What it covers."""
+    """Window that it covers."""
     day: date
     """Day of the overpass, UTC."""
     overpass: str
@@ -59,19 +59,19 @@ class Look:
     clear_share: float
     """Share of the measured pixels that were clear, 0 to 1."""
     key: str
-    """Hash of all that made it, see `LookTask.key`."""
+    """Hash of everything that decides it, see `LookTask.key`."""
     pixels: LookPixels = field(compare=False)
     """Where to read them."""
     computed: bool = False
     """True when this run made it, False when an earlier one did."""
     notes: tuple[str, ...] = ()
-    """What was done otherwise than usual to read it, each in one line."""
+    """What differed from a normal read, one line each."""
     clear_p10: tuple[float, ...] = ()
-    """10th percentile of clear-sky reflectance, one per band; empty where too little was clear."""
+    """10th-percentile clear-sky reflectance, one per band; empty where too little was clear."""
 
 
 def look_of(task: LookTask, key: str, seen: Observation, pixels: LookPixels) -> Look:
-    """The look that a task became."""
+    """The look of a task, from what was observed."""
     return Look(
         name=task.name,
         extent=task.extent,
@@ -87,7 +87,7 @@ def look_of(task: LookTask, key: str, seen: Observation, pixels: LookPixels) -> 
 
 @dataclass(frozen=True, slots=True)
 class LookMaker:
-    """Makes looks in a worker process: small to send, and loads its model once per process."""
+    """Makes looks in a worker process; cheap to pickle, and loads its model once per process."""
 
     source: Source
     """Where pixels come from."""
@@ -102,7 +102,7 @@ class LookMaker:
 
     @property
     def recipe_folder(self) -> Path:
-        """Where the looks of this recipe are kept."""
+        """Folder of the looks of this recipe."""
         return self.folder / self.recipe.digest[:12]
 
     def path_of(self, task: LookTask) -> Path:
@@ -110,13 +110,13 @@ class LookMaker:
         return self.recipe_folder / f"{task.name}.tif"
 
     def kept(self, task: LookTask) -> Look | None:
-        """The look of a task from an earlier run, if it is there and sound."""
+        """The look of a task from an earlier run, if its file exists and is valid."""
         path, key = self.path_of(task), task.key(self.recipe)
         seen = open_look(path, key, task.extent)
         return None if seen is None else look_of(task, key, seen, LookFile(path, task.extent))
 
     def __call__(self, task: LookTask) -> Look:
-        """The look of a task, made only when no sound file of the same key is there.
+        """The look of a task, made only when there is no valid file of the same key.
 
         Raises `SceneError` when a granule cannot be read, `UnitsFailed` on a full disk.
         """
@@ -134,10 +134,10 @@ class LookMaker:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Stack:
-    """All looks on one window, in time."""
+    """All looks on one window, in order of time."""
 
     window: Window
-    """Where."""
+    """Window of the grid."""
     days: tuple[date, ...]
     """Day of each overpass, ascending, length T."""
     overpasses: tuple[str, ...]
@@ -153,7 +153,7 @@ class Stack:
 
 
 def read_stack(looks: Iterable[Look], window: Window) -> Stack:
-    """All looks that touch `window`, cut to it; blocks of one overpass become one layer."""
+    """All looks that touch `window`, cropped to it; blocks of one overpass become one layer."""
     layers: dict[tuple[date, str], Bytes] = {}
     with rasterio.Env(**GDAL):
         for look in looks:
@@ -179,7 +179,7 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
 
 
 class LookArchive:
-    """Looks found by place."""
+    """An index of looks by location."""
 
     def __init__(self, looks: Sequence[Look], cell_px: int) -> None:
         """Index looks by the aligned squares of `cell_px` that they touch."""

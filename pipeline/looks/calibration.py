@@ -1,7 +1,7 @@
 """The calibration of a model: the numbers that turn its evidence into probabilities, dates and areas.
 
-They are fitted on worlds that the network was not trained on (`evaluation/calibrate.py`) and stand in the model card, so a
-model always brings its own. This module is the one place where their layout is defined, read and upgraded.
+They are fitted on worlds that the network was not trained on (`evaluation/calibrate.py`) and stored in the model card,
+so every model has its own. Only this module defines, reads and upgrades their layout.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,13 +16,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class CalibrationTable(BaseModel):
-    """A table of the calibration: frozen, and no key that is not known."""
+    """A table of the calibration: frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ConfidenceModel(CalibrationTable):
-    """Logistic regression of "a reported site is a leach-pond site": coefficients of `sites.confidence.SiteFeatures`."""
+    """Logistic regression of "reported site is a leach-pond site": coefficients of `sites.confidence.SiteFeatures`."""
 
     intercept: Finite
     """Log-odds of a site whose features are all 0."""
@@ -44,13 +44,13 @@ class AreaQuantile(CalibrationTable):
 
     intercept: Finite
     mean_pond_fraction: Finite
-    """Pale ponds are predicted too small."""
+    """Areas of pale ponds are predicted too small."""
     log10_looks_with_ponds: Finite
     """Many looks narrow the interval."""
 
 
 class AreaModel(CalibrationTable):
-    """Quantile regressions of the pond area: 80 % of true areas lie from low to high."""
+    """Quantile regressions of the pond area: 80 % of true areas lie between low and high."""
 
     low: AreaQuantile
     """10th percentile."""
@@ -61,7 +61,7 @@ class AreaModel(CalibrationTable):
 
 
 class TransitionRates(CalibrationTable):
-    """How often sites change from one state to the next, per year spent in the first."""
+    """Rates at which sites change from one state to the next, per year spent in the first."""
 
     cleared: Positive
     """From nothing to cleared ground."""
@@ -76,7 +76,7 @@ class TransitionRates(CalibrationTable):
 
 
 class InitialShares(CalibrationTable):
-    """Probability of each state at the first look; they add up to 1."""
+    """Probability of each state at the first look; they sum to 1."""
 
     none: Share
     cleared: Share
@@ -89,31 +89,31 @@ class InitialShares(CalibrationTable):
 class AreaLikelihood(CalibrationTable):
     """How an area in one look weighs for or against the presence of ponds (or of cleared ground).
 
-    Log-likelihood ratio = `log_slope` x ln(area / break-even area). Cleared ground shows some ponds before there are any,
-    and the more of them the larger it is; so the break-even area grows with the site.
+    Log-likelihood ratio = `log_slope` x ln(area / break-even area). On cleared ground some pond area is predicted
+    before there are ponds, the more the larger it is; so the break-even area grows with the site.
     """
 
     break_even_m2: NotNegative
-    """Area with a log-likelihood ratio of 0 at a small site, square metres ..."""
+    """Break-even area (log-likelihood ratio of 0) of a small site, square metres."""
     break_even_share: NotNegative
-    """... and at a large one, as a share of its full size; the larger of the two counts."""
+    """Break-even area of a large site, as a share of its full size; the larger of the two is used."""
     log_slope: Positive
     """Log-likelihood ratio per e-fold of area above or below the break-even area."""
 
 
 class StateModel(CalibrationTable):
-    """Hidden Markov model of a site: how states change, and how likely each makes what a look shows."""
+    """Hidden Markov model of a site: how states change, and how likely an observed look is in each state."""
 
     per_year: TransitionRates
     initial: InitialShares
     ground: AreaLikelihood
-    """Of cleared ground."""
+    """Likelihood of the area of cleared ground."""
     ponds: AreaLikelihood
-    """Of pond area."""
+    """Likelihood of the pond area."""
 
 
 class Calibration(CalibrationTable):
-    """All numbers that a run needs beside the weights."""
+    """All fitted numbers that a run needs besides the weights."""
 
     version: Literal[2] = 2
     """Layout; version 1 was one flat table of names, which is still read."""
@@ -123,14 +123,14 @@ class Calibration(CalibrationTable):
 
 
 def upgraded(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A calibration as stored in a card of any version, in the present layout; unknown layouts are returned as they are."""
+    """A calibration from a card of any version in the current layout; unknown layouts are returned unchanged."""
     if "version" in table or "intercept" not in table:
         return table
     return _from_version_1(dict(table))
 
 
 def _from_version_1(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Version 1 was one flat table, its parts told apart by prefixes. A name that is missing there stays missing."""
+    """Version 1 (one flat table, parts marked by prefixes) in the current layout; missing names stay missing."""
 
     def picked(fields: Iterable[str], prefix: str = "", **renamed: str) -> dict[str, Any]:
         names = {field: prefix + renamed.get(field, field) for field in fields}

@@ -1,4 +1,4 @@
-"""The card of a trained model, `model.toml`: what it is, how it was made, how well it does, and its calibration."""
+"""The card of a trained model, `model.toml`: what it is, how it was made, its scores and its calibration."""
 
 import tomllib
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ class Training(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     seed: int
-    """Of every random draw."""
+    """Seed of every random draw."""
     command: str
-    """As typed."""
+    """Command line as typed."""
     worlds: str
-    """Which simulated worlds were shown."""
+    """Simulated worlds that it was trained on."""
     steps: int = Field(ge=0)
     """Optimiser steps."""
     commit: str
-    """Of the code; ends in `+` where files had been changed since."""
+    """Commit of the code; ends in `+` if files had been changed since."""
 
 
 class ModelCard(BaseModel):
-    """Everything about a model but its weights."""
+    """Everything about a model except its weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -57,15 +57,15 @@ class ModelCard(BaseModel):
     bf16: bool
     """True: bfloat16 was measured to give the same output, up to the difference stated in `scores`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the weights file."""
+    """SHA-256 of the weights file."""
     training: Training
     """How to make the weights again."""
     scores: dict[str, Value]
-    """What was measured; `set` says on what, and belongs to every figure."""
+    """Measured scores; `set` states on what data, and belongs with every figure."""
     calibration: Calibration | None = Field(default=None, strict=False)
-    """Numbers that turn evidence into calibrated confidence, dates and areas; None: not calibrated."""
+    """Numbers that turn evidence into confidence, dates and areas; None: not calibrated."""
     notes: str = ""
-    """What a user of the figures must know."""
+    """What users of the scores must know."""
 
     @field_validator("bands")
     @classmethod
@@ -100,14 +100,14 @@ class ModelCard(BaseModel):
         return self
 
     def calibrated(self) -> Calibration:
-        """The calibration. Raises `InputError` for a model without one."""
+        """The calibration; raises `InputError` for a model without one."""
         if self.calibration is None:
             raise InputError(f"model {self.name}: its card has no calibration; run `make train`")
         return self.calibration
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card in a TOML file. Raises `InputError`."""
+    """The card in a TOML file; raises `InputError`."""
     try:
         return ModelCard.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as cause:

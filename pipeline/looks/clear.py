@@ -1,8 +1,8 @@
-"""Where the ground was really seen.
+"""The clear test: where the ground was seen.
 
-With ESA's scene classification: its classes, and a margin around cloud and shadow. Without it: a test of our
-own on reflectance, plainer than SCL, which `manifest.json` says was used. Both are strictly local: what lies
-farther than `CLEAR_RADIUS_PX` from a pixel cannot change its answer.
+With SCL: its classes, and a margin around cloud and shadow. Without it: the fallback cloud test on reflectance,
+simpler than SCL; `manifest.json` states that it was used. Both are strictly local: nothing farther than
+`CLEAR_RADIUS_PX` from a pixel can change its result.
 """
 
 import numpy as np
@@ -13,18 +13,18 @@ from pipeline.config import ClearSettings
 from pipeline.raster import Bools, Raster
 
 CLEAR_RADIUS_PX = 112
-"""How far away a pixel can matter: shadow reach (60), margin (40), opening and rounding."""
+"""How far a pixel can affect others, pixels: shadow reach (60), margin (40), opening and rounding."""
 SCL_CLOUD_AND_SHADOW = (3, 8, 9, 10)
 """Classes that get a margin: cloud shadow, medium and high cloud, thin cirrus."""
 VEIL_RED_RATIO = 0.6
-"""A veil is no bluer than this share of B04 in B02; blue roofs and sheets are."""
+"""A veil has a ratio of B04 to B02 above this; blue roofs and sheets have less."""
 VEIL_SWIR_RATIO = 1.9
-"""Ground under a veil still shows in B11; as many times brighter than B02 it is bare soil, not veiled."""
+"""Ground under a veil still shows in B11; at this ratio of B11 to B02 or above it is bare soil without a veil."""
 BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR_AT = (BANDS.index(b) for b in (BLUE, GREEN, RED, NIR, SWIR1))
 
 
 def clear(raster: Raster, settings: ClearSettings) -> Bools:
-    """Shape (y, x). True: the ground was seen. Nearer to the edge than `CLEAR_RADIUS_PX` it may be too hopeful."""
+    """True where the ground was seen, (y, x); closer to the edge than `CLEAR_RADIUS_PX` it may miss cloud or shadow."""
     if raster.scl is not None:
         hidden = np.isin(raster.scl, SCL_CLOUD_AND_SHADOW)
         other = np.isin(raster.scl, settings.scl_unclear)
@@ -37,11 +37,11 @@ def clear(raster: Raster, settings: ClearSettings) -> Bools:
 
 
 def fallback_cloud(raster: Raster, settings: ClearSettings) -> Bools:
-    """Cloud by our own test, shape (y, x): thick cloud, and veils of thin cloud and haze over land.
+    """Cloud by the fallback cloud test, shape (y, x): thick cloud, and veils of thin cloud and haze over land.
 
-    Thick cloud is bright, white, and not as bright in the short-wave infrared as soil. A veil is bluer than any
-    land (the haze-optimised transform of Zhang et al. 2002, with the form that Fmask gave it: blue - red / 2).
-    Openings drop what is small: bright roofs, milky ponds.
+    Thick cloud is bright, white, and less bright in the short-wave infrared than soil. A veil is bluer than any
+    land (haze-optimised transform of Zhang et al. 2002, in Fmask's form: blue - red / 2). Morphological openings
+    remove small objects: bright roofs, milky ponds.
     """
     blue, nir, swir, red = raster.reflectance[[BLUE_AT, NIR_AT, SWIR_AT, RED_AT]]
     visible = raster.reflectance[[BLUE_AT, GREEN_AT, RED_AT]]
@@ -56,7 +56,7 @@ def fallback_cloud(raster: Raster, settings: ClearSettings) -> Bools:
 
 
 def fallback_shadow(raster: Raster, cloud: Bools, settings: ClearSettings) -> Bools:
-    """Cloud shadow by our own test, shape (y, x): dark ground near a cloud that is not plain water."""
+    """Cloud shadow by the fallback cloud test, shape (y, x): dark ground near a cloud, except plain water."""
     green, nir, swir = raster.reflectance[[GREEN_AT, NIR_AT, SWIR_AT]]
     dark = (nir < settings.fallback_shadow_nir) & (swir < settings.fallback_shadow_swir) & (nir > green) & raster.valid
     shadow: Bools = dark & _near(cloud, settings.fallback_shadow_reach_px)
@@ -64,7 +64,7 @@ def fallback_shadow(raster: Raster, cloud: Bools, settings: ClearSettings) -> Bo
 
 
 def _near(mask: Bools, distance_px: int) -> Bools:
-    """Pixels no farther than `distance_px` from a true one."""
+    """Pixels within `distance_px` of a true one."""
     if distance_px == 0 or not mask.any():
         return mask
     if distance_px <= 2:

@@ -1,8 +1,8 @@
-"""Look files: small COGs of three bands of bytes, checked by a checksum of their pixels.
+"""Look files: small COGs with three uint8 bands, verified by a checksum of their pixels.
 
-Pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a state: 0 no data,
-1 measured but not clear, 2 clear. The tags hold the key of what made the file, so that it is trusted only after both
-were read back, and a changed scene, model, setting or line of code never meets a stale one.
+The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a
+state: 0 no data, 1 measured but not clear, 2 clear. The tags hold the checksum and the look's key. A file is used only
+if both match, so after a change of scene, model, setting or code no stale file is used.
 """
 
 import json
@@ -22,7 +22,7 @@ from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 
 GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
-"""A look is one file: its neighbours, which may be thousands, are not listed."""
+"""A look is one file: neighbouring files, possibly thousands, are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class LookFile:
     path: Path
     """The file."""
     extent: Window
-    """What it covers."""
+    """Window that it covers."""
 
     def read(self, part: Window) -> Bytes:
-        """The three bands on a part of the extent, (3, y, x). Call within `rasterio.Env(**GDAL)`."""
+        """The three bands on a part of the extent, (3, y, x); to be called within `rasterio.Env(**GDAL)`."""
         with rasterio.open(self.path, driver="GTiff") as file:
             pixels: Bytes = file.read(window=FileWindow.from_slices(*part.within(self.extent)))
         return pixels
 
 
 def open_look(path: Path, key: str, extent: Window) -> Observation | None:
-    """What the file at `path` holds, read whole, if it is sound and was made by `key`; None otherwise."""
+    """Content of the file at `path`, read whole, if it is valid and has this key; None otherwise."""
     if not path.is_file():
         return None
     try:
@@ -52,7 +52,7 @@ def open_look(path: Path, key: str, extent: Window) -> Observation | None:
                 return None
             bands = file.read()
     except (RasterioError, RasterioIOError):
-        return None  # a damaged file is made again, and the new one is checked in turn
+        return None  # a damaged file is made again, and the new one is verified as well
     if tags.get("checksum") != _checksum(bands):
         return None
     notes = tuple(map(str, json.loads(tags.get("notes", "[]"))))

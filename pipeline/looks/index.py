@@ -1,6 +1,6 @@
-"""An index of looks that were read whole and found sound: a later run reads again only files of another size or time.
+"""Index of verified looks: a later run verifies only files whose size or modification time differs.
 
-Checking a look means reading it whole, so without this a scan would cost more each month.
+Verifying a look means reading it whole, so without the index a run would take longer each month.
 """
 
 import json
@@ -16,20 +16,20 @@ from pipeline.looks.file import LookFile
 from pipeline.looks.task import LookTask
 
 FORMAT = 4
-"""Of the file; one of another format is as good as none."""
+"""Version of the file format; a file of another version is ignored."""
 
 
 class IndexEntry(BaseModel):
-    """What is known of one look file."""
+    """What is known about one look file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
-    """Of the look."""
+    """Key of the look."""
     size: int
-    """Bytes."""
+    """Size of the file, bytes."""
     modified_ns: int
-    """Time of change, nanoseconds."""
+    """Modification time, nanoseconds."""
     clear_share: float
     """As in `Look`."""
     notes: tuple[str, ...]
@@ -40,18 +40,18 @@ class IndexEntry(BaseModel):
 
 @dataclass(slots=True)
 class LookIndex:
-    """The sound looks of one recipe."""
+    """The verified looks of one recipe."""
 
     path: Path
-    """The file that lists them."""
+    """Path of the index file."""
     entries: dict[str, IndexEntry] = field(default_factory=dict)
-    """By path of the look, from the index's folder."""
+    """Entries by path of the look, relative to the index's folder."""
     changed: bool = False
     """Whether the entries differ from the file."""
 
     @classmethod
     def of(cls, maker: LookMaker) -> "LookIndex":
-        """The index for the looks of a maker; empty where there is none that can be read."""
+        """The index for the looks of a maker; empty if none can be read."""
         path = maker.recipe_folder / "index.json"
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -61,7 +61,7 @@ class LookIndex:
             return cls(path)  # all looks are read again, and the index is written anew
 
     def look(self, task: LookTask, maker: LookMaker) -> Look | None:
-        """The look of a task from an earlier run: in the index, or read whole now; None where it must be made."""
+        """The look of a task from an earlier run: from the index, or read whole now; None if it must be made."""
         path, key = maker.path_of(task), task.key(maker.recipe)
         entry, stamp = self.entries.get(self._name(path)), _stamp(path)
         if entry is not None and stamp is not None and (entry.key, entry.size, entry.modified_ns) == (key, *stamp):
@@ -82,7 +82,7 @@ class LookIndex:
         return found
 
     def add(self, look: Look, path: Path) -> None:
-        """Add a look that was read whole just now from `path`."""
+        """Add a look that was just read whole from `path`."""
         stamp = _stamp(path)
         if stamp is not None:
             self.entries[self._name(path)] = IndexEntry(
@@ -96,7 +96,7 @@ class LookIndex:
             self.changed = True
 
     def write(self) -> None:
-        """Keep the index for the next run. Raises as `atomic.write_text`."""
+        """Write the index for the next run, if it changed; raises as `atomic.write_text`."""
         if self.changed:
             rows = {name: entry.model_dump() for name, entry in self.entries.items()}
             atomic.write_text(self.path, json.dumps({"format": FORMAT, "looks": rows}, sort_keys=True))
@@ -107,7 +107,7 @@ class LookIndex:
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Size and time of change of a file; None where there is none."""
+    """Size and modification time (ns) of a file; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:

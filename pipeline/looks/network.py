@@ -1,8 +1,8 @@
 """The network: a small U-Net that works at 20 m and is strictly local.
 
-Strictly local means that a logit depends on the input within `receptive_radius_px` of its pixel and on
-nothing else: no pooling over a whole chip, no normalisation by the statistics of what happens to be in the
-window. Together with windows aligned to `stride_px` this makes any cut into windows give the same logits.
+Strictly local means that a logit depends only on the input within `receptive_radius_px` of its pixel: no
+pooling over a whole chip, no normalisation by statistics of the window. With windows aligned to
+`stride_px`, any cut into windows therefore gives the same logits.
 
 ```
 6 x 10 m ─ unshuffle 2 ─ 3x3 3x3 ────────────────── concat ─ 3x3 3x3 ─ 1x1 ─ shuffle 2 ─ 2 x 10 m
@@ -26,17 +26,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from pipeline.bands import BANDS
 
 STEM = 2
-"""Side of the pixel squares that are folded into channels, pixels: the network works at 20 m."""
+"""Side of the pixel squares that become channels (pixel unshuffle), pixels: the network works at 20 m."""
 CONVS = 2
 """3x3 convolutions per level, both on the way down and up."""
 OUTPUTS = 2
 """Logit planes: pond fraction, ground probability."""
 MAX_RECEPTIVE_RADIUS_PX = 160
-"""Deeper networks are refused: every window would be read with a margin of more than this."""
+"""Deeper networks are refused: every window would have to be read with a larger margin than this."""
 
 
 class NetworkSpec(BaseModel):
-    """What must be known to build a network that given weights fit."""
+    """What is needed to build the network for given weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -62,7 +62,7 @@ class Network(nn.Module):
     """Reflectance (n, band, y, x), normalised, to logits (n, 2, y, x): pond fraction, ground probability."""
 
     def __init__(self, spec: NetworkSpec, *, norm: bool = False) -> None:
-        """`norm`: with batch normalisation after each convolution, for training; `without_batch_norm` takes it out."""
+        """`norm`: with batch normalisation after each convolution, for training; `without_batch_norm` removes it."""
         super().__init__()
         widths = spec.widths
         self.spec = spec
@@ -93,7 +93,7 @@ class Network(nn.Module):
 
 
 def _convs(inputs: int, width: int, norm: bool) -> nn.Sequential:
-    """`CONVS` times 3x3 convolution (zero padding), batch normalisation if asked, ReLU."""
+    """`CONVS` times 3x3 convolution (zero padding), batch normalisation if `norm`, ReLU."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for index in range(CONVS):
         before = inputs if index == 0 else width
@@ -105,7 +105,7 @@ def _convs(inputs: int, width: int, norm: bool) -> nn.Sequential:
 
 
 def without_batch_norm(net: Network) -> Network:
-    """The same function of the input as `net` in evaluation mode, without batch normalisation, on the CPU."""
+    """A network equivalent to `net` in evaluation mode, with batch normalisation folded in, on the CPU."""
     plain = Network(net.spec).eval()
     state = {key: value.detach().cpu() for key, value in net.state_dict().items()}
     for name, module in net.named_modules():
@@ -122,9 +122,9 @@ def without_batch_norm(net: Network) -> Network:
 
 
 def interpolated(old: Network, new: Network, share: float) -> Network:
-    """The network a share of the way from old to new weights (Wortsman et al. 2022), in float32 on the CPU; no `norm`.
+    """Weight interpolation: `share` of the way from old to new weights (Wortsman et al. 2022), float32, CPU, no `norm`.
 
-    A network that learned something more keeps more of what it knew, and does better on what neither has seen.
+    A fine-tuned network then keeps more of what it had learned, and does better on data that neither has seen.
     """
     there = {key: value.detach().float().cpu() for key, value in new.state_dict().items()}
     net = Network(old.spec)
@@ -134,17 +134,17 @@ def interpolated(old: Network, new: Network, share: float) -> Network:
 
 
 def to_bf16(net: Network) -> Network:
-    """`net` itself with all layers in bfloat16 but the last, which costs next to nothing and decides the codes."""
+    """`net` itself with all layers in bfloat16 but the last, which costs almost nothing and decides the codes."""
     net.to(torch.bfloat16)
     net.head.float()
     return net
 
 
 def receptive_radius_px(spec: NetworkSpec) -> int:
-    """How far from a pixel, in rows or columns, the input can matter for its logits.
+    """How far from a pixel, in rows or columns, the input can affect its logits.
 
-    Walks the layers backwards with the first and last cell that can matter, for each place that a pixel can
-    have within the stride: the field is not symmetric, and the widest side counts.
+    Traces the first and last cell that can affect a pixel back through the layers, for each position of the
+    pixel within the stride: the field is not symmetric, and the widest side counts.
     """
     depth = len(spec.widths)
     radius = 0

@@ -22,23 +22,23 @@ NO_DATA, NOT_CLEAR, CLEAR = 0, 1, 2
 NO_VALUE = 255
 """Pond fraction and ground probability where the ground was not clear."""
 SAMPLE_STEP = 16
-"""Of so many clear pixels one is sampled for the 10th percentile of reflectance ..."""
+"""One of this many clear pixels is sampled for `clear_p10`."""
 MIN_SAMPLES = 500
-"""... and with fewer samples there is none."""
+"""With fewer samples, `clear_p10` is empty."""
 PERCENTILE = 10
-"""Low enough that whatever gap in the clouds is seen through, some dark forest decides it."""
+"""Low enough that dark forest decides it, whichever gap in the clouds is seen."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Observation:
-    """What a look holds before it is a file."""
+    """Content of a look before it is written to a file."""
 
     bands: Bytes
-    """Pond fraction and ground probability in 1/200 (`NO_VALUE` where not clear), and state; (3, y, x) on the extent."""
+    """Pond fraction, ground probability (in 1/200; `NO_VALUE` where not clear) and state; (3, y, x) on the extent."""
     notes: tuple[str, ...]
-    """What was done otherwise than usual to read it, each in one line."""
+    """What differed from a normal read, one line each."""
     clear_p10: tuple[float, ...]
-    """10th percentile of clear-sky reflectance, one per band; empty where too little was clear."""
+    """10th-percentile clear-sky reflectance, one per band; empty where too little was clear."""
 
     @property
     def clear_share(self) -> float:
@@ -52,8 +52,8 @@ def observe(
 ) -> Observation:
     """What one overpass shows of a block; `batch` windows are read and segmented at once.
 
-    Each window is read with `margin_px` around it (`task.read_margin_px`), so the result does not depend on how the block
-    was cut. Windows without a clear pixel are not segmented. Raises as `Source.read`.
+    Each window is read with `margin_px` around it (`task.read_margin_px`), so the result does not depend on how the
+    block was cut. Windows without a clear pixel are not segmented. Raises as `Source.read`.
     """
     extent = task.extent
     bands = np.full((3, *extent.shape), NO_VALUE, np.uint8)
@@ -76,7 +76,7 @@ def observe(
 def _segmented(
     segmenter: Segmenter, windows: Sequence[Window], rasters: Sequence[Raster], seen: Sequence[Bools]
 ) -> list[Segmentation | None]:
-    """Predictions for the windows with something clear; those of one size go through the network together."""
+    """Predictions for the windows with a clear pixel, None for others; windows of one size are predicted together."""
     predicted: list[Segmentation | None] = [None] * len(windows)
     by_shape: dict[tuple[int, int], list[int]] = {}
     for number, window in enumerate(windows):
@@ -101,7 +101,7 @@ def _encoded(valid: Bools, clear_here: Bools, predicted: Segmentation | None) ->
 
 
 def _percentiles(samples: Floats) -> tuple[float, ...]:
-    """The 10th percentile by band of samples (band, n), rounded as files keep it; empty where there are few."""
+    """10th percentile per band of samples (band, n), rounded as in look files; empty with too few samples."""
     if samples.shape[1] < MIN_SAMPLES:
         return ()
     return tuple(round(float(value), 5) for value in np.percentile(samples, PERCENTILE, axis=1))

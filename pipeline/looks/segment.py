@@ -1,9 +1,9 @@
 """From reflectance to pond fraction and mine-ground probability, exactly the same for any cut into windows.
 
-Why it is exact: the network is strictly local (`network.py`), windows are aligned to `grid.ALIGN_PX`, callers grow them by
-`margin_px` and crop the result, and one thread computes each convolution the same way for any size and batch. Whoever
-runs this sets `torch.set_num_threads(1)` and takes more processes, not more threads: with two threads float32 logits
-were seen to differ by 3e-8, which can move a code by one.
+Why it is exact: the network is strictly local (`network.py`), windows are aligned to `grid.ALIGN_PX`, callers grow them
+by `margin_px` and crop the result, and one thread computes each convolution the same way for any size and batch.
+Callers set `torch.set_num_threads(1)` and use more processes, not more threads: with two threads float32 logits were
+seen to differ by 3e-8, which can change a code by one.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from pipeline.looks.weights import Model
 from pipeline.raster import Bytes, Floats, Raster
 
 LEVELS = 200
-"""A code of this much means 1."""
+"""The code that means 1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Segmentation:
-    """Prediction for a window, in units of 1/200. Meaningless where the ground was not clear."""
+    """Prediction for a window, in units of 1/200; meaningless where the ground was not clear."""
 
     pond_fraction: Bytes
     """Share of the pixel that is leach pond, shape (y, x), 0 to 200."""
@@ -39,10 +39,10 @@ class Segmenter(Protocol):
 
     @property
     def margin_px(self) -> int:
-        """How much wider than what is wanted its input must be, on every side; a multiple of `ALIGN_PX`."""
+        """How much wider than its output its input must be, on every side, pixels; a multiple of `ALIGN_PX`."""
 
     def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
-        """Predictions for windows of one size; wrong nearer to their edges than `margin_px`."""
+        """Predictions for windows of one size; wrong closer to their edges than `margin_px`."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,7 +50,7 @@ class NetworkSegmenter:
     """A model as a `Segmenter`."""
 
     model: Model
-    """Ready to run."""
+    """A loaded model."""
 
     @property
     def margin_px(self) -> int:
@@ -63,7 +63,7 @@ class NetworkSegmenter:
 
 
 def segment(model: Model, raster: Raster) -> Segmentation:
-    """Codes for the whole window of `raster`; nearer to its edge than the receptive radius they are wrong."""
+    """Codes for the whole window of `raster`; wrong closer to its edge than the receptive radius."""
     return segment_many(model, [raster])[0]
 
 
@@ -83,13 +83,13 @@ def segment_many(model: Model, rasters: Sequence[Raster]) -> list[Segmentation]:
 
 
 def normalised(card: ModelCard, reflectance: Floats, valid: NDArray[np.bool_]) -> Floats:
-    """Reflectance (band, y, x) as the network takes it; 0, the mean, where not valid."""
+    """Reflectance (band, y, x) normalised for the network; 0, the mean, where not valid."""
     mean = np.asarray(card.mean, np.float32)[:, None, None]
     std = np.asarray(card.std, np.float32)[:, None, None]
     return np.where(valid, (reflectance - mean) / std, np.float32(0))
 
 
 def to_codes(logits: Floats) -> Bytes:
-    """Probabilities of logits, in units of 1/200; in float64, lest a processor's float32 exp matter."""
+    """Codes (probabilities in 1/200) of logits; in float64, so that a processor's float32 exp does not matter."""
     codes: Bytes = np.floor(expit(logits.astype(np.float64)) * LEVELS + 0.5).astype(np.uint8)
     return codes

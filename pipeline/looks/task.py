@@ -1,4 +1,4 @@
-"""Which looks to make: windows of a block, seen by one overpass, and the key that tells one look from another."""
+"""Which looks to make: windows of a block in one overpass, and the key that identifies a look."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -25,17 +25,17 @@ class Recipe:
     model: str
     """Name or path of the model."""
     model_sha256: str
-    """Hash of its weights and of what on its card decides pixels."""
+    """Hash of its weights and of the parts of its card that decide pixels."""
     precision: str
     """`fp32` or `bf16`."""
     margin_px: int
-    """How much wider than its windows a look is read."""
+    """How much wider than its windows a look is read, pixels."""
     clear: ClearSettings
     """Settings of the clear test."""
     code: str
     """Hash of the code, see `code_version`."""
     offset_error: OffsetError = OffsetError.REFUSE
-    """What is done with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
+    """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
 
     @property
     def digest(self) -> str:
@@ -53,9 +53,9 @@ class LookTask:
     block: Window
     """The block."""
     windows: tuple[Window, ...]
-    """The windows of the block that are wanted, aligned to `ALIGN_PX`; at least one."""
+    """Windows of the block to read, aligned to `ALIGN_PX`; at least one."""
     overpass: Overpass
-    """The granules."""
+    """The overpass, with the granules that are needed."""
 
     @property
     def name(self) -> str:
@@ -64,20 +64,20 @@ class LookTask:
 
     @property
     def extent(self) -> Window:
-        """What the file covers."""
+        """Window that the look covers."""
         return hull(list(self.windows))
 
     def key(self, recipe: Recipe) -> str:
-        """Hash of all that makes this look what it is: recipe, grid, windows and the scenes' own bytes."""
+        """Hash of everything that decides this look: recipe, grid, windows, overpass and scene fingerprints."""
         scenes = [[scene.id, scene.fingerprint] for scene in self.overpass.scenes]
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
         return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, scenes])
 
 
 def recipe_of(settings: Settings, model: Model) -> Recipe:
-    """What makes the looks of a run, apart from scenes and places.
+    """The recipe for the looks of a run.
 
-    Of the model only what decides pixels counts: a new calibration makes no look again.
+    It includes only those parts of the model that decide pixels, so a new calibration does not make looks again.
     """
     card = model.card
     return Recipe(
@@ -92,17 +92,17 @@ def recipe_of(settings: Settings, model: Model) -> Recipe:
 
 
 def read_margin_px(receptive_radius_px: int) -> int:
-    """How much wider than its windows a look must be read for the clear test and the network to be exact."""
+    """How much wider than its windows a look must be read, pixels, for the clear test and the network to be exact."""
     return aligned_up(max(receptive_radius_px, CLEAR_RADIUS_PX))
 
 
 def plan(
     grid: Grid, windows: Iterable[Window], block_px: int, passes: Iterable[Overpass], margin_px: int
 ) -> Iterator[LookTask]:
-    """One task per block and overpass whose granules touch the wanted windows.
+    """One task per block and overpass whose granules touch the windows.
 
-    `windows`: the wanted ones, north to south. Lazy: only a row of blocks is in memory. A task holds only the granules
-    that its windows, grown by `margin_px`, can meet.
+    `windows`: sorted north to south. Lazy: only a row of blocks is in memory. A task holds only the granules that its
+    block, grown by `margin_px`, intersects.
     """
     placed = [
         (overpass, [(scene, reprojected(scene.footprint, LONLAT, grid.crs)) for scene in overpass.scenes])

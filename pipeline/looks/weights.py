@@ -1,6 +1,6 @@
-"""Trained models: a folder with `weights.safetensors` and a card, `model.toml`, that says what they are.
+"""Trained models: a folder with `weights.safetensors` and a card, `model.toml`, that describes them.
 
-Only safetensors are read (numbers, no code), and only if their SHA-256 is the card's.
+Only safetensors are loaded (numbers, no code), and only if their SHA-256 matches the card.
 """
 
 import hashlib
@@ -27,22 +27,22 @@ Resolved = Literal["fp32", "bf16"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Model:
-    """A network that is ready to be asked."""
+    """A network ready for inference."""
 
     net: Network
     """Evaluation mode, channels last, on `device`, in `precision`."""
     card: ModelCard
-    """What it is."""
+    """Its card."""
     device: torch.device
     """Where it runs."""
     precision: Resolved
-    """What it computes in; with bf16 all layers but the last."""
+    """Precision of inference; bf16 is for all layers but the last."""
 
 
 def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") -> Model:
     """A model by name (a folder in `models/`, the user's own first) or by the path of its folder.
 
-    `auto`: CUDA and bfloat16 where there is a processor for them and the card allows it. Raises `InputError`.
+    `auto`: CUDA and bfloat16 where the hardware supports them and the card allows it. Raises `InputError`.
     """
     folder = _folder_of(name_or_path)
     card = read_card(folder / CARD)
@@ -54,7 +54,7 @@ def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") 
 
 
 def save_model(folder: Path, net: Network, card: ModelCard) -> ModelCard:
-    """Write weights, then the card with their SHA-256; each file is whole or not there. Returns the card.
+    """Write weights, then the card with their SHA-256, each atomically; returns the card.
 
     `net` must be without batch normalisation (`network.without_batch_norm`). Raises as `atomic.write_bytes`.
     """
@@ -66,7 +66,7 @@ def save_model(folder: Path, net: Network, card: ModelCard) -> ModelCard:
 
 
 def _folder_of(name_or_path: str) -> Path:
-    """The folder of a model: one of the user's own or of the shipped ones by name, or a path. Raises `InputError`."""
+    """The folder of a model: one of the user's own or of the shipped ones by name, or a path; raises `InputError`."""
     candidates = [*(folder / name_or_path for folder in resources.folders("models")), Path(name_or_path)]
     for folder in candidates:
         if (folder / CARD).is_file():
@@ -76,7 +76,7 @@ def _folder_of(name_or_path: str) -> Path:
 
 
 def _network_of(path: Path, card: ModelCard) -> Network:
-    """The network of a card with the weights in a file. Raises `InputError`."""
+    """The network of a card with the weights in a file; raises `InputError`."""
     try:
         data = path.read_bytes()
     except OSError as cause:
@@ -94,7 +94,7 @@ def _network_of(path: Path, card: ModelCard) -> Network:
 
 
 def _device_of(device: str) -> torch.device:
-    """The device meant. Raises `InputError`."""
+    """The device for a setting; raises `InputError`."""
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"device must be auto, cpu or cuda, not {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
@@ -103,7 +103,7 @@ def _device_of(device: str) -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the processor computes in bfloat16 itself; emulated it would be slower than float32."""
+    """Whether the processor supports bfloat16 natively; emulation would be slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -111,7 +111,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def _precision_of(precision: str, card: ModelCard, device: torch.device) -> Resolved:
-    """The precision meant. Raises `InputError`."""
+    """The precision for a setting; raises `InputError`."""
     if precision not in ("auto", "fp32", "bf16"):
         raise InputError(f"precision must be auto, fp32 or bf16, not {precision!r}")
     if precision == "bf16" and not card.bf16:

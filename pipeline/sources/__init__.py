@@ -1,1 +1,1 @@
-"""Where pixels come from: each source turns its own objects into `Scene` and `Raster`, and nothing else leaves it."""
+"""Imagery sources: each converts its provider's objects into `Scene` and `Raster`, and exposes nothing else."""

@@ -1,4 +1,4 @@
-"""One acquisition, once: of several processings of it the newest is used."""
+"""Each acquisition is used once: of several processing versions the newest."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,15 +7,15 @@ from itertools import chain
 from pipeline.sources.interface import Refusal, Scene, SceneStatus
 
 SAME_S = 300
-"""Whoever lists an acquisition takes its time at one end of it or the other, seconds."""
+"""Largest time difference within one acquisition, seconds: some providers state its start, others its end."""
 SAME_DEGREES = 0.05
-"""So near lie the middles of outlines of one tile; those of neighbours are a degree apart."""
+"""Largest distance between footprint centres of one tile, degrees; neighbouring tiles are a degree apart."""
 
 
 def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
-    """Of several processings of one acquisition the newest, by time and id; the others, with the reason.
+    """The newest processing version of each acquisition, sorted by time and id, and refusals of the others.
 
-    `scenes` come with what tells a newer processing from an older one: the greater text is the newer.
+    `scenes`: each with its processing version; the greater text is the newer.
     """
     by_day: dict[tuple[str, date], list[list[tuple[str, Scene]]]] = {}
     for version, scene in sorted(scenes, key=lambda member: (member[1].time_utc, member[1].id)):
@@ -40,7 +40,7 @@ def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list
 
 
 def same_acquisition(one: Scene, other: Scene) -> bool:
-    """Whether two scenes are of one acquisition of one tile."""
+    """Whether two scenes show the same acquisition of the same tile."""
     if one.platform != other.platform or one.time_utc.date() != other.time_utc.date():
         return False
     near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= SAME_DEGREES

@@ -1,4 +1,4 @@
-"""Where the pixels of a scene lie: what a source puts into `Scene.assets`, and reads again later."""
+"""Location of a scene's pixels: a source writes it to `Scene.assets` on search and uses it on read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from typing import TypeAlias
 from pipeline.digest import sha256_of
 
 FINGERPRINT_DIGITS = 24
-"""Of the hash of what a scene is read from."""
+"""Length of a scene's fingerprint, hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeoTiff:
-    """One file with all bands, which says itself how its numbers become reflectance."""
+    """One file with all bands, which states its own scale and offset."""
 
     path: Path
     """The file."""
@@ -21,16 +21,16 @@ class GeoTiff:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Where one band lies."""
+    """Location of one band, with its scale and offset."""
 
     href: str
-    """Path or address, as GDAL takes it."""
+    """Path or URL, as GDAL takes it."""
     band: int
-    """Its number in that file, from 1."""
+    """Band number in that file, from 1."""
     scale: float
-    """Stored numbers times this ..."""
+    """Reflectance = stored number x `scale` + `offset`."""
     offset: float
-    """... plus this are reflectance."""
+    """Added after scaling, reflectance."""
 
     @property
     def remote(self) -> bool:
@@ -40,34 +40,34 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class BandAssets:
-    """Bands in files of their own, or in one that somebody else describes."""
+    """Bands in separate files, or in one file that a catalogue describes."""
 
     items: tuple[tuple[str, Asset], ...]
-    """Name and place of each band, by name."""
+    """Name and location of each band, sorted by name."""
 
     @classmethod
     def of(cls, by_name: Mapping[str, Asset]) -> "BandAssets":
-        """From places by band name."""
+        """From locations by band name."""
         return cls(tuple(sorted(by_name.items())))
 
     @property
     def by_name(self) -> dict[str, Asset]:
-        """Place of each band by its name."""
+        """Location of each band by its name."""
         return dict(self.items)
 
     def fingerprint(self, *marks: object) -> str:
-        """Changes when places, scales or `marks` do."""
+        """Hash that changes when locations, scales, offsets or `marks` do."""
         return sha256_of([{name: asdict(asset) for name, asset in self.items}, *marks])[:FINGERPRINT_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
 class HubItem:
-    """An item of a catalogue whose server cuts windows out itself."""
+    """A catalogue item whose server crops windows itself."""
 
     collection: str
     """Name of the collection."""
     id: str
-    """Of the item."""
+    """Id of the item."""
 
 
 SceneAssets: TypeAlias = GeoTiff | BandAssets | HubItem

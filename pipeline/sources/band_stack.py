@@ -1,4 +1,4 @@
-"""Bands that lie in several files, read as if they lay in one: the grid is that of the first 10 m band."""
+"""Bands in several files, read as one dataset on the grid of the first 10 m band."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,17 +18,17 @@ from pipeline.sources.assets import Asset
 from pipeline.sources.remote import RemoteFiles
 
 DRIVERS = {".jp2": "JP2OpenJPEG"}
-"""What a file must be, by the end of its name, a GeoTIFF otherwise: a VRT in disguise could read other files."""
+"""GDAL driver by file name suffix, GTiff otherwise; fixed, because a disguised VRT could read other files."""
 
 ZIPPED = "/vsizip/"
-"""How GDAL takes a file in a zip."""
+"""GDAL's prefix for a file in a zip."""
 
 
 class BandStack:
-    """What `pixels.py` asks of a dataset, over several: bands in the order of `bands.NAMES`, SCL last if there is any.
+    """The dataset that `pixels.py` needs, from several files: bands in the order of `bands.NAMES`, SCL last if any.
 
-    Bands of 20 m (or any whole number of the first one's pixels) are repeated. A file is opened when it is first read.
-    Raises `SceneError` where the files do not fit together, rasterio's errors where one cannot be read.
+    Pixels of 20 m bands (or any whole multiple of the first band's pixel size) are repeated. A file is opened when it
+    is first read. Raises `SceneError` where the files' grids do not fit, rasterio's errors where one cannot be read.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class BandStack:
         remote: RemoteFiles | None = None,
         fetched: Callable[[Asset], Asset] = lambda asset: asset,
     ) -> None:
-        """Open the file of the first band, which all others must fit.
+        """Open the file of the first band, whose grid all others must fit.
 
-        `remote`: for parts with an address. `fetched`: where a part lies once it is needed.
+        `remote`: opens assets with a URL. `fetched`: called when an asset is first needed; returns its location.
         """
         self._remote, self._fetched = remote, fetched
         self._stack, self._files = ExitStack(), dict[str, Any]()
@@ -54,7 +54,7 @@ class BandStack:
 
     @property
     def nodatavals(self) -> tuple[float | None, ...]:
-        """Of each band."""
+        """Nodata value of each band."""
         return tuple(
             self._file(number).nodatavals[asset.band - 1] for number, asset in enumerate(self._assets, start=1)
         )
@@ -86,13 +86,14 @@ class BandStack:
         return out
 
     def stored(self, number: int) -> int:
-        """Bytes of the file of a band, by number from 1; 0 for one that lies here."""
+        """Size of the file of a band, by number from 1, bytes; 0 for a local file."""
         href = self._assets[number - 1].href
         return self._remote.size(href) if self._remote is not None and "://" in href else 0
 
     def blocks(self, number: int, window: FileWindow) -> list[tuple[int, int]]:
-        """First byte and length of each block of a band, by number from 1, that a window in the first band's pixels
-        touches, in the order in which they are read; empty ones are left out.
+        """First byte and length of each block of a band that a window touches, in the order of reading.
+
+        `number`: from 1; `window`: in the first band's pixels. Empty blocks are left out.
         """
         file, band = self._file(number), self._assets[number - 1].band
         step = _step(self._base, file, self.descriptions[number - 1])
@@ -115,7 +116,7 @@ class BandStack:
         return self._files[href]
 
     def _heard(self, act: Callable[[], Any]) -> Any:
-        """What something gives that asks GDAL. Raises what really went wrong where that lies on a server."""
+        """Result of a call to GDAL; raises the original error where a remote file caused one."""
         try:
             return act()
         finally:
@@ -124,7 +125,7 @@ class BandStack:
 
 
 def file_stamp(href: str) -> tuple[int, int]:
-    """Size and time of change of a file here, or of the zip that it lies in; these change with its bytes."""
+    """Size and modification time (ns) of a local file, or of the zip that holds it; these change with its bytes."""
     path = Path(href.removeprefix(ZIPPED))
     while not path.exists() and path.parent != path:
         path = path.parent
@@ -138,7 +139,7 @@ def _opened(href: str, remote: RemoteFiles | None) -> Any:
 
 
 def _step(base: Any, file: Any, name: str) -> int:
-    """How many pixels of the first band one of a file is wide. Raises `SceneError` where it is no whole number."""
+    """Pixel size of a file in pixels of the first band; raises `SceneError` if it is not whole or the grids differ."""
     own, first = file.transform, base.transform
     step = max(1, int(own.a / first.a + 0.5))
     grown = first.c, first.f, step * first.a, step * first.e

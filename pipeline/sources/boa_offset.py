@@ -1,7 +1,7 @@
-"""BOA_ADD_OFFSET applied exactly once: scenes that show otherwise in their pixels are refused, or corrected and noted.
+"""BOA_ADD_OFFSET applied exactly once: scenes whose pixels show otherwise are refused, or corrected and noted.
 
-Since processing baseline 04.00 ESA adds 1,000 to stored numbers. Whoever passes the data on may have removed it already,
-or say that they did and not have.
+Since processing baseline 04.00 ESA adds 1,000 to stored numbers. A provider may already have removed it, or may state
+that it did without doing so.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from pipeline.sources.pixels import ScenePixels
 from pipeline.sources.radiometry import BOA_OFFSET
 
 NEGATIVE, MAX_NEGATIVE_SHARE, MIN_PX = -0.02, 0.05, 1000
-"""Applied twice: more than that share of so many pixels is below that reflectance in the visible bands."""
+"""Applied twice: of at least `MIN_PX` pixels, more than this share of visible reflectance is below `NEGATIVE`."""
 VEGETATION = 4
 """SCL class."""
 BRIGHT, BRIGHT_PERCENTILE = 0.09, 5
-"""Not applied: that percentile of vegetation is brighter than that in red; leaves reflect 0.02 to 0.06 there."""
+"""Not applied: this percentile of vegetation's red reflectance is above `BRIGHT`; leaves reflect 0.02 to 0.06."""
 RED = NAMES.index("B04")
 
 
@@ -36,9 +36,9 @@ class _Fault:
 
 
 def with_offset_checked(scene: Scene, pixels: ScenePixels, action: OffsetError) -> tuple[ScenePixels, str | None]:
-    """Pixels with BOA_ADD_OFFSET applied exactly once, whatever the provider did; and a note where it was corrected.
+    """Pixels with BOA_ADD_OFFSET applied exactly once, whatever the provider did, and a note where it was corrected.
 
-    Raises `SceneError` where it is not to be corrected.
+    Raises `SceneError` for an error in the offset if `action` is to refuse.
     """
     fault = _fault(*pixels)
     if fault is None:
@@ -51,7 +51,7 @@ def with_offset_checked(scene: Scene, pixels: ScenePixels, action: OffsetError) 
 
 
 def _fault(reflectance: Floats, valid: Bools, classes: Bytes | None) -> _Fault | None:
-    """What is wrong with the offset; None where nothing is seen to be."""
+    """What the pixels show to be wrong with the offset; None if nothing."""
     visible = reflectance[:3][:, valid]
     negative = float((visible < NEGATIVE).mean()) if valid.sum() >= MIN_PX else 0.0
     if negative > MAX_NEGATIVE_SHARE:

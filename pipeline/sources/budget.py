@@ -1,7 +1,7 @@
-"""What providers are asked for, and what that costs: a ledger on disk, and the limits that a run keeps to.
+"""Usage of providers and its limits: a ledger on disk, and the budget of a run.
 
-The ledger is a file of lines, one per read, to which any number of processes add. It is the only memory of what was
-spent, so a run that was killed, or that runs on several machines, still counts all of it.
+The ledger has one line per response, and any number of processes append to it. It is the only record of usage, so a run
+that was killed, or that runs on several machines, still counts all of it.
 """
 
 import errno
@@ -20,12 +20,12 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much was asked of a provider."""
+    """What was asked of a provider."""
 
     requests: int = 0
-    """Requests that were answered."""
+    """Requests that got a response."""
     n_bytes: int = 0
-    """Bytes that came."""
+    """Bytes received."""
     pu: float = 0.0
     """Processing units."""
 
@@ -33,7 +33,7 @@ class Usage:
         return Usage(self.requests + other.requests, self.n_bytes + other.n_bytes, self.pu + other.pu)
 
     def text(self) -> str:
-        """In words."""
+        """As text for users."""
         units = f", {self.pu:,.1f} processing units" if self.pu else ""
         return f"{self.n_bytes / 1e6:,.1f} MB in {self.requests:,} requests{units}"
 
@@ -43,13 +43,13 @@ class LedgerEntry:
     """One line of a ledger."""
 
     at: datetime
-    """When, UTC."""
+    """Time of the response, UTC."""
     run: str
-    """Which run."""
+    """Id of the run."""
     provider: str
-    """Whose data."""
+    """Name of the provider."""
     usage: Usage
-    """How much."""
+    """Usage of this response."""
 
     @property
     def month(self) -> str:
@@ -59,7 +59,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimits:
-    """What may be spent; None = no limit."""
+    """Limits of usage; None = no limit."""
 
     pu: float | None = None
     """Processing units."""
@@ -67,7 +67,7 @@ class SpendingLimits:
     """Bytes."""
 
     def reached(self, spent: Usage) -> str | None:
-        """The limit that is reached, in words."""
+        """The limit that is reached, as text; None if none is."""
         if self.pu is not None and spent.pu >= self.pu:
             return f"{self.pu:g} processing units"
         if self.n_bytes is not None and spent.n_bytes >= self.n_bytes:
@@ -77,16 +77,16 @@ class SpendingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may spend. Small to send: each process of a run has it, and all share the ledger."""
+    """What a run may spend; cheap to pickle, because each process of a run has a copy and all share the ledger."""
 
     ledger: Path
-    """The file."""
+    """Path of the ledger."""
     run: str
-    """Marks the lines of this run."""
+    """Id of this run in the ledger."""
     of_run: SpendingLimits = SpendingLimits()
-    """For this run."""
+    """Limits for this run."""
     of_month: SpendingLimits = SpendingLimits()
-    """For all runs of a calendar month (UTC) that use this ledger."""
+    """Limits for all runs in a calendar month (UTC) that use this ledger."""
 
     @property
     def limited(self) -> bool:
@@ -94,7 +94,7 @@ class Budget:
         return self.of_run != SpendingLimits() or self.of_month != SpendingLimits()
 
     def spend(self, provider: str, spent: Usage) -> None:
-        """Add a line. Raises `UnitsFailed` on a full disk: what is not written down must not be spent."""
+        """Append a line; raises `UnitsFailed` on a full disk: what cannot be recorded must not be spent."""
         if spent == Usage():
             return
         line = {
@@ -109,7 +109,7 @@ class Budget:
             self.ledger.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                # One small write: lines of processes do not mix. It begins anew after a line that somebody left half.
+                # One small write, so lines of processes do not mix. The leading newline ends any unfinished line.
                 content = f"\n{json.dumps(line)}\n".encode()
                 if os.write(file, content) < len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -119,7 +119,7 @@ class Budget:
             raise write_error(self.ledger, cause) from cause
 
     def check(self) -> None:
-        """Raise `CapReached` when nothing more may be spent."""
+        """Raise `CapReached` when a limit is reached."""
         if not self.limited:
             return
         totals = _tally(self.ledger).totals()
@@ -142,7 +142,7 @@ class Budget:
 
 
 def totals(entries: Iterable[LedgerEntry]) -> dict[str, Usage]:
-    """The sum by provider, in the order of names."""
+    """Sum of usage per provider, sorted by name."""
     found: dict[str, Usage] = {}
     for entry in entries:
         found[entry.provider] = found.get(entry.provider, Usage()) + entry.usage
@@ -150,9 +150,9 @@ def totals(entries: Iterable[LedgerEntry]) -> dict[str, Usage]:
 
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
-    """The lines of a ledger, none where there is none. Raises `InputError` for one that is damaged.
+    """Entries of a ledger, none if the file does not exist; raises `InputError` for a damaged line.
 
-    A line without an end is of a process that was killed while it wrote, and is left out.
+    An unfinished line comes from a process that was killed while writing, and is skipped.
     """
     if not path.exists():
         return
@@ -178,7 +178,7 @@ def _entry(line: bytes, path: Path, number: int) -> LedgerEntry:
 
 
 class _Tally:
-    """The sums of a ledger, by run and by month, as far as this process has read it."""
+    """Sums of a ledger by run and by month, as far as this process has read it."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset, self._lines = path, 0, 0
@@ -189,7 +189,7 @@ class _Tally:
         if not self._path.exists():
             return {}
         if self._path.stat().st_size < self._offset:
-            self._offset, self._lines, self._totals = 0, 0, {}  # somebody began a new one
+            self._offset, self._lines, self._totals = 0, 0, {}  # the file was replaced by a new one
         with self._path.open("rb") as file:
             file.seek(self._offset)
             whole, _, _ = file.read().rpartition(b"\n")

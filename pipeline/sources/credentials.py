@@ -1,4 +1,4 @@
-"""What providers want to see before they give a file: nothing, a token for an hour, or a signature.
+"""Credentials for providers' files: none, a token valid for an hour, or a signature.
 
 Secrets come from the environment and stay in this process.
 """
@@ -18,46 +18,46 @@ from pipeline.errors import CredentialsRefused
 from pipeline.sources.http import NO_AUTH, Authenticator, HttpClient, InvalidResponse, RequestAuth, Response
 
 PLANETARY_TOKENS = "https://planetarycomputer.microsoft.com/api/sas/v1/token/sentinel-2-l2a"
-"""Where the Planetary Computer gives tokens for the files of a collection, to anyone."""
+"""Where the Planetary Computer issues tokens for the files of a collection, to anyone."""
 PLANETARY_FILES = ".blob.core.windows.net"
-"""How the servers' names end that want them."""
+"""Host name suffix of the servers that require these tokens."""
 PLANETARY_KEY = "PC_SDK_SUBSCRIPTION_KEY"
-"""Environment variable of a key that Microsoft may give; not needed."""
+"""Environment variable of an optional subscription key from Microsoft."""
 CDSE_S3 = "https://eodata.dataspace.copernicus.eu"
-"""Where the Copernicus Data Space has its files."""
+"""S3 endpoint for the files of the Copernicus Data Space."""
 CDSE_KEYS = (
     ("LEACHWATCH_CDSE_S3_ACCESS_KEY", "LEACHWATCH_CDSE_S3_SECRET_KEY"),
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 )
-"""Environment variables of a key and its secret; the first pair that is set counts."""
+"""Environment variables of a key and its secret; the first pair that is set is used."""
 CDSE_POINTER = (
     f"set {CDSE_KEYS[0][0]} and {CDSE_KEYS[0][1]} to a key of https://eodata-s3keysmanager.dataspace.copernicus.eu/"
 )
 RENEW_S = 120.0
-"""Before a token ends a new one is asked for, seconds."""
+"""How long before its expiry a token is renewed, seconds."""
 TOKEN_BYTES = 100_000
-"""Of the answer that holds a token."""
+"""Largest token response, bytes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token:
-    """What a provider gave for a while; never shown."""
+    """A token with a limited lifetime; never shown."""
 
     auth: RequestAuth
-    """What is sent with a request."""
+    """Credentials sent with a request."""
     renew_at_s: float
-    """When to ask for a new one, on the monotonic clock."""
+    """When to request a new one, on the monotonic clock."""
 
 
 class TokenCache:
-    """The present token of one kind; a new one is asked for shortly before it ends."""
+    """The current token of one kind, renewed shortly before it expires."""
 
     def __init__(self) -> None:
-        """Empty."""
+        """An empty cache."""
         self._token: Token | None = None
 
     def auth(self, ask: Callable[[], Token], renew: bool) -> RequestAuth:
-        """The present token, or a new one where there is none, it ends soon, or `renew` is said. Raises as `ask`."""
+        """The current token, or a new one if there is none, it expires soon or `renew` is True; raises as `ask`."""
         if renew or self._token is None or time.monotonic() >= self._token.renew_at_s:
             self._token = None
             self._token = ask()
@@ -66,12 +66,12 @@ class TokenCache:
 
 @lru_cache(maxsize=16)
 def token_cache(kind: str) -> TokenCache:
-    """The cache of this process for one kind of token: sources are sent to workers anew with each look."""
+    """This process's cache for one kind of token, because sources are sent to workers anew with each look."""
     return TokenCache()
 
 
 def authenticator_of(provider: str, http: HttpClient) -> Authenticator | None:
-    """How to get the files of a provider; None: as they are."""
+    """The authenticator for a provider's files; None: they need no credentials."""
     if provider == "planetary":
         return lambda url, renew: _planetary(http, url, renew)
     if provider == "cdse":
@@ -80,12 +80,12 @@ def authenticator_of(provider: str, http: HttpClient) -> Authenticator | None:
 
 
 def cdse_address(href: str) -> str:
-    """The address behind `s3://bucket/key`."""
+    """HTTPS URL of `s3://bucket/key`."""
     return f"{CDSE_S3}/{href.removeprefix('s3://')}"
 
 
 def _planetary(http: HttpClient, url: str, renew: bool) -> RequestAuth:
-    """A token for an address of the Planetary Computer; nothing for another's."""
+    """A token for a URL of the Planetary Computer; none for other hosts."""
     if not (urlsplit(url).hostname or "").endswith(PLANETARY_FILES):
         return NO_AUTH
     return token_cache(PLANETARY_TOKENS).auth(lambda: _ask_planetary(http), renew)
@@ -99,7 +99,7 @@ def _ask_planetary(http: HttpClient) -> Token:
 
 
 def _planetary_token(response: Response) -> Token:
-    """The token in a response. Raises `InvalidResponse` where there is none."""
+    """The token in a response; raises `InvalidResponse` if there is none."""
     try:
         content = json.loads(response.body)
         ends = datetime.fromisoformat(str(content["msft:expiry"]).replace("Z", "+00:00"))
@@ -115,7 +115,7 @@ def _check_planetary(response: Response) -> None:
 
 
 def _cdse(url: str) -> RequestAuth:
-    """The signature for an address of the Data Space; nothing for another's. Raises `CredentialsRefused`."""
+    """The signature for a URL of the Data Space, none for other hosts; raises `CredentialsRefused`."""
     if not url.startswith(f"{CDSE_S3}/"):
         return NO_AUTH
     for names in CDSE_KEYS:

@@ -1,6 +1,6 @@
-"""Several providers of the same scenes: the first that has one gives it, and where it fails the next one does.
+"""Several providers of the same scenes: each is read from the first that lists it, and if that fails from the next.
 
-Each time that another one stepped in is noted in the look, and so in `manifest.json`.
+Each read that fell back to another provider is noted in the look, and so in `manifest.json`.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Se
 from pipeline.sources.pixels import ScenePixels, mosaic
 
 PASSING = (SceneError, CredentialsRefused, QuotaUsed)
-"""What one provider may say without it holding for the next; a limit of our own holds for all."""
+"""Errors of one provider that need not affect the next; a limit of our own applies to all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class FailoverSource:
     """Providers in order of preference."""
 
     sources: tuple[Source, ...]
-    """At least two, of different names."""
+    """At least two, with different names."""
 
     @property
     def name(self) -> str:
-        """As written into every product."""
+        """As written to every product."""
         return "+".join(source.name for source in self.sources)
 
     @property
     def simulated(self) -> bool:
-        """True where any of them is."""
+        """True if any of them is."""
         return any(source.simulated for source in self.sources)
 
     def search(self, aoi: Aoi, period: Period) -> Search:
-        """The scenes of all, each acquisition once. Raises what the first said where none can be searched."""
+        """Scenes of all providers, each acquisition once; raises the first one's error if none can be searched."""
         by_day: dict[tuple[str, date], list[Scene]] = {}
         refusals: list[Refusal] = []
         failures: list[InputError | CredentialsRefused | QuotaUsed] = []
@@ -66,7 +66,7 @@ class FailoverSource:
         )
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """As `Source.read`; each granule from the first provider that gives it."""
+        """As `Source.read`; each granule from the first provider that can read it."""
         notes: list[str] = []
 
         def read(scene: Scene, with_scl: bool) -> tuple[ScenePixels, str | None]:
@@ -77,7 +77,7 @@ class FailoverSource:
         return replace(raster, notes=(*raster.notes, *notes))
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
-        """As `Priced.price`, of the provider that each granule is asked from first."""
+        """As `Priced.price`, by the provider that each granule is first requested from."""
         prices: list[Price] = []
         for source in self.sources:
             own = [scene for scene in scenes if scene.provider == source.name]
@@ -88,7 +88,7 @@ class FailoverSource:
         return Price(usage, max((price.windows_read for price in prices), default=0.0), max(shares, default=None))
 
     def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
-        """The raster of the first provider that gives one. Raises what `_of_all` makes of what each said."""
+        """The raster of the first provider that can read the scene; raises `_of_all` of their errors if none can."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []
         failures: list[Exception] = []
@@ -109,8 +109,9 @@ class FailoverSource:
 
 
 def _of_all(failures: Sequence[Exception], said: str) -> PipelineError:
-    """What several providers failed of, in words: where all refuse the credentials, or the quota is used up at each,
-    that is what ends the run.
+    """One error for the failures of several providers, with the text `said`.
+
+    If all refuse the credentials, or the quota is used up at each, that ends the run.
     """
     kinds = {type(failure) for failure in failures}
     for kind in (CredentialsRefused, QuotaUsed):

@@ -1,6 +1,6 @@
-"""A directory of GeoTIFFs, one per acquisition, as the contract describes them.
+"""A directory of GeoTIFFs, one per acquisition, as the contract describes them, and of SAFE products.
 
-Whatever is wrong with a file becomes a refusal with a reason; only a directory that cannot be read is an error.
+An unusable file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
 import os
@@ -40,11 +40,11 @@ from pipeline.sources.safe import decoded, is_product, product_scene
 
 SUFFIXES = (".tif", ".tiff")
 HIDDEN = {".", "@"}
-"""First letters of names that belong to a system or a disk station."""
+"""First characters of names that belong to an operating system or a NAS."""
 YEARS = (2013, 2100)
-"""No imagery that fits is older, and nobody's clock is right beyond the last."""
+"""Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""
 MOST_BLOCKS = 20_000
-"""How many blocks of a band are looked at, at most, to tell a truncated file."""
+"""Most blocks of a band that are checked to detect a truncated file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ class FolderSource:
     """A user's own imagery."""
 
     folder: Path
-    """The directory; files may lie anywhere in it."""
+    """The directory; files may be anywhere below it."""
     name: str = "folder"
-    """As written into every product."""
+    """As written to every product."""
     simulated: bool = False
     """True: the files came from the simulator."""
     decoded: Path = Path("out", "decoded")
-    """Where the decoded bands of SAFE products are kept; made when there are such."""
-    rules: ReadRules = ReadRules()
+    """Folder for the decoded bands of SAFE products; made when needed."""
+    rules: ReadRules = ReadRules()  # noqa: RUF009 frozen
     """How scenes are read; bands of SAFE products are not decoded where nothing is clear."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
-        """The usable files over an AOI, and the others with the reason. Raises `InputError`."""
+        """Usable files over an AOI, and refusals with the reason; raises `InputError`."""
         files: list[Scene] = []
         products: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
@@ -93,14 +93,14 @@ class FolderSource:
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """As `Source.read`; the answer for a pixel does not depend on the window it is asked with."""
+        """As `Source.read`; a pixel's value does not depend on the window."""
         return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
 
 
 def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
     """Reflectance (band, y, x), valid and SCL of a file on its own pixels, by the rules of this source.
 
-    Place and date are not asked for. Raises `SceneError` with the reason why there is none.
+    Needs no georeference and no date. Raises `SceneError` with the reason if the file cannot be used.
     """
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
@@ -110,7 +110,7 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
-    """The GeoTIFFs in a directory, sorted by path, each with the reason why it is passed over, or None.
+    """GeoTIFFs and SAFE products in a directory, sorted by path, each with the reason to skip it, or None.
 
     Raises `InputError` when the directory cannot be listed.
     """
@@ -143,16 +143,16 @@ def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
 
 
 def _inside(path: Path, folder: Path) -> None:
-    """Raise `SceneError` for a link that leaves the directory, or leads nowhere."""
+    """Raise `SceneError` for a link that leaves the directory or is broken."""
     try:
         if not path.resolve(strict=True).is_relative_to(folder.resolve()):
             raise SceneError("a link that leaves the directory")
-    except (OSError, RuntimeError) as cause:  # RuntimeError: links in a circle
+    except (OSError, RuntimeError) as cause:  # RuntimeError: a loop of links
         raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or describe(cause)})") from cause
 
 
 def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
-    """The scene in a file and its size in pixels. Raises `SceneError` with the reason why there is none."""
+    """The scene in a file and its shape in pixels; raises `SceneError` with the reason if it cannot be used."""
     size = path.stat()
     if size.st_size == 0:
         raise SceneError("empty file (0 bytes); download it again")
@@ -180,7 +180,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
 
 
 def _opened(path: Path) -> Any:
-    """The dataset of a GeoTIFF, and of nothing else: a VRT in disguise could read other files."""
+    """Open a GeoTIFF, and no other format: a disguised VRT could read other files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused with a reason just after
         return rasterio.open(path, driver="GTiff")
@@ -210,7 +210,7 @@ def _whole(file: Any, size: int) -> None:
 
 
 def _time(tag: str | None, name: str) -> datetime:
-    """Time of acquisition, UTC. Raises `SceneError`."""
+    """Acquisition time, UTC; raises `SceneError`."""
     if tag is not None:
         try:
             moment = datetime.fromisoformat(tag.strip())
@@ -227,7 +227,7 @@ def _time(tag: str | None, name: str) -> datetime:
 
 
 def _likely(moment: datetime) -> datetime:
-    """The moment itself. Raises `SceneError` for a year from which there can be no imagery."""
+    """The same time; raises `SceneError` for a year outside `YEARS`."""
     if not YEARS[0] <= moment.year < YEARS[1]:
         raise SceneError(f"dated {moment:%Y-%m-%d}, where there can be no imagery: wrong date?")
     return moment
@@ -241,7 +241,7 @@ def _platform(tag: str | None, name: str) -> str:
 def _read(
     source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
 ) -> tuple[ScenePixels, str | None]:
-    """What was read of one scene on a window, and perhaps a note. Raises `SceneError`."""
+    """Pixels of one scene on a window, and a note or None; raises `SceneError`."""
     product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
@@ -251,7 +251,7 @@ def _read(
         raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
     if product:
         return with_offset_checked(scene, found, source.rules.offset_error)
-    return found, None  # a GeoTIFF says itself how its numbers become reflectance, and `check_units` tested them
+    return found, None  # a GeoTIFF states its own scale and offset, and `check_units` has tested them
 
 
 def _bands(source: FolderSource, scene: Scene) -> Any:

@@ -1,8 +1,7 @@
-"""Requests over HTTP, bounded in size, time and attempts: one policy for all providers.
+"""HTTP requests with limits on size, time and attempts: one retry policy for all providers.
 
-A server may be slow, busy, wrong or gone. Each request is tried a few times with longer and longer waits, as long as it
-asks for but within bounds; what comes is judged by what it holds and not by its status; and each byte is written into
-the ledger.
+Failed requests are repeated with exponential backoff; `Retry-After` is honoured up to a maximum. A response is checked
+by its content, not by its status alone. Every byte received is recorded in the ledger.
 """
 
 import math
@@ -27,82 +26,82 @@ from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line
 from pipeline.sources.budget import Budget, Usage
 
 BUSY = (408, 425, 429, 500, 502, 503, 504)
-"""Statuses after which the same request may well be answered."""
+"""Status codes after which the same request may succeed."""
 REFUSED = (401, 403)
-"""Statuses of a token that has run out, of wrong credentials, and of a quota that is used up."""
+"""Status codes for an expired token, wrong credentials or a used-up quota."""
 CHUNK = 65_536
 QUOTA = re.compile(r"quota|limit|insufficient|exceeded|out of .*units", re.IGNORECASE)
-"""How a refusal speaks that is about an allowance and not about who asks."""
+"""Error text that means a used-up quota, not refused credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long a provider is asked, as in the settings `[http]`."""
+    """How often and how long a provider is asked; settings `[http]`."""
 
     max_attempts: int
-    """Of each request, the first included."""
+    """Attempts per request, including the first."""
     total_timeout_s: float
-    """From the first attempt to the end of the last, waits included, seconds."""
+    """From the start of the first attempt to the end of the last, waits included, seconds."""
     max_wait_s: float
-    """Between two attempts, however long a wait the server asks for, seconds."""
+    """Longest wait between two attempts, even if `Retry-After` is longer, seconds."""
     connect_timeout_s: float
-    """To connect, seconds."""
+    """Timeout for connecting, seconds."""
     read_timeout_s: float
-    """Between two packets, seconds."""
+    """Timeout between two packets, seconds."""
     first_wait_s: float = 0.5
-    """Before the second attempt; twice as long before each next one, give or take a half."""
+    """Wait before the second attempt, seconds; doubles for each further one, with ±50 % jitter."""
 
     @classmethod
     def of(cls, settings: HttpSettings) -> "RetryPolicy":
-        """The policy of the settings."""
+        """The policy in the settings."""
         return cls(**settings.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server said, with a status of 2xx."""
+    """A complete HTTP response; `HttpClient.request` returns only those with status 2xx."""
 
     status: int
-    """As sent."""
+    """HTTP status code."""
     headers: Mapping[str, str]
-    """Names in any case."""
+    """Header names are case-insensitive."""
     body: bytes
-    """All of it."""
+    """The whole body."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestAuth:
-    """What a provider wants to see; never in an error, a log or a file."""
+    """Credentials for one request; never in an error, a log or a file."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with the request."""
+    """Added to the request's headers."""
     params: Mapping[str, str] = field(default_factory=dict)
-    """Added to the address."""
+    """Added to the URL's query string."""
     auth: AuthBase | None = None
     """Signs the request."""
 
 
 NO_AUTH = RequestAuth()
 Authenticator = Callable[[str, bool], RequestAuth]
-"""Gives the token for an address; True: a new one, because the last was refused."""
+"""Returns the credentials for a URL; True: new ones, because the last were refused."""
 
 
 class InvalidResponse(Exception):
-    """An answer that is not what it should be; the request is tried again."""
+    """A response with invalid content; the request is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpClient:
-    """How one provider is asked. Small to send: connections belong to the process that uses them."""
+    """HTTP client for one provider; cheap to pickle, because connections belong to the process that uses them."""
 
     provider: str
-    """As written into the ledger."""
+    """As written to the ledger."""
     retry: RetryPolicy
-    """How long to go on."""
+    """How often and how long to retry."""
     budget: Budget
-    """What may be spent, and where it is written down."""
+    """What may be spent, and where usage is recorded."""
     retry_after_ms: bool = False
-    """True: the provider means milliseconds in `Retry-After`, as Sentinel Hub does."""
+    """True: the provider's `Retry-After` is in milliseconds, as Sentinel Hub's is."""
 
     def request(
         self,
@@ -116,11 +115,10 @@ class HttpClient:
         check: Callable[[Response], None] | None = None,
         cost: Callable[[Response], float] | None = None,
     ) -> Response:
-        """The response to a request.
+        """The first valid response to a request.
 
-        `check` raises `InvalidResponse` for one that is not what it should be. `authenticator` gives what the
-        provider wants to see; where the server says 401 or 403 it is asked once for a new one. `cost`: processing units of
-        a response.
+        `check` raises `InvalidResponse` for invalid content. `authenticator` returns the credentials; after a 401 or
+        403 it is called once for new ones. `cost`: processing units of a response.
 
         Raises `CapReached` (`QuotaUsed` where the provider says so), `CredentialsRefused`, and `SceneError` with the
         reason for all else.
@@ -173,7 +171,7 @@ class HttpClient:
         most_bytes: int,
         end: float,
     ) -> Response:
-        """One try; the caller writes down what an answer cost, and what came of a broken one is written down here."""
+        """One attempt; records the bytes of an incomplete response, while the caller records a complete one."""
         timeout, body = (self.retry.connect_timeout_s, self.retry.read_timeout_s), bytearray()
         options: dict[str, Any] = {
             "headers": dict(headers),
@@ -183,7 +181,7 @@ class HttpClient:
         }
         try:
             with _session().request(method, url, timeout=timeout, stream=True, **options) as response:
-                while chunk := response.raw.read1(CHUNK, decode_content=True):  # what has come, however little
+                while chunk := response.raw.read1(CHUNK, decode_content=True):  # whatever has arrived, however little
                     body += chunk
                     if len(body) > most_bytes:
                         raise InvalidResponse(f"more than {most_bytes / 1e6:g} MB")
@@ -195,7 +193,7 @@ class HttpClient:
             raise
 
     def _final(self, response: Response, url: str) -> None:
-        """Raise what an answer means that no further try will change."""
+        """Raise the error for a response that no further attempt would change."""
         if response.status in REFUSED and not QUOTA.search(_said(response)):
             raise CredentialsRefused(f"{host(url)} refuses the credentials (status {response.status}{_said(response)})")
         if response.status in (402, *REFUSED):
@@ -204,17 +202,17 @@ class HttpClient:
             raise SceneError(f"{host(url)}: status {response.status}{_said(response)}")
 
     def _wait(self, tried: int, asked_s: float | None) -> float:
-        """Seconds before the next try: longer each time, at least what the server asks for, within bounds."""
+        """Seconds before the next attempt: exponential backoff, at least `asked_s`, at most `max_wait_s`."""
         growing: float = self.retry.first_wait_s * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 no secret
         return min(max(growing, asked_s or 0.0), self.retry.max_wait_s)
 
 
 HttpClientFactory = Callable[[str, bool], HttpClient]
-"""The client for a provider's name; True: it means milliseconds in `Retry-After`."""
+"""Returns the client for a provider's name; True: its `Retry-After` is in milliseconds."""
 
 
 def retry_after(text: str | None, now: datetime, milliseconds: bool = False) -> float | None:
-    """Seconds that a server asks to be left alone: from a number or an HTTP date; None where it says nothing clear."""
+    """Seconds to wait by a `Retry-After` header (a number or an HTTP date); None if absent or invalid."""
     if text is None:
         return None
     with suppress(ValueError):
@@ -227,15 +225,15 @@ def retry_after(text: str | None, now: datetime, milliseconds: bool = False) -> 
 
 
 def host(url: str) -> str:
-    """The name of a server, without anything in an address that may be secret."""
+    """Host name of a URL, without the parts that may hold a secret."""
     return one_line(urlsplit(url).hostname or "no address")[:100]
 
 
 @lru_cache(maxsize=1)
 def _session() -> requests.Session:
-    """Connections of this process. Nothing but what is given goes out: no `.netrc`, no cookie."""
+    """Connections of this process; only what is given is sent: no `.netrc`, no cookie."""
     session = requests.Session()
-    session.trust_env = True  # proxies, and certificates of an office
+    session.trust_env = True  # proxies and corporate CA certificates
     session.auth = _NoNetrc()
     session.headers["User-Agent"] = "leachwatch"
     for scheme in ("https://", "http://"):
@@ -244,7 +242,7 @@ def _session() -> requests.Session:
 
 
 class _NoNetrc(AuthBase):
-    """Keeps `requests` from looking into a `.netrc`."""
+    """Keeps `requests` from reading a `.netrc`."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
@@ -259,14 +257,14 @@ def _fine(response: Response) -> bool:
 
 
 def _said(response: Response) -> str:
-    """What the body of an error says, short."""
+    """Message in the body of an error response, shortened."""
     text = response.body[:2000].decode("utf-8", "replace")
     found = re.search(r'"(?:message|description|error_description|detail)"\s*:\s*"([^"]{1,200})"', text)
     return f": {one_line(found[1])[:120]}" if found else ""
 
 
 def _failure(cause: BaseException) -> str:
-    """What went wrong on the way, without the address: it may hold a token."""
+    """Description of a transport error, without the URL, which may hold a token."""
     kinds = {
         requests.exceptions.ConnectTimeout: "no connection in time",
         requests.exceptions.ReadTimeout: "silence for too long",

@@ -1,4 +1,4 @@
-"""What every source gives: scenes on search, reflectance on read. Foreign objects stop at this door."""
+"""Interface of all sources: `search` returns scenes, `read` returns reflectance; provider objects stay inside."""
 
 import calendar
 import re
@@ -20,27 +20,27 @@ from pipeline.sources.budget import Usage
 
 
 class SceneStatus(StrEnum):
-    """What became of a scene that a source lists."""
+    """What happened to a scene that a source lists."""
 
     USED = "used"
     NOT_NEEDED = "not needed"
-    """It is sound, but was not asked for."""
+    """Valid, but not requested."""
     REFUSED = "refused"
-    """It cannot be used."""
+    """Cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRules:
-    """What a source must know of the settings to read scenes."""
+    """Settings that a source needs to read scenes."""
 
     unclear: tuple[int, ...] = ()
-    """SCL classes that are not clear: where a window holds no other, its bands are not read."""
+    """SCL classes that are not clear: where a window has no other class, its bands are not read."""
     offset_error: OffsetError = OffsetError.REFUSE
     """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
 
     @classmethod
     def of(cls, settings: Settings) -> "ReadRules":
-        """Those of the settings."""
+        """The rules in the settings."""
         return cls(settings.clear.scl_unclear, settings.reading.boa_offset_error)
 
 
@@ -49,43 +49,43 @@ class Scene:
     """One granule as a provider lists it; metadata only."""
 
     id: str
-    """The same in every run."""
+    """Stable across runs."""
     time_utc: datetime
-    """Time of acquisition, UTC, aware."""
+    """Acquisition time, UTC, timezone-aware."""
     platform: str
     """`S2A`, `S2B`, `S2C`, or empty when not stated."""
     assets: SceneAssets
-    """Where its source finds its pixels."""
+    """Location of its pixels, for its source."""
     footprint: Polygon
     """Outline of the raster, lon/lat, EPSG:4326."""
     fingerprint: str
     """Changes when the bytes may have changed."""
     has_scl: bool
-    """True: it brings ESA's scene classification."""
+    """True: it includes ESA's scene classification."""
     provider: str
     """Name of the source."""
     cloud_share: float | None = None
-    """Share of it under cloud as its provider states, 0 to 1; None = not stated."""
+    """Cloud cover stated by the provider, 0 to 1; None = not stated."""
     others: tuple["Scene", ...] = ()
-    """The same acquisition as other providers list it, in order of preference."""
+    """The same acquisition as listed by other providers, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something that was not used, with the reason: never a silent skip."""
+    """Something that was not used, with the reason: nothing is skipped silently."""
 
     id: str
     """Scene, file or unit."""
     reason: str
-    """In one line."""
+    """One line of text."""
     code: int = 0
     """The exit code that goes with it, see `errors`; 0 = none."""
     status: SceneStatus = SceneStatus.REFUSED
-    """`NOT_NEEDED` where it is sound."""
+    """`NOT_NEEDED` for a valid scene that was not requested."""
 
     @classmethod
     def of(cls, name: str, cause: SceneError) -> "Refusal":
-        """Of a scene that raised."""
+        """The refusal of a scene that raised `cause`."""
         needed = SceneStatus.NOT_NEEDED if isinstance(cause, SceneNotNeeded) else SceneStatus.REFUSED
         return cls(name, one_line(cause), status=needed)
 
@@ -95,14 +95,14 @@ class Search:
     """What a source has for an AOI and a period."""
 
     scenes: tuple[Scene, ...]
-    """To be used, by time and id."""
+    """Scenes to use, sorted by time and id."""
     refusals: tuple[Refusal, ...]
-    """Not to be used, and why."""
+    """Scenes not to use, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days asked for, both ends included; None = open."""
+    """Requested days, both ends included; None = open."""
 
     first: date | None
     """First day."""
@@ -133,20 +133,20 @@ class Overpass:
 
     @property
     def cloud_share(self) -> float:
-        """Mean share under cloud of the granules that state it, 0 to 1; 1 where none does."""
+        """Mean cloud cover of the granules that state it, 0 to 1; 1 where none does."""
         stated = [scene.cloud_share for scene in self.scenes if scene.cloud_share is not None]
         return sum(stated) / len(stated) if stated else 1.0
 
 
 def cloud_share_of(percent: object) -> float | None:
-    """Share, 0 to 1, from what a catalogue tells in percent; None where it is no such number."""
+    """Cloud cover, 0 to 1, from a catalogue's percentage; None if it is not a number from 0 to 100."""
     if isinstance(percent, (int, float)) and not isinstance(percent, bool) and 0 <= percent <= 100:
         return float(percent) / 100
     return None
 
 
 def platform_of(stated: object) -> str:
-    """`S2A` to `S2D` from what a provider calls the satellite; empty where it is none of them."""
+    """`S2A` to `S2D` from a provider's name for the satellite; empty if it is none of them."""
     letter = str(stated or "").upper().removeprefix("SENTINEL-2").removeprefix("S2")
     return f"S2{letter}" if letter in ("A", "B", "C", "D") else ""
 
@@ -158,43 +158,43 @@ class Price:
     usage: Usage
     """Requests, bytes and processing units."""
     windows_read: float
-    """How many of the windows hold something clear, as far as is known."""
+    """Number of windows with clear pixels, as far as is known."""
     clear_share: float | None
-    """Share of the ground that is clear, 0 to 1; None = not known before it is read."""
+    """Share of the ground that is clear, 0 to 1; None = not known before reading."""
 
 
 class Source(Protocol):
-    """One kind of provider. Must be picklable: it goes to worker processes."""
+    """One kind of provider; must be picklable, because it is sent to worker processes."""
 
     @property
     def name(self) -> str:
-        """As written into every product."""
+        """As written to every product."""
 
     @property
     def simulated(self) -> bool:
-        """True: nothing it gives is about a real place."""
+        """True: none of its scenes shows a real place."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
-        """Scenes over an AOI; reads no pixels. Raises `InputError` when the source itself cannot be used."""
+        """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """Granules of one overpass on a window, the first valid pixel by scene id.
+        """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
 
-        Raises `SceneError`, naming the scene, when any of them cannot be read: a failed read is never an
-        empty hillside.
+        Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
+        like ground without sites.
         """
 
 
 @runtime_checkable
 class Priced(Protocol):
-    """A source that knows beforehand what it will cost."""
+    """A source that can price a read in advance."""
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
-        """For granules of one overpass and windows as they will be read. Raises `SceneError`."""
+        """Price of reading granules of one overpass on windows, margins included; raises `SceneError`."""
 
 
 def overpasses(scenes: Sequence[Scene]) -> list[Overpass]:
-    """Scenes grouped by day and platform, in time."""
+    """Scenes grouped by day and platform, in order of time."""
     groups: dict[tuple[date, str], list[Scene]] = {}
     for scene in scenes:
         groups.setdefault((scene.time_utc.date(), scene.platform), []).append(scene)

@@ -1,4 +1,4 @@
-"""What catalogues list: whether an item is needed, where it lies, and why it cannot be used."""
+"""Catalogue items: footprint, whether an item is needed, and why it is refused."""
 
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, box, shape
@@ -8,11 +8,11 @@ from pipeline.errors import SceneError, SceneNotNeeded, describe
 from pipeline.sources.interface import Period, Refusal, Scene
 
 EARTH = box(-180.001, -90.001, 180.001, 90.001)
-"""Lon/lat, with room for rounding."""
+"""Lon/lat, with a tolerance for rounding."""
 
 
 def outline_of(geometry: object) -> Polygon:
-    """Outline in lon/lat from what an item has as its geometry. Raises `SceneError`."""
+    """Footprint in lon/lat from an item's geometry; raises `SceneError`."""
     try:
         outline = shape(geometry).convex_hull
     except (ShapelyError, AttributeError, TypeError, ValueError, KeyError, IndexError) as cause:
@@ -23,7 +23,7 @@ def outline_of(geometry: object) -> Polygon:
 
 
 def check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
-    """Raise `SceneError` for a scene that is sound but was not asked for."""
+    """Raise `SceneNotNeeded` for a valid scene outside the period or the AOI."""
     if not period.holds(scene.time_utc):
         raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
     if not scene.footprint.intersects(aoi.polygon):
@@ -31,6 +31,6 @@ def check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
 
 
 def refused_item(name: str, cause: Exception) -> Refusal:
-    """An item that raised, by name, with the reason."""
+    """The refusal of an item that raised `cause`, with the reason."""
     known = cause if isinstance(cause, SceneError) else SceneError(f"not an item that can be read ({describe(cause)})")
     return Refusal.of(name, known)

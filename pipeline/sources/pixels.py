@@ -1,7 +1,7 @@
-"""The pixels of one dataset, whoever opened it: bands by name, numbers to reflectance, its pixels to those of the grid.
+"""Pixels of one open dataset: finds bands by name, converts stored numbers to reflectance, resamples to the grid.
 
-A dataset is what rasterio gives for a GeoTIFF, or for several put together: it has the bands of `bands.BANDS`, and
-perhaps SCL, by their names, with scale, offset and nodata of each.
+A dataset is rasterio's for a GeoTIFF, or a `BandStack` of several files: it has the bands of `bands.BANDS`, and
+perhaps SCL, by name, each with scale, offset and nodata value.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from pipeline.sources.interface import Scene
 from pipeline.sources.radiometry import scale_and_offset
 
 GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
-"""A small block cache (megabytes), so that memory does not grow with the AOI; no look at neighbouring files."""
+"""A small block cache (megabytes), so that memory does not grow with the AOI; no listing of neighbouring files."""
 LIBRARY_ERRORS = (
     RasterioError,
     ProjError,
@@ -37,33 +37,33 @@ LIBRARY_ERRORS = (
     AttributeError,
     RuntimeError,
 )
-"""What libraries raise on junk; it becomes a reason that is recorded."""
+"""What libraries raise for invalid input; it becomes a recorded reason."""
 PLAUSIBLE = (-0.5, 5.0)
-"""Numbers outside of this are no reflectance: such pixels count as no data."""
+"""Limits of plausible reflectance: pixels outside count as no data."""
 DARKEST_MEDIAN = -0.03
-"""Over-corrected haze makes a forest slightly negative; less than this is a scale or an offset gone wrong."""
+"""Over-corrected haze makes a forest slightly negative; a median below this means a wrong scale or offset."""
 STRIP_PX = 4_000_000
-"""File pixels of finer imagery that are held at once while they are averaged."""
+"""File pixels of finer imagery that are in memory at once while they are averaged."""
 SAMPLE_PX = 64
-"""Side of the squares along a file's diagonal by which its units are judged."""
+"""Side of the squares along a file's diagonal that are sampled to check its units, pixels."""
 LARGEST_REFLECTANCE = 2.0
-"""Numbers up to this in a float file without a scale are reflectance already."""
+"""Values up to this in a float file without a scale are taken for reflectance."""
 METRES_PER_DEGREE = 111_320.0
 
 
 class ScenePixels(NamedTuple):
-    """What was read of one scene on a window."""
+    """Pixels of one scene on a window."""
 
     reflectance: Floats
     """Unitless, shape (band, y, x); 0 where not valid."""
     valid: Bools
     """Shape (y, x). True: every band was measured."""
     scl: Bytes | None
-    """Scene classification, shape (y, x); None where it was not asked for, or there is none."""
+    """Scene classification, shape (y, x); None if not requested or not available."""
 
 
 def bands_of(file: Any) -> dict[str, int]:
-    """Band number by name. Raises `SceneError` when one is missing or there twice."""
+    """Band number by name; raises `SceneError` when one is missing or duplicate."""
     named = [(text or "").strip().upper() for text in file.descriptions]
     twice = [name for name in (*NAMES, SCL) if named.count(name) > 1]
     if twice:
@@ -76,7 +76,7 @@ def bands_of(file: Any) -> dict[str, int]:
 
 
 def footprint_of(file: Any) -> Polygon:
-    """Outline in lon/lat. Raises `SceneError` when CRS or coordinates make no sense."""
+    """Footprint in lon/lat; raises `SceneError` when the CRS is missing or does not fit the coordinates."""
     if file.crs is None:
         raise SceneError("no CRS; write one, for instance with gdal_edit.py -a_srs EPSG:32647")
     if file.transform.is_identity:
@@ -95,7 +95,7 @@ def footprint_of(file: Any) -> Polygon:
 
 
 def window_in_file(file: Any, grid: Grid, window: Window) -> Window | None:
-    """The pixels of a file that a window of the grid needs, in rows and columns of the file; None: none of them."""
+    """The file pixels that a window of the grid needs, in rows and columns of the file; None: no overlap."""
     if _on_grid(file, grid):
         return _file_window(file, window).intersection(Window(0, 0, *file.shape))
     rows, cols = _places(file, grid, window, 1)
@@ -106,7 +106,7 @@ def window_in_file(file: Any, grid: Grid, window: Window) -> Window | None:
 
 
 def check_units(file: Any, names: dict[str, int]) -> None:
-    """Raise `SceneError` for numbers that cannot be reflectance, or do not say how they become it."""
+    """Raise `SceneError` for numbers that cannot be reflectance, or for float reflectance without a stated scale."""
     wanted = [names[name] for name in NAMES]
     number = wanted[0] - 1
     silent = (file.scales[number], file.offsets[number]) == (1.0, 0.0)
@@ -119,7 +119,7 @@ def check_units(file: Any, names: dict[str, int]) -> None:
     reflectance, _ = _reflectance(file, names, numbers[:, None])
     measured = (numbers != 0).all(axis=0) & np.isfinite(numbers).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     if not measured.any():
-        return  # nothing to judge by; a scene without data is recorded as such by its looks
+        return  # nothing to check; the looks of a scene without data record it as such
     seen = np.median(reflectance[:, 0, measured], axis=1)
     if (seen < DARKEST_MEDIAN).any() or (seen == 0).all():
         medians = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
@@ -127,13 +127,13 @@ def check_units(file: Any, names: dict[str, int]) -> None:
 
 
 def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[np.float64]]:
-    """The numbers of a square, shape (band, n); none when it is damaged, which the look that needs it will tell."""
+    """Stored numbers of a square, (band, n); none when it is damaged, which the look that needs it will report."""
     with contextlib.suppress(RasterioError):
         yield _cut(file, wanted, window).reshape(len(wanted), -1)
 
 
 def _samples(file: Any) -> Iterator[Window]:
-    """One to five squares along the diagonal of a file, in its own pixels; each in one block, which is read whole."""
+    """One to five squares along a file's diagonal, in its own pixels; each in one block, which is read whole."""
     height, width = file.block_shapes[0]
     count = min(5, max(1, min(file.shape) // 1000))
     for number in range(count):
@@ -143,9 +143,9 @@ def _samples(file: Any) -> Iterator[Window]:
 
 
 def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: Sequence[int] = ()) -> ScenePixels:
-    """The pixels of a dataset on a window; the answer for a pixel is the same with any window.
+    """Pixels of a dataset on a window; a pixel's value does not depend on the window.
 
-    `unclear`: classes of SCL; where the window holds no other, SCL alone is read, and the reflectance is 0.
+    `unclear`: SCL classes; where the window has no other class, only SCL is read, and reflectance is 0.
     """
     names = bands_of(file)
     wanted = [names[name] for name in NAMES] + ([names[SCL]] if with_scl else [])
@@ -177,9 +177,9 @@ def read_all(file: Any) -> ScenePixels:
 def mosaic(
     scenes: Sequence[Scene], window: Window, read: Callable[[Scene, bool], tuple[ScenePixels, str | None]]
 ) -> Raster:
-    """Granules of one overpass on a window, the first valid pixel by scene id.
+    """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
 
-    `read` gives what was read of one of them, with SCL where asked for, and perhaps a note.
+    `read` returns the pixels of one scene, with SCL if its second argument is True, and a note or None.
     """
     reflectance = np.zeros((len(NAMES), *window.shape), np.float32)
     valid = np.zeros(window.shape, bool)
@@ -197,26 +197,26 @@ def mosaic(
 
 
 def _classes(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
-    """SCL as bytes, 0 where there is none; (y, x)."""
+    """SCL as bytes, shape (y, x); 0 where there is none."""
     return np.where(valid & (numbers >= 0) & (numbers <= 11), numbers, 0).astype(np.uint8)
 
 
 def _on_grid(file: Any, grid: Grid) -> bool:
-    """Whether the file's pixels are the grid's own: no resampling is needed."""
+    """Whether the file's pixels are those of the grid, so that no resampling is needed."""
     t = file.transform
     square = (t.a, t.b, t.d, t.e) == (PIXEL_M, 0, 0, -PIXEL_M)
     return square and t.c % PIXEL_M == 0 and t.f % PIXEL_M == 0 and file.crs.to_epsg() == grid.epsg
 
 
 def _file_window(file: Any, window: Window) -> Window:
-    """A window of the grid in rows and columns of a file that lies on it."""
+    """A window of the grid in rows and columns of a file on that grid."""
     t = file.transform
     row, col = round(-t.f / PIXEL_M), round(t.c / PIXEL_M)
     return Window(window.row - row, window.col - col, window.height, window.width)
 
 
 def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
-    """Stored numbers (band, y, x) of a window in file pixels; NaN outside."""
+    """Stored numbers (band, y, x) of a window in file pixels; NaN outside the file."""
     out = np.full((len(wanted), *window.shape), np.nan)
     part = window.intersection(Window(0, 0, *file.shape))
     if part is not None:
@@ -231,7 +231,7 @@ def _coarse(
 ) -> tuple[Floats, Bools, NDArray[np.float64]]:
     """Reflectance, valid and the last band's numbers of a window in groups of `step` x `step` file pixels.
 
-    Reflectance is the mean of a group and valid only where all of it is; the last band (SCL) is that of the middle.
+    Reflectance is the mean of a group, valid only where all its pixels are; the last band (SCL) is the centre pixel's.
     """
     bands, middle = len(NAMES), step // 2
     if step == 1:
@@ -255,7 +255,7 @@ def _coarse(
 
 
 def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
-    """Reflectance (band, y, x) and where all bands were measured: not nodata, not 0, finite, plausible."""
+    """Reflectance (band, y, x), and where all bands are valid: not nodata, not 0, finite, plausible."""
     wanted = [names[name] for name in NAMES]
     valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     out = np.zeros(numbers.shape, np.float32)
@@ -271,7 +271,7 @@ def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64])
 
 
 def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bools:
-    """Where any band (numbers: band, …) holds the file's nodata value."""
+    """Where any band of `numbers` (band, …) equals its nodata value."""
     values = [file.nodatavals[band - 1] for band in wanted]
     stored = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
     empty: Bools = np.any(stored, axis=0) if stored else np.zeros(numbers.shape[1:], bool)
@@ -281,9 +281,9 @@ def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bo
 def _resampled(
     file: Any, names: dict[str, int], wanted: list[int], grid: Grid, window: Window
 ) -> tuple[Floats, Bools, NDArray[np.float64]]:
-    """The file on the grid: bilinear for reflectance, nearest for SCL, from exact coordinates of each pixel.
+    """The file resampled to the grid: bilinear for reflectance, nearest for SCL, at each pixel's exact coordinates.
 
-    A pixel's neighbours and weights follow from its own place alone, so any cut into windows gives the same.
+    A pixel's neighbours and weights depend on its own position alone, so any cut into windows gives the same result.
     """
     step = _step(file)
     rows, cols = _places(file, grid, window, step)
@@ -310,14 +310,14 @@ def _resampled(
 
 
 def _step(file: Any) -> int:
-    """How many file pixels are averaged to one before resampling: finer imagery must not fill the memory."""
+    """Side of the squares of file pixels averaged to one before resampling, so that finer imagery fits in memory."""
     pixel = max(abs(file.transform.a), abs(file.transform.b))
     metres = pixel * METRES_PER_DEGREE if file.crs.is_geographic else pixel * (file.crs.linear_units_factor[1] or 1.0)
     return max(1, int(PIXEL_M / metres + 0.01))
 
 
 def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Row and column in the file (pixel centres at whole numbers) of each pixel of a window, shape (y, x)."""
+    """Row and column in the file (pixel centres at integers) of each pixel of a window, shape (y, x)."""
     x = (window.col + np.arange(window.width) + 0.5) * PIXEL_M
     y = -(window.row + np.arange(window.height) + 0.5) * PIXEL_M
     xs, ys = np.meshgrid(x, y)

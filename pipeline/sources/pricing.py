@@ -1,4 +1,4 @@
-"""What reading windows of a granule on a server will cost, from the headers of its files and a coarse SCL."""
+"""Price of reading windows of a remote granule, from the headers of its files and its coarser SCL."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from pipeline.sources.remote import range_usage
 
 
 def priced(file: BandStack, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
-    """The price of reading a granule on some windows. `remote`: its files lie on a server; else they cost nothing.
+    """Price of reading a granule on some windows; fetches file headers, and SCL on the windows.
 
-    A window without anything clear costs the classification alone. Fetches headers, and SCL on the windows.
+    `remote`: its files are on a server; local files cost nothing. A window without clear pixels costs only SCL.
     """
     names = file.descriptions
     scl = names.index(SCL) + 1 if SCL in names else 0

@@ -1,7 +1,7 @@
 """From stored numbers to reflectance, in one place.
 
-Since processing baseline 04.00 (25 January 2022) ESA stores L2A as 10,000 times reflectance plus 1,000. Who passes the
-data on either leaves that, takes the 1,000 off, or says something else than was done; so what holds is decided here, by
+Since processing baseline 04.00 (25 January 2022) ESA stores L2A as 10,000 times reflectance plus 1,000. A provider
+keeps the 1,000, removes it, or states something other than what it did; so scale and offset are decided here, by
 provider, collection, baseline and flag, and never by date.
 """
 
@@ -11,31 +11,31 @@ from dataclasses import dataclass
 from pipeline.errors import SceneError
 
 SCALE, OFFSET = 0.0001, 0.0
-"""Sentinel-2's own, for files that say nothing."""
+"""Sentinel-2's defaults, for files that state none."""
 BOA_OFFSET = -0.1
-"""BOA_ADD_OFFSET as reflectance: added where the 1,000 is still in the numbers."""
+"""BOA_ADD_OFFSET as reflectance: added where stored numbers still hold the 1,000."""
 BOA_OFFSET_SINCE = (4, 0)
-"""Since this processing baseline it is in, as ESA ships it."""
+"""First processing baseline whose stored numbers hold the 1,000, as ESA ships them."""
 LEAST_SCALE, MOST_SCALE, MOST_OFFSET = 1e-6, 1.01, 1.0
-"""No one stores reflectance otherwise: from millionths to percent and whole numbers."""
+"""Limits of plausible scales and offsets: reflectance is stored in millionths, in percent or as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class RadiometryRule:
-    """One row of the table: whom and what it holds for, and what then holds."""
+    """One row of the table: which items it applies to, and their offset."""
 
     provider: str
-    """A catalogue by name; `*` = any other."""
+    """Name of a catalogue; `*` = any."""
     collection: str
     """One of its collections; `*` = any."""
     has_boa_offset: bool | None
-    """Whether ESA's baseline is one with the 1,000 in; None = whichever."""
+    """Whether stored numbers of the baseline hold the 1,000, as ESA ships them; None = any baseline, or none stated."""
     boa_offset_applied: bool | None
-    """Whether the provider says that it took the 1,000 off; None = whatever it says or does not say."""
+    """Whether the provider states that it removed the 1,000; None = whatever it states, or nothing."""
     offset: float | None
-    """Added to reflectance; None = as the item says, and refused where it says nothing."""
+    """Added to reflectance; None = as the item states, and refused where it states none."""
     why: str
-    """Where that is known from."""
+    """Where this is known from."""
 
 
 RULES = (
@@ -50,7 +50,7 @@ RULES = (
     RadiometryRule("cdse", "*", None, None, None, "raster:scale and raster:offset of the item"),
     RadiometryRule("*", "*", None, None, None, "raster:bands or raster:scale of the item"),
 )
-"""Read from the top; the first row that holds decides."""
+"""Read from the top; the first row that applies decides."""
 
 
 def scale_and_offset_of(
@@ -62,8 +62,9 @@ def scale_and_offset_of(
 ) -> tuple[float, float]:
     """Scale and offset for a band of an item.
 
-    `baseline`: such as `05.11`; `boa_offset_applied`: whether the provider says that it took ESA's 1,000 off; `stated`: scale and
-    offset in the item's own metadata; each None where it does not say. Raises `SceneError` where nothing decides.
+    `baseline`: such as `05.11`; `boa_offset_applied`: whether the provider states that it removed ESA's 1,000;
+    `stated`: scale and offset in the item's own metadata; each None where not stated. Raises `SceneError` where
+    nothing decides.
     """
     has_boa_offset = None if baseline is None else baseline_has_boa_offset(baseline)
     for row in RULES:
@@ -85,7 +86,7 @@ def scale_and_offset_of(
 
 
 def baseline_has_boa_offset(baseline: str) -> bool:
-    """Whether ESA's numbers of a processing baseline have the 1,000 in. Raises `SceneError`."""
+    """Whether stored numbers of a processing baseline hold the 1,000, as ESA ships them; raises `SceneError`."""
     try:
         major, minor = (int(part) for part in baseline.split(".")[:2])
     except ValueError as cause:
@@ -94,9 +95,9 @@ def baseline_has_boa_offset(baseline: str) -> bool:
 
 
 def scale_and_offset(scale: float, offset: float) -> tuple[float, float]:
-    """What turns stored numbers into reflectance, from GDAL's band scale and offset (1 and 0 = absent).
+    """Scale and offset from stored numbers to reflectance, from GDAL's band scale and offset (1 and 0 = absent).
 
-    Raises `SceneError` for a scale that can be no one's.
+    Raises `SceneError` for implausible values.
     """
     if not (math.isfinite(scale) and LEAST_SCALE <= scale <= MOST_SCALE and abs(offset) <= MOST_OFFSET):
         raise SceneError(f"band scale {scale} and offset {offset} make no reflectance")

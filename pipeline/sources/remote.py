@@ -1,7 +1,7 @@
-"""Files of the network, read by parts, as GDAL takes them: what it reads of a raster is asked for range by range.
+"""Remote files for GDAL: what it reads of a raster is fetched by HTTP range requests.
 
-GDAL has a reader of its own for this, which tells neither how much it fetched nor what a server said, and takes a page
-of HTML for pixels. So GDAL reads through rasterio's openers, and `http.py` asks, counts and checks.
+GDAL's own reader for this reports neither how much it fetched nor what a server responded, and takes an HTML page for
+pixels. So GDAL reads through rasterio's openers, and `http.py` sends, counts and checks the requests.
 """
 
 import re
@@ -18,35 +18,35 @@ from pipeline.sources.budget import Usage
 from pipeline.sources.http import Authenticator, HttpClient, InvalidResponse, Response
 
 LEAST_BYTES = 16_384
-"""Of one request: a header is read in many small pieces."""
+"""Smallest range requested, bytes: a header is read in many small pieces."""
 FIRST_BYTES = 32_768
-"""Of the first one: the header of a COG with its tables."""
+"""First range requested, bytes: the header of a COG with its tables."""
 MOST_BYTES = 64_000_000
-"""Of one request."""
+"""Largest range requested, bytes."""
 KEPT_BYTES = 16_000_000
-"""Of one file, beside its beginning: neighbouring windows need the same blocks, rows of them about eight."""
+"""Cached bytes of one file, besides its first range: neighbouring windows share blocks, about eight per row."""
 KEPT_S = 300.0
-"""How long they are kept from one reading to the next, seconds; then the file is asked for anew."""
+"""How long they stay cached between reads, seconds; then the file is fetched anew."""
 BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
-"""How TIFF and JPEG 2000 begin."""
+"""Magic numbers of TIFF and JPEG 2000."""
 
 
 @dataclass(slots=True, eq=False)
 class _RangeCache:
-    """Which parts of a file are kept, the latest used of them, beside its beginning."""
+    """Which byte ranges of a file are cached, besides its first one: those used last."""
 
     ends: "OrderedDict[int, int]" = field(default_factory=OrderedDict)
-    """End of each part by its first byte."""
+    """End of each byte range, by its first byte."""
 
     def holding(self, first: int, n: int) -> int | None:
-        """First byte of the part that holds these, which is used with that; None: to be asked for."""
+        """First byte of the cached range that holds these bytes, marked as used; None: not cached."""
         begin = next((begin for begin, end in self.ends.items() if begin <= first and first + n <= end), None)
         if begin is not None:
             self.ends.move_to_end(begin)
         return begin
 
     def add(self, first: int, n: int) -> list[int]:
-        """Keep a part. Returns the first bytes of those that are to make room for it."""
+        """Cache a byte range; returns the first bytes of the ranges dropped to make room for it."""
         self.ends.pop(first, None)
         self.ends[first] = first + n
         dropped = []
@@ -60,13 +60,13 @@ class RemoteFile:
     """A file on a server."""
 
     http: HttpClient
-    """How it is asked for."""
+    """Sends the requests."""
     url: str
-    """Where it is."""
+    """URL of the file."""
     authenticator: Authenticator | None = None
-    """What the provider wants to see first."""
+    """Credentials for the provider; None: not needed."""
     size: int = 0
-    """Bytes of the whole file, once its beginning was read."""
+    """Size of the whole file, bytes; known after the first request."""
     _version: str = ""
     _begin: bytes = b""
     _opened_s: float = 0.0
@@ -74,18 +74,18 @@ class RemoteFile:
     _ranges: dict[int, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Ask for the beginning. Raises as `HttpClient.ask`; `SceneError` for what is no raster."""
+        """Fetch the first bytes; raises as `HttpClient.request`, and `SceneError` if it is not a raster."""
         self._begin, self._opened_s = self._fetch(0, FIRST_BYTES), time.monotonic()
         if not self._begin.startswith(BEGINS):
             raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {self._begin[:12]!r}")
 
     @property
     def fresh(self) -> bool:
-        """Whether what is kept of it may be used in another reading: another version of it would be told apart."""
+        """Whether its cached bytes may be used in the next read: still recent, and a new version would be noticed."""
         return bool(self._version) and time.monotonic() < self._opened_s + KEPT_S
 
     def read_range(self, first: int, n: int) -> bytes:
-        """Bytes from `first` on, `n` or as many as there are."""
+        """Up to `n` bytes from `first` on, fewer at the end of the file."""
         left = max(0, self.size - first)
         n = min(n, left)
         if n == 0:
@@ -112,7 +112,7 @@ class RemoteFile:
         ).body
 
     def _check(self, response: Response, first: int, n: int) -> None:
-        """Raise `InvalidResponse` unless it is the part asked for, and of the same file as those before."""
+        """Raise `InvalidResponse` unless it is the requested range, `SceneError` if the file was replaced."""
         if "html" in response.headers.get("Content-Type", "").lower():
             raise InvalidResponse("a page of HTML in the place of the file")
         stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
@@ -128,7 +128,7 @@ class RemoteFile:
 
 
 def range_usage(size: int, blocks: Sequence[tuple[int, int]]) -> Usage:
-    """What `RemoteFile` asks for when a file of `size` bytes is opened and blocks (first byte, length) are read."""
+    """What `RemoteFile` requests when a file of `size` bytes is opened and blocks (first byte, length) are read."""
     kept, spent = _RangeCache(), Usage(1, min(FIRST_BYTES, size))
     for first, length in blocks:
         if first + length > min(FIRST_BYTES, size) and kept.holding(first, length) is None:
@@ -139,13 +139,13 @@ def range_usage(size: int, blocks: Sequence[tuple[int, int]]) -> Usage:
 
 
 def _asked(n: int, left: int) -> int:
-    """How many bytes are asked for where `n` are needed and `left` are left in the file."""
+    """How many bytes to request where `n` are needed and the file has `left` more."""
     return min(max(n, LEAST_BYTES), left)
 
 
 @dataclass(slots=True, eq=False)
 class _Cursor:
-    """A place in a file, for GDAL."""
+    """A file object for GDAL."""
 
     files: "RemoteFiles"
     file: RemoteFile
@@ -174,30 +174,30 @@ class _Cursor:
 
 
 class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
-    """Files of one scene: what rasterio takes as `opener`. What one window needed is there for the next.
+    """Files of one scene as a rasterio `opener`, with a cache that its windows share.
 
-    An error does not find its way through GDAL. So it is kept, GDAL is told that the file ends, and `check` raises it.
+    GDAL does not pass exceptions on. So the first one is stored, GDAL sees the end of the file, and `check` raises it.
     """
 
     def __init__(self, http: HttpClient, authenticator: Authenticator | None = None) -> None:
-        """`authenticator`: what the provider wants to see before it gives a file."""
+        """`authenticator`: credentials for the provider's files; None: not needed."""
         self._http, self._authenticator = http, authenticator
         self._files: dict[str, RemoteFile] = {}
         self._failure: PipelineError | None = None
 
     def renew(self) -> None:
-        """A new reading begins: forget what may have changed since the last one."""
+        """Begin a new read: drop cached files that may have changed since the last one."""
         self._files = {url: file for url, file in self._files.items() if file.fresh}
 
     def check(self) -> None:
-        """Raise what went wrong on the way, if anything did; nothing is kept then."""
+        """Raise the stored exception, if there is one, and drop all cached files."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             self._files.clear()
             raise failure
 
     def read_range(self, file: RemoteFile, first: int, n: int) -> bytes:
-        """A part of a file, nothing after an error."""
+        """A byte range of a file, empty after an error."""
         try:
             return b"" if self._failure else file.read_range(first, n)
         except PipelineError as cause:
@@ -229,14 +229,14 @@ class RemoteFiles(FileContainer):  # type: ignore[misc] # rasterio has no types
         return 0
 
     def rm(self, path: str) -> None:
-        """For GDAL, which never asks for it."""
+        """For GDAL, which never calls it."""
         raise OSError("files of a provider are not ours to remove")
 
     def _file(self, url: str) -> RemoteFile:
-        if "://" not in url:  # rasterio tries an opener out with a name of its own
+        if "://" not in url:  # rasterio probes an opener with a name of its own
             raise FileNotFoundError(url)
         if url not in self._files:
-            if self._failure:  # GDAL asks again, the server need not be
+            if self._failure:  # GDAL tries again; the server is not asked again
                 raise OSError("see RemoteFiles.check")
             try:
                 self._files[url] = RemoteFile(self._http, url, self._authenticator)

@@ -1,7 +1,7 @@
-"""SAFE products of Sentinel-2 L2A as ESA ships them: a folder, or the zip of one.
+"""SAFE products of Sentinel-2 L2A as ESA ships them: a folder, or a zip of one.
 
-Their bands are JPEG 2000, which costs more to decode than to download. So each band is decoded once, into a COG beside
-the looks, and read from there.
+Their bands are JPEG 2000, which takes longer to decode than to download. So each band is decoded once, into a COG
+beside the looks, and read from there.
 """
 
 import errno
@@ -35,30 +35,30 @@ from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, footprint_of
 from pipeline.sources.radiometry import scale_and_offset_of
 
 DAMAGED = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-"""What a product that is not whole may raise."""
+"""What an incomplete or damaged product may raise."""
 METADATA = "MTD_MSIL2A.xml"
 MOST_BYTES = 20_000_000
-"""Of the metadata."""
+"""Largest metadata file, bytes."""
 CHUNK = 1 << 20
-"""Bytes that are added up at once."""
+"""Bytes read at once for a checksum."""
 ROOM_BYTES = 300_000_000
-"""With less room than a decoded 10 m band takes, a failure to decode one is put down to the disk."""
+"""Room for a decoded 10 m band, bytes; with less free space, a failed decoding is reported as a full disk."""
 ENDINGS = {"B02": "B02_10m", "B03": "B03_10m", "B04": "B04_10m", "B08": "B08_10m", "B11": "B11_20m", "B12": "B12_20m",
            SCL: "SCL_20m"}  # fmt: skip
-"""How the name of each band's file ends."""
+"""File name suffix of each band."""
 BAND_IDS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7", "B11": "11", "B12": "12"}
-"""What the metadata call the bands where they list offsets."""
+"""`band_id` of each band in the metadata's list of offsets."""
 
 
 def is_product(path: Path) -> bool:
-    """Whether a name is that of a product: `….SAFE`, or `S2…MSIL2A….zip`."""
+    """Whether a file name is that of a product: `….SAFE`, or `S2…MSIL2A….zip`."""
     return path.name.upper().endswith(".SAFE") or bool(re.fullmatch(r"S2._MSIL2A_.*\.zip", path.name, re.IGNORECASE))
 
 
 def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
-    """The scene in a product, after what tells a newer processing of it from an older one.
+    """Processing version and scene of a product.
 
-    Raises `SceneError` with the reason why there is none.
+    The greater version text is the newer. Raises `SceneError` with the reason if the product cannot be used.
     """
     try:
         inside = _Inside.of(path)
@@ -85,7 +85,7 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
 
 
 def decoded(part: Asset, folder: Path) -> Asset:
-    """The same band in a COG, decoded now where no earlier run or other process did.
+    """The same band in a COG, decoded now unless an earlier run or another process did so.
 
     Raises rasterio's errors for a band that cannot be decoded, `UnitsFailed` on a full disk.
     """
@@ -117,7 +117,7 @@ def _decode(href: str, target: Path) -> None:
 
 @lru_cache(maxsize=4096)
 def _sound(target: Path) -> bool:
-    """Whether a decoded band is there and as it was written; a process looks once."""
+    """Whether a decoded band exists and matches its checksum; each process checks once."""
     try:
         return target.with_suffix(".crc").read_text(encoding="ascii") == _mark(target)
     except (OSError, ValueError):
@@ -135,16 +135,16 @@ def _mark(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """The inside of a product."""
+    """The files in a product."""
 
     path: Path
     """The folder, or the zip."""
     prefix: str
-    """What stands before the name of each file in the zip; empty for a folder."""
+    """Prefix of each file name in the zip; empty for a folder."""
 
     @classmethod
     def of(cls, path: Path) -> "_Inside":
-        """Raises `SceneError` where there are no metadata."""
+        """The files of the product at a path; raises `SceneError` if it has no metadata."""
         if path.is_dir():
             if not (path / METADATA).is_file():
                 raise SceneError(f"a SAFE product without {METADATA}: unpacked in part, or not L2A")
@@ -156,7 +156,7 @@ class _Inside:
         return cls(path, found[0].removesuffix(METADATA))
 
     def read(self, name: str) -> bytes:
-        """A file, at most `MOST_BYTES` and one of it."""
+        """Content of a file, at most `MOST_BYTES` + 1 bytes."""
         if self.path.is_dir():
             with (self.path / name).open("rb") as file:
                 return file.read(MOST_BYTES + 1)
@@ -164,7 +164,7 @@ class _Inside:
             return member.read(MOST_BYTES + 1)
 
     def href(self, name: str) -> str:
-        """A file, as GDAL takes it. Raises `SceneError` for a name that leaves the product."""
+        """Path of a file, as GDAL takes it; raises `SceneError` for a file outside the product."""
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise SceneError(f"its metadata name a file outside of it: {name[:80]}")
         if self.path.is_dir():
@@ -186,7 +186,7 @@ def _metadata(inside: _Inside) -> Element:
 
 
 def _parts(inside: _Inside, root: Element, baseline: str) -> dict[str, Asset]:
-    """Where each band lies. Raises `SceneError` where one is missing."""
+    """Location of each band; raises `SceneError` if one is missing."""
     listed = [str(element.text).strip() for element in root.iter("IMAGE_FILE")]
     quantum = float(_text(root, "BOA_QUANTIFICATION_VALUE"))
     added = {element.get("band_id"): float(str(element.text)) for element in root.iter("BOA_ADD_OFFSET")}
@@ -206,7 +206,7 @@ def _parts(inside: _Inside, root: Element, baseline: str) -> dict[str, Asset]:
 
 
 def _text(root: Element, name: str) -> str:
-    """The text of the first element of a name. Raises `SceneError` where there is none."""
+    """The text of the first element with a tag name; raises `SceneError` if there is none."""
     found = next(root.iter(name), None)
     if found is None or not (found.text or "").strip():
         raise SceneError(f"{METADATA} does not tell {name}")

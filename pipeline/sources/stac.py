@@ -1,7 +1,7 @@
-"""STAC catalogues: Earth Search and others with search, and any static one by path or address.
+"""STAC catalogues: search APIs such as Earth Search, and static catalogues by path or URL.
 
-The catalogue is read by pystac and pystac-client, the pixels by GDAL, both with bounds on size, time and tries. An item
-becomes a `Scene` whose location names the file, band, scale and offset of each band: nothing else of STAC goes further.
+pystac and pystac-client read the catalogue, GDAL reads the pixels, both with limits on size, time and attempts. An item
+becomes a `Scene` whose assets state file, band, scale and offset of each band: nothing else of STAC leaves this module.
 """
 
 import json
@@ -48,9 +48,9 @@ KNOWN = {
     "planetary": ("https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",)),
     "cdse": ("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",)),
 }
-"""Catalogues by name: address, and collections."""
+"""URL and collections of each known catalogue, by name."""
 SIMULATED = "leachwatch-simulated"
-"""Id of a catalogue whose scenes are made up: all that comes of it says so."""
+"""Id of a catalogue of simulated scenes: all results from it are marked as simulated."""
 KEYS = {
     "B02": ("B02", "blue", "B02_10m"),
     "B03": ("B03", "green", "B03_10m"),
@@ -60,13 +60,13 @@ KEYS = {
     "B12": ("B12", "swir22", "B12_20m"),
     SCL: (SCL, "scl", "SCL_20m"),
 }
-"""What catalogues call the bands."""
+"""Names of each band in catalogues."""
 MOST_BYTES = 50_000_000
-"""Of one document of a catalogue."""
+"""Largest document of a catalogue, bytes."""
 MOST_ITEMS = 20_000
-"""Of one search."""
+"""Most items of one search."""
 KEPT_SCENES = 4
-"""So many granules of one overpass may meet in a block; of each, what one window needed is kept for the next."""
+"""Granules whose cached byte ranges are kept for the next window: up to four of one overpass meet in a block."""
 UNREADABLE = (
     STACError,
     STACTypeError,
@@ -77,33 +77,33 @@ UNREADABLE = (
     TypeError,
     AttributeError,
 )
-"""What a catalogue that is not there, or not one, makes the libraries raise."""
+"""What libraries raise for a missing or invalid catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
 class StacSource:
-    """A catalogue."""
+    """A STAC catalogue as a source."""
 
     address: str
-    """Path or address of its root."""
+    """Path or URL of its root."""
     provider: str
-    """A key of `KNOWN`, or `stac`: which rows of the radiometry table hold."""
+    """A key of `KNOWN`, or `stac`: decides which rows of the radiometry table apply."""
     collections: tuple[str, ...]
-    """Those to search; empty: all."""
+    """Collections to search; empty: all."""
     rules: ReadRules
     """How scenes are read; bands are not fetched where nothing is clear."""
     simulated: bool
-    """True: its scenes are made up."""
+    """True: its scenes are simulated."""
     http: HttpClient
-    """How it is asked."""
+    """Client for its documents and files."""
 
     @property
     def name(self) -> str:
-        """As written into every product."""
+        """As written to every product."""
         return "simulated-stac" if self.simulated else self.provider
 
     def search(self, aoi: Aoi, period: Period) -> Search:
-        """The scenes over an AOI, and the others with the reason; reads no pixels. Raises `InputError`."""
+        """Scenes over an AOI, and refusals with the reason; reads no pixels, raises `InputError`."""
         scenes: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
         try:
@@ -120,11 +120,11 @@ class StacSource:
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """As `Source.read`; where SCL says that nothing is clear, the bands are not fetched."""
+        """As `Source.read`; where SCL shows nothing clear, the bands are not fetched."""
         return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
-        """As `Priced.price`: looks at headers, and at the classification."""
+        """As `Priced.price`; reads file headers and SCL."""
         prices = []
         for scene in scenes:
             assets = _assets_of(scene).by_name
@@ -140,7 +140,7 @@ class StacSource:
 
     @contextmanager
     def _opened(self, scene: Scene, with_scl: bool) -> Iterator[BandStack]:
-        """The bands of a scene. What goes wrong meanwhile is a `SceneError` that names it."""
+        """The opened bands of a scene; errors while they are in use become a `SceneError` that names it."""
         assets = _assets_of(scene)
         wanted = {name: asset for name, asset in assets.items if with_scl or name != SCL}
         remote = files_of(self.provider, self.http, assets)
@@ -174,7 +174,7 @@ class StacSource:
                 yield item
 
     def _scene(self, item: pystac.Item) -> Scene:
-        """The scene that an item describes. Raises `SceneError` with the reason why there is none."""
+        """The scene that an item describes; raises `SceneError` with the reason if it cannot be used."""
         if item.datetime is None:
             raise SceneError("no time of acquisition")
         moment = item.datetime if item.datetime.tzinfo else item.datetime.replace(tzinfo=UTC)
@@ -198,7 +198,7 @@ class StacSource:
         )
 
     def _parts(self, item: pystac.Item) -> dict[str, Asset]:
-        """Where each band lies that the item has."""
+        """Location of each band that the item has."""
         parts: dict[str, Asset] = {}
         for key, asset in item.assets.items():
             for number, (name, stated) in enumerate(_bands_of(key, asset), start=1):
@@ -228,15 +228,15 @@ class StacSource:
 
 @lru_cache(maxsize=KEPT_SCENES)
 def files_of(provider: str, http: HttpClient, assets: BandAssets) -> RemoteFiles:
-    """The files of a scene, the same for all windows of a block."""
+    """The files of a scene, shared by all windows of a block."""
     return RemoteFiles(http, authenticator_of(provider, http))
 
 
 def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory) -> StacSource:
-    """The source for a name in `KNOWN`, or for the path or address of a catalogue.
+    """The source for a name in `KNOWN`, or for the path or URL of a catalogue.
 
-    `http_client_of`: the transport for a provider's name; the second argument is for those that mean milliseconds in
-    `Retry-After`. Raises `InputError`.
+    `http_client_of`: returns the client for a provider's name; its second argument is True for providers whose
+    `Retry-After` is in milliseconds. Raises `InputError`.
     """
     address, collections = KNOWN.get(scenes, (scenes, ()))
     if "://" in address and urlsplit(address).scheme not in ("http", "https"):
@@ -258,7 +258,7 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
 
 
 def stac_sources(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory) -> StacSource | FailoverSource:
-    """As `stac_source`; several names of `KNOWN` with commas between them: where one fails, the next. `InputError`."""
+    """As `stac_source`; several names of `KNOWN`, separated by commas, fail over; raises `InputError`."""
     names = [name.strip() for name in scenes.split(",")]
     if len(names) == 1 or not set(names) <= set(KNOWN):
         return stac_source(scenes, rules, http_client_of)
@@ -268,15 +268,15 @@ def stac_sources(scenes: str, rules: ReadRules, http_client_of: HttpClientFactor
 
 
 class _Documents(DefaultStacIO):
-    """Documents of a static catalogue; one from the network names no files here."""
+    """Reads documents of a static catalogue; a remote one may not refer to local files."""
 
     def __init__(self, root: str, http: HttpClient) -> None:
-        """`root`: path or address of the catalogue."""
+        """`root`: path or URL of the catalogue."""
         super().__init__()
         self.remote, self.http = "://" in root, http
 
     def read_text_from_href(self, href: str) -> str:
-        """The text at a path or an address."""
+        """The text at a path or URL."""
         if urlsplit(href).scheme in ("http", "https"):
             return _document(self.http, "GET", href)
         if self.remote:
@@ -289,10 +289,10 @@ class _Documents(DefaultStacIO):
 
 
 class _Api(StacApiIO):
-    """Documents of a catalogue that can be searched."""
+    """Reads documents of a search API."""
 
     def __init__(self, http: HttpClient) -> None:
-        """`http`: how it is asked."""
+        """`http`: sends the requests."""
         super().__init__(max_retries=None)
         self.http = http
 
@@ -303,7 +303,7 @@ class _Api(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """The text at an address."""
+        """The text at a URL."""
         if urlsplit(href).scheme not in ("http", "https"):
             raise ValueError("it names a document on this machine")
         if method == "POST":
@@ -313,7 +313,7 @@ class _Api(StacApiIO):
 
 
 def _document(http: HttpClient, method: str, url: str, content: Mapping[str, Any] | None = None) -> str:
-    """The text of a document, of which it is only known that it is JSON."""
+    """The text of a document, checked only to be JSON."""
 
     def check(response: Response) -> None:
         try:
@@ -325,7 +325,7 @@ def _document(http: HttpClient, method: str, url: str, content: Mapping[str, Any
 
 
 def _catalogue(address: str, http: HttpClient) -> pystac.Catalog:
-    """The root of a catalogue: a `Client` where it can be searched."""
+    """The root of a catalogue: a `Client` if it has a search API."""
     root = pystac.Catalog.from_file(address, stac_io=_Documents(address, http))
     if "conformsTo" not in root.extra_fields:
         return root
@@ -333,13 +333,13 @@ def _catalogue(address: str, http: HttpClient) -> pystac.Catalog:
 
 
 def _assets_of(scene: Scene) -> BandAssets:
-    """Where the bands of a scene of this source lie."""
+    """Locations of the bands of a scene of this source."""
     assert isinstance(scene.assets, BandAssets)
     return scene.assets
 
 
 def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple[float, float] | None]]:
-    """Name of each band in an asset, None where it is none of ours, and the scale and offset that are told for it."""
+    """Name of each band in an asset, None if it is not one of ours, and its scale and offset, None if not stated."""
     extra = asset.extra_fields
     listed = extra.get("raster:bands") or extra.get("bands") or [{}]
     names = extra.get("eo:bands") or listed
@@ -354,7 +354,7 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
 
 
 def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
-    """Path or address of an asset. Raises `SceneError` for one that a catalogue may not name."""
+    """Path or URL of an asset; raises `SceneError` for a location that a catalogue may not refer to."""
     href = asset.get_absolute_href() or asset.href
     scheme = urlsplit(href).scheme if "://" in href else ""
     if scheme in ("http", "https"):
@@ -363,19 +363,19 @@ def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
         return cdse_address(href)
     if scheme or "://" in source.address or href.startswith("/vsi"):
         raise SceneError(f"lies where this source does not read: {_shown(href)}")
-    folder, path = Path(source.address).parent.parent, Path(href).resolve()  # scenes often lie beside its own folder
+    folder, path = Path(source.address).parent.parent, Path(href).resolve()  # scenes are often beside its own folder
     if not path.is_relative_to(folder):
         raise SceneError("its file lies outside of the catalogue's folder")
     return str(path)
 
 
 def _version(item: pystac.Item) -> str:
-    """What tells a newer processing of an acquisition from an older one."""
+    """Processing version of an item: the greater text is the newer."""
     properties = item.properties
     baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
     return f"{baseline:>6} {properties.get('updated') or properties.get('created') or ''}"
 
 
 def _shown(address: str) -> str:
-    """An address without what may be secret in it."""
+    """A path or URL without its query string, which may hold a secret."""
     return address.partition("?")[0][:200]

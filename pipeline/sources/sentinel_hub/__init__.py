@@ -1,1 +1,1 @@
-"""Sentinel Hub, at its own address or at the Copernicus Data Space Ecosystem."""
+"""Sentinel Hub, at its own URL or at the Copernicus Data Space Ecosystem."""

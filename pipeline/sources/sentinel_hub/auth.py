@@ -1,6 +1,6 @@
 """Credentials and tokens of Sentinel Hub.
 
-Credentials come from the environment, stay in this process, and are in no field, error, log or file.
+Credentials come from the environment, stay in this process, and never enter a field, error, log or file.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ class Deployment:
     """One installation of Sentinel Hub."""
 
     provider: str
-    """What it is called in products and in the ledger."""
+    """Its name in products and in the ledger."""
     base_url: str
-    """Address of the service."""
+    """URL of the service."""
     token_url: str
-    """Where tokens are given."""
+    """URL that issues tokens."""
     dashboard: str
-    """Where a person gets credentials."""
+    """URL where users get credentials."""
 
 
 DEPLOYMENTS = MappingProxyType(
@@ -51,25 +51,25 @@ DEPLOYMENTS = MappingProxyType(
         ),
     }
 )
-"""By name."""
+"""Deployments by name."""
 BASE_URL, TOKEN_URL = "LEACHWATCH_SH_BASE_URL", "LEACHWATCH_SH_TOKEN_URL"
-"""Environment variables in the place of the addresses of a deployment, for proxies and tests."""
+"""Environment variables that override the URLs of a deployment, for proxies and tests."""
 PREFIXES = ("LEACHWATCH_SH_", "SH_")
-"""Of the environment variables `CLIENT_ID` and `CLIENT_SECRET`; the first pair that is set counts."""
+"""Prefixes of the environment variables `CLIENT_ID` and `CLIENT_SECRET`; the first pair that is set is used."""
 TOKEN_BYTES = 100_000
-"""Of the response that holds a token."""
+"""Largest token response, bytes."""
 ERROR_BYTES = 4000
-"""Of an error from the token server."""
+"""Bytes read of an error response of the token server."""
 RENEW_S = 60.0
-"""Before a token ends a new one is asked for, seconds."""
+"""How long before its expiry a token is renewed, seconds."""
 DEFAULT_LIFETIME_S = 300.0
-"""How long a token is taken to last that does not say, seconds."""
+"""Assumed lifetime of a token that does not state one, seconds."""
 UNKNOWN_CLIENT = re.compile(r'"error"\s*:\s*"(invalid_client|unauthorized_client|invalid_grant|access_denied)"')
-"""How a server says with status 400 that it does not know us."""
+"""Error codes with status 400 that mean refused credentials."""
 
 
 def auth_of(http: HttpClient, deployment: Deployment, token_url: str, renew: bool) -> RequestAuth:
-    """The token of this process as a header; a new one where it has none, the last one ends soon, or `renew` is said.
+    """This process's token as a header; a new one if there is none, it expires soon or `renew` is True.
 
     Raises as `HttpClient.request`, and `CredentialsRefused`.
     """
@@ -79,13 +79,13 @@ def auth_of(http: HttpClient, deployment: Deployment, token_url: str, renew: boo
 
 
 def pointer(deployment: Deployment) -> str:
-    """What a person does to get credentials."""
+    """Instruction for users on how to get credentials."""
     names = f"{PREFIXES[0]}CLIENT_ID and {PREFIXES[0]}CLIENT_SECRET"
     return f"set {names} to those of a client of {deployment.dashboard} (User settings, OAuth clients)"
 
 
 def address(variable: str, usual: str) -> str:
-    """An address, or what the environment has in its place. Raises `InputError` where secrets would go out in clear."""
+    """A URL, or its override from the environment; raises `InputError` if secrets would be sent unencrypted."""
     found = os.environ.get(variable, "").strip().rstrip("/") or usual
     try:
         parts = urlsplit(found)
@@ -111,16 +111,16 @@ def _new_token(http: HttpClient, deployment: Deployment, token_url: str, client_
             authenticator=lambda _url, _renew: RequestAuth(auth=form),
             check=_check_token,
         )
-    except SceneError as cause:  # what a server says may repeat what it was sent
+    except SceneError as cause:  # an error message may repeat what was sent
         raise SceneError(f"no token: {cause}".replace(secret, "(secret)")) from None
     return _token_in(response, asked_s)
 
 
 class _ClientForm(AuthBase):
-    """Puts the credentials into the body of a token request, and notices when they are refused."""
+    """Puts the credentials into the body of a token request, and detects when they are refused."""
 
     def __init__(self, client_id: str, secret: str, refused: CredentialsRefused) -> None:
-        """`refused`: what to raise where the server does not know the client."""
+        """`refused`: raised when the server refuses the client."""
         self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         self._refused = refused
 
@@ -131,13 +131,13 @@ class _ClientForm(AuthBase):
         return request
 
     def _check(self, response: requests.Response, **_: object) -> None:
-        if response.is_redirect:  # a form would be sent on to wherever it points
+        if response.is_redirect:  # the form would be sent on to wherever it redirects
             response.close()
             raise SceneError("the address for tokens points elsewhere; nothing was sent there")
         if response.status_code in (401, 403):
             response.close()
             raise self._refused
-        if response.status_code >= 400:  # read here, and so repeated nowhere: it may hold what was sent
+        if response.status_code >= 400:  # read here, so that nothing repeats it: it may hold what was sent
             body = response.raw.read(ERROR_BYTES, decode_content=True).decode("utf-8", "replace")
             if response.status_code == 400 and UNKNOWN_CLIENT.search(body):
                 response.close()
@@ -145,7 +145,7 @@ class _ClientForm(AuthBase):
 
 
 def _token_in(response: Response, asked_s: float) -> Token:
-    """The token in a response. Raises `InvalidResponse` where there is none."""
+    """The token in a response; raises `InvalidResponse` if there is none."""
     try:
         content = json.loads(response.body)
         text, lasts = content["access_token"], content.get("expires_in", DEFAULT_LIFETIME_S)
@@ -163,7 +163,7 @@ def _check_token(response: Response) -> None:
 
 
 def _credentials(deployment: Deployment) -> tuple[str, str]:
-    """Id and secret of the environment. Raises `CredentialsRefused` where there are none."""
+    """Client id and secret from the environment; raises `CredentialsRefused` if there are none."""
     for prefix in PREFIXES:
         client_id, secret = (os.environ.get(f"{prefix}{name}", "").strip() for name in ("CLIENT_ID", "CLIENT_SECRET"))
         if client_id and secret:

@@ -1,4 +1,4 @@
-"""The catalogue of Sentinel Hub: pages of items, each a scene or a reason why not."""
+"""The catalogue of Sentinel Hub: pages of items, each a scene or a refusal."""
 
 import json
 import re
@@ -16,20 +16,20 @@ from pipeline.sources.items import outline_of
 from pipeline.sources.pixels import LIBRARY_ERRORS
 
 COLLECTION = "sentinel-2-l2a"
-"""What both deployments call it."""
+"""Id of the collection in both deployments."""
 SEARCH_PATH = "/api/v1/catalog/1.0.0/search"
 PAGE = 100
-"""Items of one page of the catalogue; more it does not give."""
+"""Items per page, the catalogue's maximum."""
 MAX_ITEMS = 20_000
-"""Of one search."""
+"""Most items of one search."""
 PRODUCT_NAME = re.compile(r"(S2[A-D])_MSIL2A_\d{8}T\d{6}_N(\d{2})(\d{2})_R\d{3}_T\w{5}_(\d{8}T\d{6})")
-"""ESA's name of a product: platform, processing baseline, time of processing."""
+"""ESA's product name: platform, processing baseline, time of processing."""
 ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
-"""What an item that is none makes the libraries raise."""
+"""What libraries raise for an invalid item."""
 
 
 def items_of(aoi: Aoi, period: Period, ask: Callable[[Mapping[str, Any]], Response]) -> Iterator[Any]:
-    """What the catalogue lists, page by page; `ask` sends a query. Raises `SceneError` where there is no end to it."""
+    """Items of the catalogue, page by page; `ask` sends a query; raises `SceneError` if the pages do not end."""
     first = period.first.isoformat() if period.first else "2015-06-01"
     last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
     query: dict[str, Any] = {
@@ -56,7 +56,7 @@ def items_of(aoi: Aoi, period: Period, ask: Callable[[Mapping[str, Any]], Respon
 
 
 def scene_of(item: Any, provider: str) -> Scene:
-    """The scene that an item describes. Raises `SceneError` with the reason why there is none, or any of `ITEM_ERRORS`."""
+    """The scene that an item describes; raises `SceneError` with the reason if unusable, or any of `ITEM_ERRORS`."""
     name, properties = item["id"], item["properties"]
     if not isinstance(name, str) or not name.strip():
         raise SceneError("an item without a name")
@@ -79,7 +79,7 @@ def scene_of(item: Any, provider: str) -> Scene:
 
 
 def version_of(item: Any) -> str:
-    """What tells a newer processing of an acquisition from an older one: the greater text is the newer."""
+    """Processing version of an item: the greater text is the newer."""
     properties, named = item["properties"], PRODUCT_NAME.match(item["id"])
     baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
     baseline = str(baseline or (f"{named[2]}.{named[3]}" if named else ""))
@@ -88,13 +88,13 @@ def version_of(item: Any) -> str:
 
 
 def shown_id(item: Any) -> str:
-    """The name of an item, whatever it is."""
+    """The id of an item for messages, even if the item is invalid."""
     name = item.get("id") if isinstance(item, dict) else None
     return one_line(name)[:120] if isinstance(name, str) and name.strip() else "an item without a name"
 
 
 def check_page(response: Response) -> None:
-    """Raise `InvalidResponse` for what is no page of a catalogue."""
+    """Raise `InvalidResponse` for a response that is not a page of a catalogue."""
     _page(response)
 
 
@@ -110,7 +110,7 @@ def _page(response: Response) -> dict[str, Any]:
 
 
 def _platform(name: str, properties: Mapping[str, Any]) -> str:
-    """`S2A` and so on: as stated, or else as the name begins; empty where neither says."""
+    """`S2A` and so on: as stated, or else from the item's name; empty if neither has it."""
     stated = platform_of(properties.get("platform"))
     named = re.match(r"S2([A-D])_", name)
     return stated or (f"S2{named[1]}" if named else "")

@@ -11,22 +11,22 @@ from pipeline.sources.interface import Price, Scene
 AREA_PX = 512 * 512
 """Pixels of three bands that cost one processing unit."""
 MIN_AREA, MIN_PU = 0.01, 0.005
-"""What a request costs however small it is: a share of `AREA_PX`, and processing units."""
+"""Minimum cost of a request: a share of `AREA_PX`, and processing units."""
 MAX_PU = 1000.0
-"""More than any request can cost: a header that says so is not believed."""
+"""More than any request can cost: a header that states more is ignored."""
 CLOUD_CELLS = 4
 """Independent pieces of cloud in a window, assumed."""
 PACKED_SHARE = 0.6
-"""Bytes of a response by those of its numbers, assumed."""
+"""Bytes of a response relative to its uncompressed pixels, assumed."""
 
 
 def processing_units(width: int, height: int, bands: int) -> float:
-    """What a request costs, in processing units: `width` x `height` px of `bands` bands as uint16; dataMask is free."""
+    """Processing units of a request for `width` x `height` px of `bands` bands as uint16; dataMask is free."""
     return max(max(width * height / AREA_PX, MIN_AREA) * bands / 3, MIN_PU)
 
 
 def cost_of(headers: Mapping[str, str], window: Window, bands: int) -> float:
-    """Processing units of an response: as the server says, or else by the rule."""
+    """Processing units of a response: as the server states, or else by the rule."""
     try:
         spent = float(headers.get("x-processingunits-spent", ""))
     except ValueError:
@@ -35,9 +35,9 @@ def cost_of(headers: Mapping[str, str], window: Window, bands: int) -> float:
 
 
 def price_of(scenes: Sequence[Scene], windows: Sequence[Window]) -> Price:
-    """The price of reading granules of one overpass on some windows, by the cloud that the catalogue states.
+    """Price of reading granules of one overpass on some windows, from the cloud cover that the catalogue states.
 
-    A window of a few kilometres is taken to be wholly under cloud as seldom as `CLOUD_CELLS` independent pieces are.
+    A window of a few kilometres is assumed to be wholly cloudy as seldom as `CLOUD_CELLS` independent pieces all are.
     """
     stated = [scene.cloud_share for scene in scenes if scene.cloud_share is not None]
     cloud = sum(stated) / len(stated) if stated else 0.0

@@ -1,7 +1,7 @@
-"""Requests to the Process API: what is asked for, and what a response must be.
+"""Requests to the Process API: how they are built, and how their responses are checked.
 
-sentinelhub-py writes the request; our own client (`http.py`) sends it, because that one's waits without end where a
-server is busy, knows no limit of spending, and does not look at what comes.
+sentinelhub-py builds the request and our own client (`http.py`) sends it, because sentinelhub-py's client waits without
+end for a busy server, has no spending limit, and does not check responses.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS
 
 MARGIN = timedelta(seconds=60)
-"""Before the first granule of an overpass and after the last: the catalogue's times and the server's may differ."""
+"""Added before the first granule of an overpass and after the last: times of catalogue and server may differ."""
 DATA_MASK = "dataMask"
-"""The band that is 1 where there is data; free of cost."""
+"""The band that is 1 where there is data; free of charge."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF begins."""
+"""Magic numbers of TIFF."""
 
 Numbers = NDArray[np.uint16]
 
@@ -42,7 +42,7 @@ Numbers = NDArray[np.uint16]
 def request_of(
     base_url: str, scenes: Sequence[Scene], grid: Grid, window: Window, names: Sequence[str]
 ) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Address, headers and content of the request for some bands of all granules of an overpass on a window."""
+    """URL, headers and body of the request for some bands of all granules of an overpass on a window."""
     times = [scene.time_utc for scene in scenes]
     try:
         request = SentinelHubRequest(
@@ -63,7 +63,7 @@ def request_of(
             responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
             bbox=BBox(window.bounds_m, crs=CRS(grid.epsg)),
             size=(window.width, window.height),
-            config=SHConfig(use_defaults=True),  # neither its file nor its credentials
+            config=SHConfig(use_defaults=True),  # not its configuration file, not its credentials
         )
         (made,) = request.download_list
     except (ValueError, TypeError, ArithmeticError) as cause:
@@ -74,7 +74,7 @@ def request_of(
 
 
 def evalscript(names: Sequence[str]) -> str:
-    """The script that gives some bands as digital numbers, and dataMask as the last one."""
+    """The evalscript that returns some bands as DN, and dataMask last."""
     bands = json.dumps([*names, DATA_MASK])
     sample = ", ".join(f"sample.{name}" for name in (*names, DATA_MASK))
     return f"""//VERSION=3
@@ -91,7 +91,7 @@ function evaluatePixel(sample) {{
 
 
 def decoded(body: bytes, grid: Grid, window: Window, bands: int) -> Numbers:
-    """The numbers (band, y, x) of a response, dataMask last. Raises `InvalidResponse` unless it is what was asked for."""
+    """DN (band, y, x) of a response, dataMask last; raises `InvalidResponse` unless it matches the request."""
     if not body.startswith(TIFF):
         raise InvalidResponse(f"not a TIFF: it begins with {body[:12]!r}" if body else "an empty response")
     try:
@@ -108,7 +108,7 @@ def decoded(body: bytes, grid: Grid, window: Window, bands: int) -> Numbers:
 
 
 def _check_shape(file: Any, grid: Grid, window: Window, bands: int) -> None:
-    """Raise `InvalidResponse` unless a dataset has the size, type and place of what was asked for."""
+    """Raise `InvalidResponse` unless a dataset has the requested shape, data type and position."""
     asked, given = (bands, *window.shape), (file.count, file.height, file.width)
     if given != asked:
         raise InvalidResponse(f"a TIFF of (band, y, x) {given} in the place of {asked}")
@@ -122,7 +122,7 @@ def _check_shape(file: Any, grid: Grid, window: Window, bands: int) -> None:
 
 @lru_cache(maxsize=8)
 def _collection(base_url: str) -> DataCollection:
-    """sentinelhub-py's collection at an address; as it comes, it would send a token of one deployment to another."""
+    """sentinelhub-py's collection at a URL; unmodified, it would send a token of one deployment to another."""
     if DataCollection.SENTINEL2_L2A.service_url == base_url:
         return DataCollection.SENTINEL2_L2A  # it may not be defined a second time
     name = f"LEACHWATCH_S2L2A_{hashlib.sha256(base_url.encode()).hexdigest()[:12]}"

@@ -1,8 +1,7 @@
-"""The source: searched by the catalogue, cut by the Process API.
+"""Sentinel Hub as a source: searched through its catalogue, read through the Process API.
 
-The server cuts a window out of all granules of an overpass, on our grid, so a window costs the same whether one granule
-or four lie under it. The scene classification is asked for first, alone: where it says that nothing is clear, the bands
-are not paid for.
+The server mosaics all granules of an overpass and crops them to a window of our grid, so a window costs the same with
+one granule or four. SCL is requested first, alone: where it shows nothing clear, the bands are not paid for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,44 +35,44 @@ from pipeline.sources.sentinel_hub.pricing import cost_of, price_of
 from pipeline.sources.sentinel_hub.request import Numbers, decoded, request_of
 
 MAX_PAGE_BYTES = 50_000_000
-"""Of one page of the catalogue."""
+"""Largest page of the catalogue, bytes."""
 HEADER_BYTES = 1_000_000
-"""For the header of a TIFF and whatever compression adds."""
+"""Bytes allowed for the header of a TIFF and for what compression adds."""
 MAX_PX = 2500
-"""Width and height of one request."""
+"""Largest width and height of one request, pixels."""
 SCALE = 10_000.0
-"""Digital numbers of reflectance 1, once the server has removed BOA_ADD_OFFSET."""
+"""DN of reflectance 1, once the server has applied BOA_ADD_OFFSET."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentinelHubSource:
-    """A deployment of Sentinel Hub. Holds no credentials: it is sent to worker processes."""
+    """A deployment of Sentinel Hub as a source; holds no credentials, because it is sent to worker processes."""
 
     deployment: Deployment
-    """Which."""
+    """The deployment."""
     base_url: str
-    """Address of the service, without a slash at its end."""
+    """URL of the service, without a trailing slash."""
     token_url: str
-    """Where tokens are given."""
+    """URL that issues tokens."""
     http: HttpClient
-    """How it is asked."""
+    """Sends all requests."""
     rules: ReadRules
-    """How scenes are read; bands are not asked for where nothing is clear."""
+    """How scenes are read; bands are not requested where nothing is clear."""
 
     @property
     def name(self) -> str:
-        """As written into every product."""
+        """As written to every product."""
         return self.deployment.provider
 
     @property
     def simulated(self) -> bool:
-        """Never: it is about real places."""
+        """Always False: its scenes show real places."""
         return False
 
     def search(self, aoi: Aoi, period: Period) -> Search:
-        """The scenes over an AOI, and the others with the reason; reads no pixels.
+        """Scenes over an AOI, and refusals with the reason; reads no pixels.
 
-        Raises `InputError` where the catalogue cannot be searched, `CredentialsRefused` and `CapReached`.
+        Raises `InputError` if the catalogue cannot be searched, `CredentialsRefused` and `CapReached`.
         """
         scenes: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
@@ -91,7 +90,7 @@ class SentinelHubSource:
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """As `Source.read`; the server puts the granules together. Where nothing is clear, bands are not asked for.
+        """As `Source.read`; the server mosaics the granules, and bands are not requested where nothing is clear.
 
         Raises `SceneError`, naming the first scene, `CredentialsRefused` and `CapReached`.
         """
@@ -107,7 +106,7 @@ class SentinelHubSource:
             raise SceneError(f"{first}: {cause}") from cause
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
-        """As `Priced.price`, by the vendor's rule and the cloud that the catalogue states; asks for nothing."""
+        """As `Priced.price`, by the vendor's rule and the catalogue's cloud cover; sends no request."""
         return price_of(scenes, windows)
 
     def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
@@ -126,7 +125,7 @@ class SentinelHubSource:
     def _pixels(
         self, scenes: Sequence[Scene], grid: Grid, window: Window, names: Sequence[str]
     ) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Numbers (band, y, x) of some bands on a window, and where there is data (y, x)."""
+        """DN (band, y, x) of some bands on a window, and where there is data (y, x)."""
         url, headers, payload = request_of(self.base_url, scenes, grid, window, names)
         bands = len(names) + 1
         found: list[Numbers] = []
@@ -154,7 +153,7 @@ class SentinelHubSource:
         headers: Mapping[str, str] | None = None,
         cost: Callable[[Response], float] | None = None,
     ) -> Response:
-        """As `HttpClient.request`, with a token; a refusal says where credentials come from."""
+        """As `HttpClient.request`, with a token; `CredentialsRefused` states where to get credentials."""
         try:
             return self.http.request(
                 "POST",
@@ -175,7 +174,7 @@ class SentinelHubSource:
 def sentinel_hub_source(name: str, rules: ReadRules, http_client_of: HttpClientFactory) -> SentinelHubSource:
     """The source for a name in `DEPLOYMENTS`.
 
-    Raises `InputError` for a name or an address that cannot be used. Credentials are looked for when they are first needed.
+    Raises `InputError` for a name or a URL that cannot be used. Credentials are read when they are first needed.
     """
     if name not in DEPLOYMENTS:
         raise InputError(f"{one_line(name)[:60]}: no Sentinel Hub of that name; known are {', '.join(DEPLOYMENTS)}")
