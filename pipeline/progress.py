@@ -63,16 +63,16 @@ class _Lines:
 
     def __init__(self, what: str, total: int, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
-        self.done, self.begun, self.told = 0, time.monotonic(), time.monotonic()
+        self.done, self.begun, self.printed = 0, time.monotonic(), time.monotonic()
 
     def advance(self, done: int) -> None:
         self.done += done
         now = time.monotonic()
-        if now - self.told >= EVERY_S:
+        if now - self.printed >= EVERY_S:
             rate = self.done / max(1e-3, now - self.begun)
             left = (self.total - self.done) / max(1e-9, rate)
             self._say(f"{self.done}/{self.total} {self.unit}, {rate:.1f} {self.unit}/s, about {left:.0f} s left")
-            self.told = now
+            self.printed = now
 
     def close(self) -> None:
         self._say(f"{self.done}/{self.total} {self.unit} in {time.monotonic() - self.begun:.1f} s")

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.evaluation.calibrate import WORLDS, calibrate
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
-    from pipeline.training.chips import TRAINING_STYLES, STYLES, ChipSettings
+    from pipeline.training.chips import STYLES, TRAINING_STYLES, ChipSettings
     from pipeline.training.fit import STEPS_PER_MINUTE, FitSettings, train
     from pipeline.worlds.parameters import parameters
 

@@ -181,8 +181,8 @@ def _seen(share: Floats, band: int) -> Floats:
         fine: Floats = gaussian_filter(share, SPREAD_PX).astype(np.float32)
         return fine
     height, width = share.shape
-    to_bf16 = gaussian_filter(share.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)), SPREAD_PX)
-    coarse: Floats = to_bf16.repeat(2, 0).repeat(2, 1).astype(np.float32)
+    blurred = gaussian_filter(share.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)), SPREAD_PX)
+    coarse: Floats = blurred.repeat(2, 0).repeat(2, 1).astype(np.float32)
     return coarse
 
 

@@ -28,8 +28,8 @@ from pipeline.resources import CHECKOUT
 from pipeline.training.average import averaged, network_of
 from pipeline.training.backgrounds import read_backgrounds
 from pipeline.training.chips import (
-    TRAINING_STYLES,
     STYLES,
+    TRAINING_STYLES,
     Chips,
     ChipSettings,
     augmented,

@@ -17,7 +17,7 @@ from pipeline.worlds.cover import Land, cover_on, make_land
 from pipeline.worlds.look_alikes import NO_COVER, LookAlike, plan_look_alikes
 from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import ROOM_PX, SitePlan, plan_site
-from pipeline.worlds.sensor import simulated_scl, make_optics, imaged, truly_clear
+from pipeline.worlds.sensor import imaged, make_optics, simulated_scl, truly_clear
 from pipeline.worlds.shapes import Layer, empty_layer
 from pipeline.worlds.spectra import Cover, Palette, colour_of, make_palette, odd_colour
 from pipeline.worlds.terrain import Terrain, light, make_terrain
