@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scenes import forest, write
 
-from pipeline.aoi import ROOT
 from pipeline.bands import NAMES
 from pipeline.errors import InputError
+from pipeline.resources import shipped
 from pipeline.training.backgrounds import MARGIN_PX, painted, read_background, read_backgrounds
 
 START, END = date(2023, 1, 1), date(2025, 12, 31)
@@ -35,7 +35,7 @@ def test_what_cannot_be_a_background_is_refused_in_one_line(tmp_path: Path) -> N
 
 
 def test_painted_sites_change_the_ground_where_they_are_and_nowhere_else() -> None:
-    scene = read_background(ROOT / "backgrounds" / "training" / "20170115_texas.tif")
+    scene = read_background(shipped("backgrounds") / "training" / "20170115_texas.tif")
     plain, none, _ = painted(scene, np.random.default_rng([3, 9]), 256, 0, START, END)
     assert none == ()
     assert not plain.ground.any()

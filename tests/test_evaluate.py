@@ -1,25 +1,39 @@
 """Scores by site on cases made by hand, and trials: the same code as a run, on worlds in memory."""
 
+import json
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import scenes
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
-from pipeline.aoi import ROOT
+from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
+from pipeline.evaluation import trials
 from pipeline.evaluation.gallery import worst, write_gallery
 from pipeline.evaluation.limits import limits, limits_table
 from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
-from pipeline.evaluation.trials import END, MONTHS, PLACE, Trial, TrialRunner, WorldLooks, run_trials
+from pipeline.evaluation.trials import (
+    END,
+    GRID,
+    MONTHS,
+    PLACE,
+    Trial,
+    TrialResult,
+    TrialRunner,
+    aoi_of,
+    overpass_days,
+    run_trials,
+)
 from pipeline.evaluation.truth import (
     Case,
     KnownLookAlike,
@@ -30,18 +44,28 @@ from pipeline.evaluation.truth import (
     overlap,
     true_sites,
 )
+from pipeline.export.records import SiteRecord
+from pipeline.export.rows import Provenance, coverage_records, site_record
 from pipeline.grid import Window
-from pipeline.looks.archive import Stack
+from pipeline.looks.archive import Look, LookArchive, LookArray, Stack
+from pipeline.looks.file import LookFile
+from pipeline.looks.observe import CLEAR, NOT_CLEAR
+from pipeline.looks.weights import load_model
 from pipeline.progress import Progress
-from pipeline.sites.states import IDLE, PONDS, RESUMED
-from pipeline.sources.interface import overpasses
+from pipeline.resources import shipped
+from pipeline.run.context import Run
+from pipeline.run.detect import detect
+from pipeline.sites.confidence import AssessedSite
+from pipeline.sites.states import SiteState
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period
 from pipeline.worlds.parameters import parameters
-from pipeline.worlds.world import make_world
+from pipeline.worlds.world import Rendering, World, make_world, render
 
 FIRST, LAST = date(2024, 10, 1), date(2025, 12, 31)
 SETTINGS = load(None)
 QUIET = Progress(quiet=True)
-EVALUATION = ROOT / "backgrounds" / "evaluation"
+EVALUATION = shipped("backgrounds") / "evaluation"
 
 
 def true(x: float, ponds: int = 8, diameter: float = 16.0, area: float = 1500.0, begun: date = date(2025, 3, 5)):
@@ -116,10 +140,11 @@ def test_doubtful_sites_are_left_out_of_the_scores_but_not_of_the_calibration() 
 def test_a_turn_is_judged_by_the_second_clear_look_after_it() -> None:
     days = [date(2025, 4, 1) + timedelta(days=20 * k) for k in range(8)]
     idle = replace(true(0), idle=(days[2], days[6]))
-    right = [PONDS, PONDS, PONDS, IDLE, IDLE, IDLE, RESUMED, RESUMED]  # the first look after each turn does not count
-    late = [PONDS, PONDS, PONDS, PONDS, IDLE, IDLE, IDLE, RESUMED]
+    ponds, gone, again = SiteState.PONDS, SiteState.IDLE, SiteState.RESUMED
+    right = [ponds, ponds, ponds, gone, gone, gone, again, again]  # the first look after each turn does not count
+    late = [ponds, ponds, ponds, ponds, gone, gone, gone, again]
     for states, hits in ((right, 2), (late, 1)):
-        reported = replace(told(0), course=tuple(zip(days, states, strict=True)))
+        reported = replace(told(0), states=tuple(zip(days, states, strict=True)))
         found = scored(case([idle], [reported])).turns_called
         assert (found.hits, found.of) == (hits, 2)
 
@@ -178,48 +203,141 @@ def test_truth_lies_where_the_world_has_it() -> None:
 
 
 def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
-    values = np.arange(PLACE.height * PLACE.width, dtype=np.uint32).reshape(1, *PLACE.shape).astype(np.uint8)
-    whole = Stack(
-        window=PLACE, days=(LAST,), overpasses=("x",), pond=values, ground=values, clear=values > 3,
-        measured=np.ones(1, bool),
-    )  # fmt: skip
+    bands = np.arange(PLACE.height * PLACE.width, dtype=np.uint32).reshape(PLACE.shape).astype(np.uint8) % 201
+    state = np.where(bands % 7 > 2, CLEAR, NOT_CLEAR).astype(np.uint8)
+    pixels = LookArray(np.stack([bands, 200 - bands, state]), PLACE)
+    look = Look("x", PLACE, LAST, "x", clear_share=1.0, key="x", pixels=pixels)
     window = Window(PLACE.row - 10, PLACE.col + 500, 30, 40)
-    stack = WorldLooks(whole, SETTINGS).stack(window)
-    np.testing.assert_array_equal(stack.pond[:, 10:, :12], values[:, :20, 500:])
+    stack = LookArchive([look], PLACE.height).stack(window)
+    part = (slice(0, 20), slice(500, 512))
+    clear = state[part] == CLEAR
+    assert 0 < clear.sum() < clear.size
+    np.testing.assert_array_equal(stack.clear[0, 10:, :12], clear)
+    np.testing.assert_array_equal(stack.pond[0, 10:, :12], bands[part] * clear)
+    np.testing.assert_array_equal(stack.ground[0, 10:, :12], (200 - bands[part]) * clear)
     assert not stack.clear[:, :10].any()
     assert not stack.clear[:, :, 12:].any()
 
 
+SMALL = Window(PLACE.row, PLACE.col, 256, 256)
+EVERYTHING = SETTINGS.model_copy(
+    update={
+        "segment": SETTINGS.segment.model_copy(update={"window_px": 128}),
+        "sites": SETTINGS.sites.model_copy(update={"min_confidence": 0.0}),
+        "engine": SETTINGS.engine.model_copy(update={"workers": 1}),
+    }
+)
+"""Several windows per look, and every site is published."""
+SITES = Trial(535, "shan", months=4)
+"""A world of five sites in eight looks, some of them clouded."""
+
+
+@pytest.fixture
+def small_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "PLACE", SMALL)
+
+
+def test_a_trial_sees_and_finds_what_a_run_does_on_the_same_scenes_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_worlds: None
+) -> None:
+    def stored(world: World, day: date, seed: int, cloud: float) -> Rendering:
+        """A rendering that is written as it is seen: as whole numbers of ten-thousandths."""
+        seen = render(world, day, seed, cloud)
+        numbers = np.concatenate([np.rint(seen.reflectance * 10_000), seen.scl[None]]).clip(1, 65_535).astype(np.uint16)
+        path = tmp_path / "scenes" / f"{day:%Y%m%d}T040000.tif"
+        scenes.write(path, numbers, names=(*NAMES, SCL), transform=SMALL.transform)
+        return replace(seen, reflectance=(numbers[:6] * 0.0001).astype(np.float32))
+
+    monkeypatch.setattr(trials, "render", stored)
+    runner = TrialRunner(EVERYTHING)
+    seen, result = runner.observed(SITES), runner(SITES)
+    context = Run(
+        aoi=aoi_of(SMALL), period=Period(None, None), source=FolderSource(tmp_path / "scenes"), settings=EVERYTHING,
+        model=load_model(EVERYTHING.model), out=tmp_path / "out", today=END, device="cpu", progress=QUIET,
+    )  # fmt: skip
+    summary = detect(context)
+
+    assert len(seen.looks) == len(summary.looks) == 8
+    for mine, kept in zip(seen.looks, summary.looks, strict=True):
+        assert isinstance(kept.pixels, LookFile)
+        assert replace(mine, key="", computed=False) == replace(kept, key="", computed=False)  # but for the pixels
+        np.testing.assert_array_equal(mine.pixels.read(mine.extent), kept.pixels.read(mine.extent))
+    states = np.stack([look.pixels.read(look.extent)[2] for look in seen.looks])
+    assert set(np.unique(states)) == {NOT_CLEAR, CLEAR}
+
+    assert result.found
+    assert rows(result.found, summary.provenance) == [row(record, summary.provenance) for record in summary.sites]
+    coverage = runner.derived(seen.aoi, seen.looks).coverage
+    expected = coverage_records(context.aoi, EVERYTHING.coverage.cell_px, summary.months, coverage)
+    published = json.loads((tmp_path / "out" / "coverage.geojson").read_text())["features"]
+    names = ("cell", "month", "looks", "clear_looks")
+    assert [[*(getattr(one, name) for name in names), round(one.share_seen, 4)] for one in expected] == [
+        [one["properties"][name] for name in (*names, "share_seen")] for one in published
+    ]
+
+
+def rows(found: tuple[AssessedSite, ...], provenance: Provenance) -> list[dict[str, object]]:
+    return [row(site_record("", item, GRID, EVERYTHING, provenance), provenance) for item in found]
+
+
+def row(record: SiteRecord, provenance: Provenance) -> dict[str, object]:
+    """All that is published of a site but its name."""
+    return {field.name: getattr(record, field.name) for field in fields(record) if field.name != "site_id"}
+
+
+def test_an_outlier_is_left_out_in_a_trial_too(monkeypatch: pytest.MonkeyPatch, small_worlds: None) -> None:
+    runner, passes = TrialRunner(EVERYTHING), overpass_days(SITES.seed, months=SITES.months)
+    usual = runner(SITES)
+    day = passes[-3][0]
+
+    def brightened(world: World, when: date, seed: int, cloud: float) -> Rendering:
+        seen = render(world, when, seed, cloud)
+        return replace(seen, reflectance=seen.reflectance + np.float32(0.1)) if when == day else seen
+
+    monkeypatch.setattr(trials, "render", brightened)
+    seen = runner.observed(SITES)
+    (outlier,) = runner.derived(seen.aoi, seen.looks).outliers
+    assert outlier.id.endswith(f"{day:%Y%m%d}")
+    with_outlier = runner(SITES)
+    monkeypatch.setattr(trials, "overpass_days", lambda *_: [one for one in passes if one[0] != day])
+    without = runner(SITES)
+    assert told_of(with_outlier) == told_of(without)
+    assert told_of(without) != told_of(usual)  # as it was the look was used
+
+
+def told_of(result: TrialResult) -> tuple[object, ...]:
+    return result.case.reported, result.case.km2, result.case.ground, result.case.ponds
+
+
 def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
-    trials = [Trial(970_000_006, "kachin"), Trial(970_000_004, "kachin")]
+    pair = [Trial(970_000_006, "kachin", months=6), Trial(970_000_004, "kachin", months=6)]
     one, two = (
-        run_trials(trials, TrialRunner(SETTINGS), 1, QUIET),
-        run_trials(trials[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1],
+        run_trials(pair, TrialRunner(SETTINGS), 1, QUIET),
+        run_trials(pair[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1],
     )
     for a, b in zip(one, two, strict=True):
-        assert [r.confidence for r in a.case.reported] == [r.confidence for r in b.case.reported]
-        assert a.case.truth == b.case.truth
+        assert a.case == b.case
         assert len(a.found) == len(a.case.reported)
     assert scores([seen.case for seen in one], 0.0).found.hits >= 1
 
 
 def test_real_scenes_are_looked_at_with_and_without_sites_drawn_in() -> None:
-    words, trials = trials_of("real", 4, EVALUATION)
-    cases = cases_of(trials, TrialRunner(SETTINGS), 1, QUIET)
+    words, looks = trials_of("real", 4, EVALUATION)
+    cases = cases_of(looks, TrialRunner(SETTINGS), 1, QUIET)
     assert "real scenes" in words
     assert all(0.5 < seen.km2 < 2 for seen in cases)
     assert not any(seen.truth for seen in cases[::2])
 
 
 def test_a_world_is_looked_at_twice_a_month_when_it_is_clearest() -> None:
-    passes = overpasses(7)
+    passes = overpass_days(7)
     assert len(passes) == 2 * MONTHS
     assert passes == sorted(passes)
     assert passes[-1][0] <= END
-    shares = [[share for day, share in overpasses(seed) if day.month == 1] for seed in range(40)]
-    assert np.mean(shares) < parameters().air.cloud_share[0] / 2  # of three overpasses the clearest
-    assert overpasses(7, every=30) == passes[-1:]
-    assert overpasses(7, every=4) == passes[::-1][::4][::-1]
+    shares = [[share for day, share in overpass_days(seed) if day.month == 1] for seed in range(40)]
+    assert np.mean(shares) < parameters().atmosphere.cloud_share[0] / 2  # of three overpasses the clearest
+    assert overpass_days(7, every=30) == passes[-1:]
+    assert overpass_days(7, every=4) == passes[::-1][::4][::-1]
 
 
 def test_gaps_between_ponds_are_filled_up_to_20_m() -> None:
@@ -250,7 +368,7 @@ def test_iou_is_summed_over_worlds() -> None:
 
 def test_an_interval_is_narrow_when_it_is_the_gap_between_the_clear_looks_around_the_onset() -> None:
     days = [date(2025, 2, 11), date(2025, 3, 1), date(2025, 3, 11), date(2025, 4, 1)]
-    one = replace(told(0), course=tuple((day, PONDS) for day in days))
+    one = replace(told(0), states=tuple((day, SiteState.PONDS) for day in days))
     assert scored(case([true(0)], [one])).ponds_narrow.value == 1
     for after, narrow in ((date(2025, 2, 11), 0), (None, 0)):
         assert scored(case([true(0)], [replace(one, ponds=(after, days[2]))])).ponds_narrow.value == narrow

@@ -21,7 +21,7 @@ from pipeline.sources.folder import FolderSource
 from pipeline.training import tune as tuning
 from pipeline.training.chips import ChipSettings
 from pipeline.training.fit import FitSettings, fit
-from pipeline.training.labels import Labelled, label_chips, read_label_areas
+from pipeline.training.labels import Labelled, LabelKind, label_chips, read_label_areas
 from pipeline.training.tune import TuneSettings, tune
 
 QUIET = Progress(quiet=True)
@@ -76,7 +76,7 @@ def test_outlines_are_read_with_what_was_said_of_them(tmp_path: Path) -> None:
         (NOTHING, {"verdict": None}),
     )
     areas = read_label_areas(path)
-    assert [area.kind for area in areas] == ["pond", "site", "none"]
+    assert [area.kind for area in areas] == [LabelKind.POND, LabelKind.SITE, LabelKind.NONE]
     assert areas[0].first == date(2024, 2, 1)
     assert areas[0].last is None
     assert areas[0].holds_on(date(2030, 1, 1))
@@ -154,7 +154,7 @@ def test_a_tuned_model_has_learned_and_says_from_what(tmp_path: Path, base: Mode
     assert new.ground_iou > max(0.9, old.ground_iou)
     assert base.card.sha256[:12] in card.training.worlds
     assert card.training.command == "as typed"
-    assert card.calibration == {}
+    assert card.calibration is None
     assert "people's labels" in card.notes
     assert "before_pond_iou" in card.scores
 

@@ -9,12 +9,12 @@ import pytest
 from scipy.ndimage import binary_dilation, binary_erosion
 from shapely.geometry import box
 
-from pipeline.aoi import ROOT
 from pipeline.evaluation.overlay import FILLINGS, REACH_PX, drawing, overlaid
 from pipeline.grid import PIXEL_M, Window
+from pipeline.resources import shipped
 from pipeline.training.backgrounds import read_background
 
-EVALUATION = ROOT / "backgrounds" / "evaluation"
+EVALUATION = shipped("backgrounds") / "evaluation"
 PLACE = Window(-5120, 512, 512, 512)
 DAY = date(2025, 12, 31)
 

@@ -17,7 +17,7 @@ DEGREE_M = 110_600.0
 
 
 def label(lon: float, lat: float, first: date | None = None, state: str = "") -> PointLabel:
-    return PointLabel(f"{lon},{lat}", Point(lon, lat), first, None, None, state)
+    return PointLabel(f"{lon},{lat}", Point(lon, lat), first, state)
 
 
 def site(lon: float, lat: float, after: date | None = None, by: date = date(2025, 3, 1)) -> Reported:
@@ -32,9 +32,8 @@ def test_labels_are_read_from_a_table_as_published(tmp_path: Path) -> None:
         "T-2,98.26,25.7,,,,,\n"
     )
     first, second = read_points(path)
-    assert (first.id, first.place.x, first.first, first.last) == ("T-1", 98.25, date(2023, 2, 1), date(2024, 5, 31))
-    assert (first.diameter_m, first.state) == (14.5, "turquoise")
-    assert (second.first, second.diameter_m, second.state) == (None, None, "")
+    assert first == PointLabel("T-1", Point(98.25, 25.7), date(2023, 2, 1), "turquoise")
+    assert second == PointLabel("T-2", Point(98.26, 25.7), None, "")
 
 
 def test_labels_are_read_from_geojson_points(tmp_path: Path) -> None:
@@ -43,7 +42,7 @@ def test_labels_are_read_from_geojson_points(tmp_path: Path) -> None:
     features = [{"type": "Feature", "id": 7, "geometry": point, "properties": {"date": "2024-01-31T04:00:00Z"}}]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     (only,) = read_points(path)
-    assert (only.id, only.first, only.last) == ("7", date(2024, 1, 31), date(2024, 1, 31))
+    assert only == PointLabel("7", Point(98.25, 25.7), date(2024, 1, 31), "")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +54,8 @@ def test_labels_are_read_from_geojson_points(tmp_path: Path) -> None:
         ("id,lon,lat\n1,98,nan", "line 2: lat is 'nan'"),
         ("id,lon,lat,date\n1,98,25,May 2023", "line 2: from is 'May 2023'"),
         ("id,lon,lat,from,to\n1,98,25,2024-01-01,2023-01-01", "before from"),
+        ("id,lon,lat,to\n1,98,25,soon", "line 2: to is 'soon'"),
+        ("id,lon,lat,diameter_m\n1,98,25,wide", "line 2: diameter_m is 'wide'"),
         ("id,lon,lat\n", "holds no label"),
     ],
 )

@@ -1,6 +1,7 @@
-"""Scans lived through look by look, by watchers that see what they are told to see."""
+"""Scans lived through look by look, by runners that find what they are told to find."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -8,14 +9,19 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
+from pipeline.aoi import Aoi
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.errors import InputError
-from pipeline.evaluation.replay import Replay, ReplayResult, replay_table, until
-from pipeline.evaluation.trials import Trial
+from pipeline.evaluation.replay import Replay, ReplayResult, replay_table
+from pipeline.evaluation.trials import PLACE, ObservedWorld, Trial, TrialRunner, aoi_of
 from pipeline.evaluation.truth import TrueSite
+from pipeline.evidence.cells import EvidenceCache
 from pipeline.grid import Window
-from pipeline.looks.archive import Stack
+from pipeline.looks.archive import Look, LookArray, LookPixels
+from pipeline.looks.observe import CLEAR
+from pipeline.raster import Bytes
+from pipeline.run.derive import Derived
 
 FIRST = date(2024, 1, 1)
 DAYS = tuple(FIRST + timedelta(days=10 * k) for k in range(12))
@@ -26,11 +32,24 @@ def ground(x: float, width: float = 200.0):
     return box(X + x, Y, X + x + width, Y + 200)
 
 
-def looks() -> Stack:
-    planes = np.zeros((len(DAYS), 16, 16), np.uint8)
-    return Stack(
-        window=Window(0, 0, 16, 16), days=DAYS, overpasses=tuple(f"{d:%Y%m%d}" for d in DAYS), pond=planes,
-        ground=planes, clear=planes == 0, measured=np.ones(len(DAYS), bool),
+def look(day: date, pixels: LookPixels, extent: Window) -> Look:
+    name = f"{day:%Y%m%d}"
+    return Look(name, extent, day, name, clear_share=1.0, key=name, pixels=pixels)
+
+
+def empty(extent: Window) -> LookArray:
+    """All clear, and nothing there."""
+    bands = np.zeros((3, *extent.shape), np.uint8)
+    bands[2] = CLEAR
+    return LookArray(bands, extent)
+
+
+def world_of(looks: Sequence[Look], truth: tuple[TrueSite, ...] = ()) -> ObservedWorld:
+    window = looks[0].extent
+    return ObservedWorld(
+        aoi=aoi_of(window), window=window, looks=tuple(looks), pond=np.zeros(window.shape, np.float32),
+        ground=np.zeros(window.shape, bool), clearest=np.zeros((6, *window.shape), np.float32), truth=truth,
+        look_alikes=(),
     )  # fmt: skip
 
 
@@ -49,16 +68,18 @@ class Seer:
     reports: tuple[tuple[int, int, object, float], ...]
     settings = load(None)
 
-    def shown(self, trial: Trial):
-        return SimpleNamespace(looks=looks(), truth=self.truth)
+    def observed(self, trial: Trial) -> ObservedWorld:
+        small = Window(PLACE.row, PLACE.col, 16, 16)
+        return world_of([look(day, empty(small), small) for day in DAYS], self.truth)
 
-    def found(self, stack: Stack):
-        now = len(stack.days) - 1
-        return [
+    def derived(self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache):
+        now = len(looks) - 1
+        sites = [
             SimpleNamespace(site=SimpleNamespace(polygon_m=where), confidence=confidence)
             for first, last, where, confidence in self.reports
             if first <= now <= last
         ]
+        return SimpleNamespace(sites=sites)
 
 
 def lived(*runners: Seer, exchanges: int = 0) -> ReplayResult:
@@ -101,9 +122,60 @@ def test_models_take_turns_and_names_stay() -> None:
     assert lived(one, other, exchanges=0).announced == 1
 
 
-def test_the_first_looks_are_the_first() -> None:
-    assert until(looks(), 3).days == DAYS[:3]
-    assert until(looks(), 3).pond.shape == (3, 16, 16)
+Read = tuple[date, Window]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Pixels of a look that note each read."""
+
+    day: date
+    pixels: LookArray
+    reads: list[Read]
+
+    def read(self, part: Window) -> Bytes:
+        self.reads.append((self.day, part))
+        return self.pixels.read(part)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Derives by the code of a run, and notes after each look what was read for it, and of which looks it was told."""
+
+    extent: Window
+    runner = TrialRunner(load(None), "water-rule")
+    settings = runner.settings
+    reads: list[Read] = field(default_factory=list)
+    steps: list[tuple[list[date], list[Read]]] = field(default_factory=list)
+
+    def observed(self, trial: Trial) -> ObservedWorld:
+        nothing = empty(self.extent)
+        return world_of([look(day, Counting(day, nothing, self.reads), self.extent) for day in DAYS])
+
+    def derived(self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache) -> Derived:
+        before = len(self.reads)
+        derived = self.runner.derived(aoi, looks, cache)
+        self.steps.append(([look.day for look in looks], self.reads[before:]))
+        return derived
+
+
+def test_after_each_look_only_it_is_read_whatever_model_took_its_turn_before() -> None:
+    extent = Window(PLACE.row, PLACE.col, 512, 1024)
+    cells = list(extent.cells(512))
+    assert len(cells) == 2
+
+    def read(first: int, count: int) -> tuple[list[date], list[Read]]:
+        """Told of so many looks, read those from `first` on."""
+        return list(DAYS[:count]), [(day, cell) for cell in cells for day in DAYS[first:count]]
+
+    alone = Reader(extent)
+    lived(alone)
+    assert alone.steps == [read(count - 1, count) for count in range(1, 13)]
+    one, other = Reader(extent), Reader(extent)
+    lived(one, other, exchanges=2)  # four looks each, and the first again
+    first_turn, last_turn = ([read(count - 1, count) for count in counts] for counts in ((1, 2, 3, 4), (10, 11, 12)))
+    assert one.steps == [*first_turn, read(4, 9), *last_turn]
+    assert other.steps == [read(0, 5), *(read(count - 1, count) for count in (6, 7, 8))]
 
 
 def test_the_table_names_what_was_never_announced() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.aoi import ROOT
 from pipeline.errors import InputError
 from pipeline.looks.network import Network, NetworkSpec, interpolated
 from pipeline.looks.segment import LEVELS, Segmentation
@@ -20,7 +19,6 @@ from pipeline.training.scaling import scaled, scaling_looks
 from pipeline.training.score import half_precision, predictions, scores_of, validation_looks
 
 QUIET = Progress(quiet=True)
-BACKGROUNDS = ROOT / "backgrounds" / "evaluation"
 CHIPS = ChipSettings(chip_px=64, world_px=128, sites=1, days=1, chips=4)
 TINY = FitSettings(
     steps=4,
@@ -141,7 +139,7 @@ def test_card_says_what_the_scores_are_of_when_trained(tmp_path: Path) -> None:
     assert "simulated worlds" in str(card.scores["set"])
     assert "No image of a real leach pond" in card.notes
     assert card.training.steps == TINY.steps
-    assert card.calibration == {}
+    assert card.calibration is None
 
 
 def test_train_is_refused_when_there_would_be_no_step(tmp_path: Path) -> None:
@@ -190,7 +188,7 @@ def test_average_follows_the_network_when_it_moves() -> None:
     torch.testing.assert_close(moved - kept, torch.full_like(kept, 0.75))
 
 
-def test_sums_are_true_when_levelled_after_being_pushed_up() -> None:
+def test_sums_are_true_when_scaled_after_being_pushed_up() -> None:
     looks = scaling_looks(3, 2, 176)
     state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
     card = fitting._card("m", state, TINY)

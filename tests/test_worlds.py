@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.worlds import parameters as worlds_figures
+from pipeline.worlds import parameters as worlds_parameters
 from pipeline.worlds import world as world_module
 from pipeline.worlds.look_alikes import DRAWN
-from pipeline.worlds.parameters import parameters
+from pipeline.worlds.parameters import parameters, parameters_file
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
 from pipeline.worlds.spectra import Cover, ranges
 from pipeline.worlds.terrain import Terrain, light, make_terrain, sun
@@ -95,15 +95,17 @@ def test_every_number_has_a_source() -> None:
     ("old", "new", "words"),
     [
         ("slope = 0.38", "slope = -1.0", "styles.kachin.slope"),
-        ("[air]", "[sky]", "air"),
-        ("[air]", "[air", "not TOML"),
+        ("[atmosphere]", "[sky]", "atmosphere"),
+        ("[atmosphere]", "[atmosphere", "not TOML"),
         ("low = [0.012,", "low = [0.9,", "spectra.forest"),
     ],
 )
-def test_wrong_figures_are_refused_in_one_line(tmp_path, monkeypatch, old: str, new: str, words: str) -> None:
+def test_wrong_parameters_are_refused_in_one_line(tmp_path, monkeypatch, old: str, new: str, words: str) -> None:
     changed = tmp_path / "worlds.toml"
-    changed.write_text(worlds_figures.FILE.read_text().replace(old, new, 1))
-    monkeypatch.setattr(worlds_figures, "FILE", changed)
+    text = parameters_file().read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new, 1))
+    monkeypatch.setattr(worlds_parameters, "parameters_file", lambda: changed)
     with pytest.raises(ConfigError) as error:
         parameters.__wrapped__()
     assert words in str(error.value)
@@ -150,7 +152,7 @@ def test_a_new_style_changes_no_world_of_another(monkeypatch: pytest.MonkeyPatch
     before = make_world(5, 96, "shan", START, END)
     known = parameters()
     more = known.model_copy(update={"styles": {"alpine": known.styles["kachin"], **known.styles}})
-    monkeypatch.setattr(world_module, "figures", lambda: more)
+    monkeypatch.setattr(world_module, "parameters", lambda: more)
     np.testing.assert_array_equal(make_world(5, 96, "shan", START, END).land.base, before.land.base)
 
 
