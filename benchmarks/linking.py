@@ -34,7 +34,7 @@ def counted(settings: Settings, seed: int) -> dict[float, Counter[str]]:
             reported=len(kept),
             found=sum(any(row) for row in on),
             parted=sum(sum(row) > 1 for row in on),
-            joined=sum(max(0, sum(column) - 1) for column in zip(*on, strict=True)),
+            concatenated=sum(max(0, sum(column) - 1) for column in zip(*on, strict=True)),
         )
     return found
 

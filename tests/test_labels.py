@@ -147,7 +147,7 @@ def tuned(tmp_path: Path, base: Model, steps: int):
 
 
 def test_a_tuned_model_has_learned_and_says_from_what(tmp_path: Path, base: Model, monkeypatch) -> None:
-    monkeypatch.setattr(tuning, "FORGOTTEN", 1.0)
+    monkeypatch.setattr(tuning, "FORGETTING_TOLERANCE", 1.0)
     labelled, card = tuned(tmp_path, base, steps=120)
     after = load_model(str(tmp_path / "tuned"), precision="fp32")
     old, new = (tuning.label_scores(model.net, model.card, labelled.chips) for model in (base, after))
@@ -160,7 +160,7 @@ def test_a_tuned_model_has_learned_and_says_from_what(tmp_path: Path, base: Mode
 
 
 def test_a_model_that_would_forget_is_not_written(tmp_path: Path, base: Model, monkeypatch) -> None:
-    monkeypatch.setattr(tuning, "FORGOTTEN", -1.0)
+    monkeypatch.setattr(tuning, "FORGETTING_TOLERANCE", -1.0)
     with pytest.raises(InputError, match="without forgetting"):
         tuned(tmp_path, base, steps=1)
     assert not (tmp_path / "tuned").exists()
@@ -168,7 +168,7 @@ def test_a_model_that_would_forget_is_not_written(tmp_path: Path, base: Model, m
 
 def test_places_kept_back_are_not_trained_on(tmp_path: Path, base: Model) -> None:
     chips = cut(tmp_path, base, (GROUND, {"label": "ground"})).chips
-    many = Labelled(tuning.joined([chips] * 10), np.repeat(np.arange(5), 2 * len(chips)), ())
+    many = Labelled(tuning.concatenated([chips] * 10), np.repeat(np.arange(5), 2 * len(chips)), ())
     shown, back = tuning._split(many, seed=1)
     assert back is not None
     assert len(shown) == 4 * len(back)

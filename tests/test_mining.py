@@ -12,7 +12,7 @@ def learned(false: dict[str, float], steps: int = 3) -> Mining:
     kinds = np.array([chip_kinds().index(name) for name in false], np.uint8)
     told = np.array([np.full((4, 4), share) for share in false.values()], np.float32)
     for _ in range(steps):
-        mining.learn(kinds, told, np.zeros_like(told), np.ones_like(told))
+        mining.update(kinds, told, np.zeros_like(told), np.ones_like(told))
     return mining
 
 
@@ -25,8 +25,8 @@ def test_what_is_taken_for_ponds_is_drawn_more_often() -> None:
         > weights[chip_kinds().index("quarry")]
     )
     kinds = np.repeat(np.array([chip_kinds().index("fish_ponds"), chip_kinds().index("quarry")], np.uint8), 100)
-    drawn = kinds[mining.drawn(kinds, 2000, np.random.default_rng(1))]
-    ratio = (drawn == kinds[0]).sum() / (drawn == kinds[-1]).sum()
+    sample = kinds[mining.sample(kinds, 2000, np.random.default_rng(1))]
+    ratio = (sample == kinds[0]).sum() / (sample == kinds[-1]).sum()
     assert ratio == pytest.approx(weights[kinds[0]] / weights[kinds[-1]], rel=0.3)
 
 
@@ -39,6 +39,6 @@ def test_nothing_is_forgotten_and_sites_keep_their_weight() -> None:
 def test_only_false_ponds_on_seen_ground_count_as_hard() -> None:
     mining, kind = Mining.fresh(), np.array([1], np.uint8)
     told = np.full((1, 2, 2), 0.5, np.float32)
-    mining.learn(kind, told, told, np.ones_like(told))
-    mining.learn(kind, told, np.zeros_like(told), np.zeros_like(told))
+    mining.update(kind, told, told, np.ones_like(told))
+    mining.update(kind, told, np.zeros_like(told), np.zeros_like(told))
     assert mining.false[1] == 0

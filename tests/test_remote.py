@@ -65,7 +65,7 @@ def test_windows_of_a_block_fetch_no_byte_twice(server: Server, tmp_path: Path) 
 def test_what_is_kept_is_bounded_and_the_estimate_knows(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     source = opened(f"{server.url}/api")
     scene = scene_of(source)
-    monkeypatch.setattr(remote, "KEPT_BYTES", 60_000)
+    monkeypatch.setattr(remote, "CACHE_BYTES", 60_000)
     before = server.sent
     for window in windows():
         source.read([scene], GRID, window)
@@ -101,6 +101,6 @@ def test_what_is_kept_grows_old(server: Server, monkeypatch: pytest.MonkeyPatch)
     before = server.sent
     source.read([scene], GRID, window)
     assert server.sent == before
-    monkeypatch.setattr(remote, "KEPT_S", 0.0)
+    monkeypatch.setattr(remote, "CACHE_S", 0.0)
     source.read([scene], GRID, window)
     assert server.sent > before

@@ -146,7 +146,7 @@ def test_a_decoded_band_that_was_damaged_is_decoded_again(tmp_path: Path) -> Non
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 255
         path.write_bytes(content if number % 2 else content[: len(content) // 2])
-    safe._sound.cache_clear()  # as in another process
+    safe._is_valid.cache_clear()  # as in another process
     np.testing.assert_array_equal(read(tmp_path).reflectance, before.reflectance)
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_not_taken_for_a_damaged_band(tmp_path: Path, monkeypatch
     monkeypatch.setattr(safe, "copy", full)
     with pytest.raises(SceneError, match="cannot be read"):
         read(tmp_path)
-    monkeypatch.setattr(safe, "ROOM_BYTES", 1 << 62)
+    monkeypatch.setattr(safe, "MIN_FREE_BYTES", 1 << 62)
     with pytest.raises(UnitsFailed, match="disk is full"):
         read(tmp_path)
     assert not list((tmp_path / "decoded").glob("*.tif"))

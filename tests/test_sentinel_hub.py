@@ -246,7 +246,7 @@ def test_a_server_that_is_busy_for_ever_ends_in_an_error(server: Hub, source: Se
 
 def test_silence_ends(server: Hub, tmp_path: Path) -> None:
     server.script = [sleep(1.0)] * 2
-    with pytest.raises(SceneError, match=r"one: .*silence for too long"):
+    with pytest.raises(SceneError, match=r"one: .*read timeout"):
         read(make(tmp_path, replace(QUICK, max_attempts=2, read_timeout_s=0.1)))
 
 
@@ -294,10 +294,10 @@ def masked(content: bytes) -> bytes:
         (lambda good: good[: len(good) // 2], "a TIFF that"),
         (lambda good: good[:6], "cannot be read"),
         (lambda good: good + b"x" * 2_000_000, "more than"),
-        (resized, r"\(2, 50, 50\) in the place of \(2, 96, 112\)"),
-        (banded, r"\(3, 96, 112\) in the place of"),
+        (resized, r"\(2, 50, 50\) instead of \(2, 96, 112\)"),
+        (banded, r"\(3, 96, 112\) instead of"),
         (typed, "float32"),
-        (moved, "of another place"),
+        (moved, "at another position"),
         (in_another_zone, "does not lie in EPSG:32647"),
         (masked, "data mask"),
     ],
@@ -579,15 +579,15 @@ def test_of_two_processings_the_newer_is_used(server: Hub, source: SentinelHubSo
         (make_item(datetime=None), "not an item"),
         (make_item(datetime="yesterday"), "not an item"),
         (make_item(datetime="0001-01-01T00:00:00+23:00"), "not an item"),
-        (make_item() | {"geometry": None}, "outline"),
+        (make_item() | {"geometry": None}, "geometry"),
         (
             make_item() | {"geometry": {"type": "Polygon", "coordinates": [[[500, 0], [501, 0], [501, 1], [500, 0]]]}},
-            "Earth",
+            "lon/lat",
         ),
-        (make_item() | {"geometry": {"type": "Point", "coordinates": [97, 22]}}, "Earth"),
+        (make_item() | {"geometry": {"type": "Point", "coordinates": [97, 22]}}, "lon/lat"),
         (
             make_item() | {"geometry": {"type": "Polygon", "coordinates": [[["a", 0], [1, 1], [2, 0], ["a", 0]]]}},
-            "outline",
+            "geometry",
         ),
         (make_item() | {"collection": "sentinel-1-grd"}, "sentinel-1-grd"),
         (

@@ -26,7 +26,7 @@ from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.sources import stac
-from pipeline.sources.acquisitions import newest
+from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, Search
 from pipeline.sources.stac import StacSource, stac_source
@@ -34,7 +34,7 @@ from pipeline.sources.stac import StacSource, stac_source
 RULES = ReadRules.of(load(None))
 ALWAYS = Period(None, None)
 TILE = Window(PLACE.row - 40, PLACE.col - 60, 240, 320)
-KEYS = dict(zip((*NAMES, SCL), ("blue", "green", "red", "nir", "swir16", "swir22", "scl"), strict=True))
+BAND_KEYS = dict(zip((*NAMES, SCL), ("blue", "green", "red", "nir", "swir16", "swir22", "scl"), strict=True))
 FOREST = dict(zip(NAMES, (0.02, 0.04, 0.02, 0.30, 0.15, 0.07), strict=True))
 
 
@@ -64,7 +64,7 @@ def make_item(
     item = pystac.Item(
         name, mapping(outline), list(outline.bounds), datetime(day.year, day.month, day.day, 4, 1, tzinfo=UTC), properties
     )  # fmt: skip
-    for band, key in KEYS.items():
+    for band, key in BAND_KEYS.items():
         path = folder / name / f"{key}.tif"
         write_band(path, band, offset, classes)
         extra = {} if band == SCL or not told else {"raster:bands": [{"scale": 0.0001, "offset": offset, "nodata": 0}]}
@@ -304,11 +304,11 @@ def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path)
         for shift in range(0, 300, 50):
             early = replace(scene, id="early", time_utc=scene.time_utc + timedelta(seconds=shift))
             late = replace(scene, id="late", time_utc=early.time_utc + timedelta(seconds=seconds))
-            used, older = newest([("05.11", early), ("05.10", late)])
+            used, older = newest_versions([("05.11", early), ("05.10", late)])
             assert [s.id for s in used] == ["early"]
             assert [r.id for r in older] == ["late"]
     east = replace(scene, id="east", footprint=translate(scene.footprint, 0.9))
-    assert len(newest([("1", scene), ("2", east)])[0]) == 2
+    assert len(newest_versions([("1", scene), ("2", east)])[0]) == 2
 
 
 def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -> None:
@@ -327,10 +327,10 @@ def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -
     assert not search.scenes
     assert {r.status for r in search.refusals} == {SceneStatus.REFUSED}
     reasons = {r.id: r.reason for r in search.refusals}
-    assert "does not say how its numbers become reflectance" in reasons[silent.id]
+    assert "states no scale and offset" in reasons[silent.id]
     assert reasons[bandless.id].startswith("band B08 missing")
-    assert "outline" in reasons[nowhere.id]
-    assert "lies where this source does not read: s3://bucket/red.tif" in reasons[foreign.id]
+    assert "outside of lon/lat" in reasons[nowhere.id]
+    assert "unsupported location: s3://bucket/red.tif" in reasons[foreign.id]
     outside_only = found(opened(write_catalogue(tmp_path / "other", [outside])))
     assert [r.reason for r in outside_only.refusals] == ["its file lies outside of the catalogue's folder"]
 

@@ -12,7 +12,7 @@ from pipeline.looks.segment import LEVELS, Segmentation
 from pipeline.looks.weights import WEIGHTS, load_model
 from pipeline.progress import Progress
 from pipeline.training import fit as fitting
-from pipeline.training.chips import ChipSettings, augmented, joined, make_unit, stream
+from pipeline.training.chips import ChipSettings, augmented, concatenated, make_unit, stream
 from pipeline.training.fit import FitSettings, fit, train
 from pipeline.training.loss import loss
 from pipeline.training.scaling import scaled, scaling_looks
@@ -128,7 +128,7 @@ def test_model_is_the_same_when_training_was_cut_off(tmp_path: Path, monkeypatch
 
 def test_checkpoint_is_refused_when_the_settings_changed(tmp_path: Path) -> None:
     state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
-    fitting._keep(tmp_path / ".m.checkpoint", state, TINY)
+    fitting._write_checkpoint(tmp_path / ".m.checkpoint", state, TINY)
     with pytest.raises(InputError, match="other settings"):
         fit(tmp_path / "m", replace(TINY, rate=1.0), QUIET)
 
@@ -149,7 +149,7 @@ def test_train_is_refused_when_there_would_be_no_step(tmp_path: Path) -> None:
 
 def test_loss_falls_when_trained_on_one_unit() -> None:
     settings = replace(TINY, batch=4, steps=60, rate=0.03, network=NetworkSpec(widths=(8, 12)))
-    unit = joined([make_unit(3, index, CHIPS) for index in range(2)])
+    unit = concatenated([make_unit(3, index, CHIPS) for index in range(2)])
     state = fitting._fresh(settings, unit)
     values = []
     for state.step in range(settings.steps):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError
 from pipeline.worlds import parameters as worlds_parameters
 from pipeline.worlds import world as world_module
-from pipeline.worlds.look_alikes import DRAWN
+from pipeline.worlds.look_alikes import DRAWERS
 from pipeline.worlds.parameters import parameters, parameters_file
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
 from pipeline.worlds.spectra import Cover, ranges
@@ -54,7 +54,7 @@ def test_truth_follows_the_life_of_a_site() -> None:
     assert place.sites
     for site in place.sites:
         assert not site.ground_on(site.ground_from - timedelta(days=1)).any()
-        assert site.ground_on(END).any() or site.ground_from > END or site.left_bare(END) < OVERGROWN
+        assert site.ground_on(END).any() or site.ground_from > END or site.bare_share_left(END) < OVERGROWN
         if site.ponds_from:
             assert site.ponds_from > site.ground_from
             assert site.ponds_on(site.ponds_from - timedelta(days=1)) == []
@@ -87,7 +87,7 @@ def test_every_number_has_a_source() -> None:
     for figure in (*known.spectra.values(), *known.look_alikes.values(), *spreads):
         assert len(figure.source) >= 7
     assert {cover.name.lower() for cover in Cover} == set(known.spectra)
-    assert set(known.look_alikes) == set(DRAWN)
+    assert set(known.look_alikes) == set(DRAWERS)
     assert {name.upper() for name in known.pond_colours} <= set(Cover.__members__)
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 ESTIMATE = """Say what a run would read, what that costs, and how many clear looks it would get.
 
-Takes the options of detect. Catalogues are searched; of files on a server headers and the scene classification are read,
-for Sentinel Hub nothing but the catalogue. No processing unit is spent."""
+Takes the options of detect. Catalogues are searched; of files on a server headers and the scene classification are
+read, for Sentinel Hub nothing but the catalogue. No processing unit is spent."""
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -128,7 +128,7 @@ class LookMaker:
         atomic.write_bytes(self.path_of(task), encoded(seen, task, task.key(self.recipe)))
         made = self.kept(task)
         if made is None:
-            raise SceneError(f"{task.name}: the look just written does not read back; is the disk sound?")
+            raise SceneError(f"{task.name}: the look just written does not read back; check the disk")
         return replace(made, computed=True)
 
 

@@ -41,8 +41,8 @@ RUN_ID_DIGITS = 12
 def detect(context: Run) -> Summary:
     """Find and date the sites of an AOI and write the files of the contract.
 
-    Looks that an earlier run made are not made again. Raises `InputError` for what the user can correct; scenes and looks
-    that fail are in the summary and in `manifest.json`.
+    Looks that an earlier run made are not made again. Raises `InputError` for what the user can correct; scenes and
+    looks that fail are in the summary and in `manifest.json`.
     """
     calibration = context.calibration
     with locked(context.registry_path):

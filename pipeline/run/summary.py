@@ -70,7 +70,8 @@ class Summary:
         planned = len(self.failures) + len(self.looks)
         if first.code in DECISIVE:
             return f"{first.reason} ({len(self.looks)} of {planned} looks are there)"
-        return f"{len(self.failures)} of {planned} looks failed, first {first.id}: {first.reason}; run again to do only those"
+        failed = f"{len(self.failures)} of {planned} looks failed, first {first.id}: {first.reason}"
+        return f"{failed}; run again to do only those"
 
     @property
     def exit_code(self) -> int:

@@ -6,13 +6,13 @@ from itertools import chain
 
 from pipeline.sources.interface import Refusal, Scene, SceneStatus
 
-SAME_S = 300
+MAX_TIME_DIFFERENCE_S = 300
 """Largest time difference within one acquisition, seconds: some providers state its start, others its end."""
-SAME_DEGREES = 0.05
+MAX_CENTRE_DIFFERENCE_DEGREES = 0.05
 """Largest distance between footprint centres of one tile, degrees; neighbouring tiles are a degree apart."""
 
 
-def newest(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
+def newest_versions(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
     """The newest processing version of each acquisition, sorted by time and id, and refusals of the others.
 
     `scenes`: each with its processing version; the greater text is the newer.
@@ -43,5 +43,5 @@ def same_acquisition(one: Scene, other: Scene) -> bool:
     """Whether two scenes show the same acquisition of the same tile."""
     if one.platform != other.platform or one.time_utc.date() != other.time_utc.date():
         return False
-    near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= SAME_DEGREES
-    return near and abs((one.time_utc - other.time_utc).total_seconds()) <= SAME_S
+    near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= MAX_CENTRE_DIFFERENCE_DEGREES
+    return near and abs((one.time_utc - other.time_utc).total_seconds()) <= MAX_TIME_DIFFERENCE_S

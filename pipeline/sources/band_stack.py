@@ -78,14 +78,14 @@ class BandStack:
             step = _step(self._base, file, self.descriptions[number - 1])
             top, left = row // step, col // step
             below, right = -(-(row + height) // step), -(-(col + width) // step)
-            coarse = self._heard(
+            coarse = self._checked(
                 partial(file.read, asset.band, window=FileWindow(left, top, right - left, below - top))
             )
             fine = coarse.repeat(step, 0).repeat(step, 1) if step > 1 else coarse
             plane[...] = fine[row - top * step :, col - left * step :][:height, :width]
         return out
 
-    def stored(self, number: int) -> int:
+    def file_size(self, number: int) -> int:
         """Size of the file of a band, by number from 1, bytes; 0 for a local file."""
         href = self._assets[number - 1].href
         return self._remote.size(href) if self._remote is not None and "://" in href else 0
@@ -111,11 +111,11 @@ class BandStack:
         """The file of a band by number, from 1."""
         href = self._assets[number - 1].href
         if href not in self._files:
-            opened = self._heard(partial(_opened, self._fetched(self._assets[number - 1]).href, self._remote))
+            opened = self._checked(partial(_opened, self._fetched(self._assets[number - 1]).href, self._remote))
             self._files[href] = self._stack.enter_context(opened)
         return self._files[href]
 
-    def _heard(self, act: Callable[[], Any]) -> Any:
+    def _checked(self, act: Callable[[], Any]) -> Any:
         """Result of a call to GDAL; raises the original error where a remote file caused one."""
         try:
             return act()

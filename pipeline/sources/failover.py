@@ -17,7 +17,7 @@ from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
 from pipeline.sources.pixels import ScenePixels, mosaic
 
-PASSING = (SceneError, CredentialsRefused, QuotaUsed)
+PROVIDER_ERRORS = (SceneError, CredentialsRefused, QuotaUsed)
 """Errors of one provider that need not affect the next; a limit of our own applies to all."""
 
 
@@ -88,14 +88,14 @@ class FailoverSource:
         return Price(usage, max((price.windows_read for price in prices), default=0.0), max(shares, default=None))
 
     def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
-        """The raster of the first provider that can read the scene; raises `_of_all` of their errors if none can."""
+        """The raster of the first provider that can read the scene; raises `_combined` of their errors if none can."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []
         failures: list[Exception] = []
         for candidate in (scene, *scene.others):
             try:
                 raster = by_name[candidate.provider].read([candidate], grid, window)
-            except PASSING as cause:
+            except PROVIDER_ERRORS as cause:
                 if not scene.others:
                     raise
                 failures.append(cause)
@@ -105,10 +105,10 @@ class FailoverSource:
             if said:
                 notes.append(f"{scene.id}: read from {candidate.provider}, because {'; '.join(said)}")
             return raster
-        raise _of_all(failures, "; ".join(said))
+        raise _combined(failures, "; ".join(said))
 
 
-def _of_all(failures: Sequence[Exception], said: str) -> PipelineError:
+def _combined(failures: Sequence[Exception], said: str) -> PipelineError:
     """One error for the failures of several providers, with the text `said`.
 
     If all refuse the credentials, or the quota is used up at each, that ends the run.

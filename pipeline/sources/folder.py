@@ -20,7 +20,7 @@ from pipeline.bands import SCL
 from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
-from pipeline.sources.acquisitions import newest
+from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import with_offset_checked
@@ -41,9 +41,9 @@ from pipeline.sources.safe import decoded, is_product, product_scene
 SUFFIXES = (".tif", ".tiff")
 HIDDEN = {".", "@"}
 """First characters of names that belong to an operating system or a NAS."""
-YEARS = (2013, 2100)
+IMAGERY_YEARS = (2013, 2100)
 """Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""
-MOST_BLOCKS = 20_000
+MAX_BLOCKS = 20_000
 """Most blocks of a band that are checked to detect a truncated file."""
 
 
@@ -73,14 +73,14 @@ class FolderSource:
             try:
                 if passed_over is not None:
                     raise passed_over
-                _inside(path, self.folder)
+                _check_inside(path, self.folder)
                 if is_product(path):
                     version, scene = product_scene(path, name, self.name)
-                    _needed(scene, aoi, period)
+                    _check_needed(scene, aoi, period)
                     products.append((version, scene))
                     continue
                 scene, shape = _scene(path, name, self)
-                _needed(scene, aoi, period)
+                _check_needed(scene, aoi, period)
                 twin = (scene.time_utc, scene.footprint.bounds, shape)
                 if twin in first_of:
                     raise SceneError(f"duplicate of {first_of[twin]}: same time, same place, same size")
@@ -88,7 +88,7 @@ class FolderSource:
                 files.append(scene)
             except SceneError as cause:
                 refusals.append(Refusal.of(name, cause))
-        used, older = newest(products)
+        used, older = newest_versions(products)
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
@@ -142,7 +142,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
     yield from sorted(found, key=lambda file: file[0])
 
 
-def _inside(path: Path, folder: Path) -> None:
+def _check_inside(path: Path, folder: Path) -> None:
     """Raise `SceneError` for a link that leaves the directory or is broken."""
     try:
         if not path.resolve(strict=True).is_relative_to(folder.resolve()):
@@ -162,7 +162,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
                 raise SceneNotNeeded("a look that leachwatch made, not a scene")
             names = bands_of(file)
             footprint = footprint_of(file)
-            _whole(file, size.st_size)
+            _check_not_truncated(file, size.st_size)
             check_units(file, names)
             scene = Scene(
                 id=name,
@@ -186,7 +186,7 @@ def _opened(path: Path) -> Any:
         return rasterio.open(path, driver="GTiff")
 
 
-def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
+def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
     if not period.holds(scene.time_utc):
         raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
     if not scene.footprint.intersects(aoi.polygon):
@@ -194,14 +194,14 @@ def _needed(scene: Scene, aoi: Aoi, period: Period) -> None:
         raise SceneError(f"no overlap with the AOI: it covers {west:.2f}..{east:.2f} E, {south:.2f}..{north:.2f} N")
 
 
-def _whole(file: Any, size: int) -> None:
+def _check_not_truncated(file: Any, size: int) -> None:
     """Raise `SceneError` when a block of pixels would lie past the end of the file."""
     planes = range(1, file.count + 1) if file.interleaving != "PIXEL" else [1]
     for band in planes:
         height, width = file.block_shapes[band - 1]
         across = -(-file.width // width)
         blocks = across * -(-file.height // height)
-        for block in {*range(0, blocks, -(-blocks // MOST_BLOCKS)), blocks - 1}:
+        for block in {*range(0, blocks, -(-blocks // MAX_BLOCKS)), blocks - 1}:
             row, col = divmod(block, across)
             offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
             length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
@@ -214,21 +214,21 @@ def _time(tag: str | None, name: str) -> datetime:
     if tag is not None:
         try:
             moment = datetime.fromisoformat(tag.strip())
-            return _likely(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+            return _check_year(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
         except (ValueError, OverflowError) as cause:
             raise SceneError(f"its tag datetime={tag[:40]!r} is not an ISO 8601 date") from cause
     found = re.match(r"([0-9]{8})(?:T([0-9]{6}))?(?![0-9])", name)
     if found is None:
         raise SceneError("no date: neither a tag `datetime` nor a file name that begins with YYYYMMDD")
     try:
-        return _likely(datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC))
+        return _check_year(datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC))
     except ValueError as cause:
         raise SceneError(f"its name begins with {found[0]}, which is not a date") from cause
 
 
-def _likely(moment: datetime) -> datetime:
-    """The same time; raises `SceneError` for a year outside `YEARS`."""
-    if not YEARS[0] <= moment.year < YEARS[1]:
+def _check_year(moment: datetime) -> datetime:
+    """The same time; raises `SceneError` for a year outside `IMAGERY_YEARS`."""
+    if not IMAGERY_YEARS[0] <= moment.year < IMAGERY_YEARS[1]:
         raise SceneError(f"dated {moment:%Y-%m-%d}, where there can be no imagery: wrong date?")
     return moment
 
@@ -262,4 +262,4 @@ def _bands(source: FolderSource, scene: Scene) -> Any:
         case BandAssets() as bands:
             return BandStack(bands.by_name, fetched=lambda asset: decoded(asset, source.decoded))
         case _:
-            raise SceneError(f"{scene.id}: lies in no folder")
+            raise SceneError(f"{scene.id}: is not a local scene")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,9 +26,9 @@ from pipeline.config import HttpSettings
 from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line
 from pipeline.sources.budget import Budget, Usage
 
-BUSY = (408, 425, 429, 500, 502, 503, 504)
+RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 """Status codes after which the same request may succeed."""
-REFUSED = (401, 403)
+AUTH_STATUSES = (401, 403)
 """Status codes for an expired token, wrong credentials or a used-up quota."""
 CHUNK = 65_536
 QUOTA = re.compile(r"quota|limit|insufficient|exceeded|out of .*units", re.IGNORECASE)
@@ -129,39 +130,39 @@ class HttpClient:
         while tried < self.retry.max_attempts:
             self.budget.check()
             tried += 1
-            asked_s = None
+            retry_after_s = None
             try:
-                response = self._once(method, url, {**(headers or {}), **auth.headers}, json, auth, most_bytes, end)
-                self.budget.spend(self.provider, _spent(response, cost))
-                if _fine(response):
+                response = self._attempt(method, url, {**(headers or {}), **auth.headers}, json, auth, most_bytes, end)
+                self.budget.spend(self.provider, _usage_of(response, cost))
+                if _is_success(response):
                     if check is not None:
                         check(response)
                     return response
-                reason = f"status {response.status}{_said(response)}"
+                reason = f"status {response.status}{_error_message(response)}"
                 if (
                     authenticator is not None
-                    and response.status in REFUSED
+                    and response.status in AUTH_STATUSES
                     and not renewed
-                    and not QUOTA.search(_said(response))
+                    and not QUOTA.search(_error_message(response))
                 ):
                     renewed, tried, auth = True, tried - 1, authenticator(url, True)
                     continue
-                self._final(response, url)
-                asked_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC), self.retry_after_ms)
+                self._raise_if_permanent(response, url)
+                retry_after_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC), self.retry_after_ms)
             except InvalidResponse as cause:
                 reason = str(cause)
             except (requests.RequestException, HTTPError, OSError) as cause:
                 reason = _failure(cause)
             if tried == self.retry.max_attempts:
                 break
-            wait_s = self._wait(tried, asked_s)
+            wait_s = self._wait(tried, retry_after_s)
             if time.monotonic() + wait_s >= end:
                 reason += f"; no time to wait {wait_s:.0f} s more"
                 break
             time.sleep(wait_s)
-        raise SceneError(f"{host(url)}: no answer in {tried} attempts, last {reason}")
+        raise SceneError(f"{host(url)}: no valid response after {tried} attempts, last {reason}")
 
-    def _once(
+    def _attempt(
         self,
         method: str,
         url: str,
@@ -192,19 +193,23 @@ class HttpClient:
             self.budget.spend(self.provider, Usage(0, len(body)))
             raise
 
-    def _final(self, response: Response, url: str) -> None:
+    def _raise_if_permanent(self, response: Response, url: str) -> None:
         """Raise the error for a response that no further attempt would change."""
-        if response.status in REFUSED and not QUOTA.search(_said(response)):
-            raise CredentialsRefused(f"{host(url)} refuses the credentials (status {response.status}{_said(response)})")
-        if response.status in (402, *REFUSED):
-            raise QuotaUsed(f"{host(url)}: the provider's quota is used up (status {response.status}{_said(response)})")
-        if response.status not in BUSY:
-            raise SceneError(f"{host(url)}: status {response.status}{_said(response)}")
+        if response.status in AUTH_STATUSES and not QUOTA.search(_error_message(response)):
+            raise CredentialsRefused(
+                f"{host(url)} refuses the credentials (status {response.status}{_error_message(response)})"
+            )
+        if response.status in (402, *AUTH_STATUSES):
+            raise QuotaUsed(
+                f"{host(url)}: the provider's quota is used up (status {response.status}{_error_message(response)})"
+            )
+        if response.status not in RETRY_STATUSES:
+            raise SceneError(f"{host(url)}: status {response.status}{_error_message(response)}")
 
-    def _wait(self, tried: int, asked_s: float | None) -> float:
-        """Seconds before the next attempt: exponential backoff, at least `asked_s`, at most `max_wait_s`."""
+    def _wait(self, tried: int, retry_after_s: float | None) -> float:
+        """Seconds before the next attempt: exponential backoff, at least `retry_after_s`, at most `max_wait_s`."""
         growing: float = self.retry.first_wait_s * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 no secret
-        return min(max(growing, asked_s or 0.0), self.retry.max_wait_s)
+        return min(max(growing, retry_after_s or 0.0), self.retry.max_wait_s)
 
 
 HttpClientFactory = Callable[[str, bool], HttpClient]
@@ -235,6 +240,7 @@ def _session() -> requests.Session:
     session = requests.Session()
     session.trust_env = True  # proxies and corporate CA certificates
     session.auth = _NoNetrc()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["User-Agent"] = "leachwatch"
     for scheme in ("https://", "http://"):
         session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=4, max_retries=0))
@@ -248,15 +254,15 @@ class _NoNetrc(AuthBase):
         return request
 
 
-def _spent(response: Response, cost: Callable[[Response], float] | None) -> Usage:
-    return Usage(1, len(response.body), cost(response) if cost is not None and _fine(response) else 0.0)
+def _usage_of(response: Response, cost: Callable[[Response], float] | None) -> Usage:
+    return Usage(1, len(response.body), cost(response) if cost is not None and _is_success(response) else 0.0)
 
 
-def _fine(response: Response) -> bool:
+def _is_success(response: Response) -> bool:
     return 200 <= response.status < 300
 
 
-def _said(response: Response) -> str:
+def _error_message(response: Response) -> str:
     """Message in the body of an error response, shortened."""
     text = response.body[:2000].decode("utf-8", "replace")
     found = re.search(r'"(?:message|description|error_description|detail)"\s*:\s*"([^"]{1,200})"', text)
@@ -267,15 +273,15 @@ def _failure(cause: BaseException) -> str:
     """Description of a transport error, without the URL, which may hold a token."""
     kinds = {
         requests.exceptions.ConnectTimeout: "no connection in time",
-        requests.exceptions.ReadTimeout: "silence for too long",
+        requests.exceptions.ReadTimeout: "read timeout",
         requests.exceptions.SSLError: "its certificate cannot be trusted",
         requests.exceptions.ProxyError: "the proxy cannot be reached",
-        requests.exceptions.ChunkedEncodingError: "the answer broke off",
-        requests.exceptions.ContentDecodingError: "the answer cannot be unpacked",
-        requests.exceptions.TooManyRedirects: "it only points elsewhere",
+        requests.exceptions.ChunkedEncodingError: "incomplete response",
+        requests.exceptions.ContentDecodingError: "response cannot be decoded",
+        requests.exceptions.TooManyRedirects: "too many redirects",
         requests.exceptions.ConnectionError: "no connection",
-        ReadTimeoutError: "silence for too long",
-        DecodeError: "the answer cannot be unpacked",
-        HTTPError: "the answer broke off",
+        ReadTimeoutError: "read timeout",
+        DecodeError: "response cannot be decoded",
+        HTTPError: "incomplete response",
     }
     return next((words for kind, words in kinds.items() if isinstance(cause, kind)), type(cause).__name__)

@@ -11,14 +11,14 @@ EARTH = box(-180.001, -90.001, 180.001, 90.001)
 """Lon/lat, with a tolerance for rounding."""
 
 
-def outline_of(geometry: object) -> Polygon:
+def footprint_of_item(geometry: object) -> Polygon:
     """Footprint in lon/lat from an item's geometry; raises `SceneError`."""
     try:
         outline = shape(geometry).convex_hull
     except (ShapelyError, AttributeError, TypeError, ValueError, KeyError, IndexError) as cause:
-        raise SceneError(f"its outline is none ({describe(cause)})") from cause
+        raise SceneError(f"invalid geometry ({describe(cause)})") from cause
     if not isinstance(outline, Polygon) or not EARTH.contains(outline):
-        raise SceneError("its outline is no place on Earth")
+        raise SceneError("geometry outside of lon/lat")
     return outline
 
 

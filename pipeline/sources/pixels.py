@@ -67,7 +67,7 @@ def bands_of(file: Any) -> dict[str, int]:
     named = [(text or "").strip().upper() for text in file.descriptions]
     twice = [name for name in (*NAMES, SCL) if named.count(name) > 1]
     if twice:
-        raise SceneError(f"band {', '.join(twice)} is there twice")
+        raise SceneError(f"band {', '.join(twice)} is duplicate")
     missing = [name for name in NAMES if name not in named]
     if missing:
         found = ", ".join(name for name in named if name) or "none"
@@ -98,7 +98,7 @@ def window_in_file(file: Any, grid: Grid, window: Window) -> Window | None:
     """The file pixels that a window of the grid needs, in rows and columns of the file; None: no overlap."""
     if _on_grid(file, grid):
         return _file_window(file, window).intersection(Window(0, 0, *file.shape))
-    rows, cols = _places(file, grid, window, 1)
+    rows, cols = _file_coordinates(file, grid, window, 1)
     if not (np.isfinite(rows).any() and np.isfinite(cols).any()):
         return None
     (top, bottom), (left, right) = ((int(np.nanmin(k)), int(np.nanmax(k)) + 2) for k in (rows, cols))
@@ -123,13 +123,13 @@ def check_units(file: Any, names: dict[str, int]) -> None:
     seen = np.median(reflectance[:, 0, measured], axis=1)
     if (seen < DARKEST_MEDIAN).any() or (seen == 0).all():
         medians = ", ".join(f"{name} {value:.3f}" for name, value in zip(NAMES, seen, strict=True))
-        raise SceneError(f"its numbers make no reflectance (medians {medians}): wrong scale or offset?")
+        raise SceneError(f"its numbers are not plausible reflectance (medians {medians}): wrong scale or offset?")
 
 
 def _sampled(file: Any, wanted: list[int], window: Window) -> Iterator[NDArray[np.float64]]:
     """Stored numbers of a square, (band, n); none when it is damaged, which the look that needs it will report."""
     with contextlib.suppress(RasterioError):
-        yield _cut(file, wanted, window).reshape(len(wanted), -1)
+        yield _read_padded(file, wanted, window).reshape(len(wanted), -1)
 
 
 def _samples(file: Any) -> Iterator[Window]:
@@ -152,26 +152,26 @@ def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: 
     if _on_grid(file, grid):
         here = _file_window(file, window)
         if with_scl and unclear:
-            classes = _cut(file, wanted[-1:], here)[0]
+            classes = _read_padded(file, wanted[-1:], here)[0]
             if np.isin(np.nan_to_num(classes), unclear).all():
                 measured = np.nan_to_num(classes) > 0
                 nothing = np.zeros((len(NAMES), *window.shape), np.float32)
-                return ScenePixels(nothing, measured, _classes(classes, measured))
-        numbers = _cut(file, wanted, here)
+                return ScenePixels(nothing, measured, _scl_of(classes, measured))
+        numbers = _read_padded(file, wanted, here)
         reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
         classes = numbers[-1]
     else:
         reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
-    return ScenePixels(reflectance, valid, _classes(classes, valid) if with_scl else None)
+    return ScenePixels(reflectance, valid, _scl_of(classes, valid) if with_scl else None)
 
 
 def read_all(file: Any) -> ScenePixels:
     """All pixels of a dataset on its own grid."""
     names = bands_of(file)
     check_units(file, names)
-    numbers = _cut(file, list(names.values()), Window(0, 0, *file.shape))
+    numbers = _read_padded(file, list(names.values()), Window(0, 0, *file.shape))
     reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
-    return ScenePixels(reflectance, valid, _classes(numbers[-1], valid) if SCL in names else None)
+    return ScenePixels(reflectance, valid, _scl_of(numbers[-1], valid) if SCL in names else None)
 
 
 def mosaic(
@@ -196,7 +196,7 @@ def mosaic(
     return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl, notes=tuple(notes))
 
 
-def _classes(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
+def _scl_of(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
     """SCL as bytes, shape (y, x); 0 where there is none."""
     return np.where(valid & (numbers >= 0) & (numbers <= 11), numbers, 0).astype(np.uint8)
 
@@ -215,7 +215,7 @@ def _file_window(file: Any, window: Window) -> Window:
     return Window(window.row - row, window.col - col, window.height, window.width)
 
 
-def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
+def _read_padded(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
     """Stored numbers (band, y, x) of a window in file pixels; NaN outside the file."""
     out = np.full((len(wanted), *window.shape), np.nan)
     part = window.intersection(Window(0, 0, *file.shape))
@@ -226,7 +226,7 @@ def _cut(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
     return out
 
 
-def _coarse(
+def _downsampled(
     file: Any, names: dict[str, int], wanted: list[int], window: Window, step: int
 ) -> tuple[Floats, Bools, NDArray[np.float64]]:
     """Reflectance, valid and the last band's numbers of a window in groups of `step` x `step` file pixels.
@@ -235,7 +235,7 @@ def _coarse(
     """
     bands, middle = len(NAMES), step // 2
     if step == 1:
-        numbers = _cut(file, wanted, window)
+        numbers = _read_padded(file, wanted, window)
         return *_reflectance(file, names, numbers[:bands]), numbers[-1]
     reflectance, valid = np.zeros((bands, *window.shape), np.float32), np.zeros(window.shape, bool)
     last = np.full(window.shape, np.nan)
@@ -243,7 +243,7 @@ def _coarse(
     for row in range(0, window.height, strip):
         height = min(strip, window.height - row)
         fine = Window((window.row + row) * step, window.col * step, height * step, window.width * step)
-        numbers = _cut(file, wanted, fine)
+        numbers = _read_padded(file, wanted, fine)
         seen, sound = _reflectance(file, names, numbers[:bands])
         groups = (height, step, window.width, step)
         here = slice(row, row + height)
@@ -286,7 +286,7 @@ def _resampled(
     A pixel's neighbours and weights depend on its own position alone, so any cut into windows gives the same result.
     """
     step = _step(file)
-    rows, cols = _places(file, grid, window, step)
+    rows, cols = _file_coordinates(file, grid, window, step)
     known = np.isfinite(rows) & np.isfinite(cols)
     height, width = file.height // step, file.width // step
     known &= (rows > -1) & (cols > -1) & (rows < height) & (cols < width)
@@ -296,7 +296,7 @@ def _resampled(
     rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
     piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
-    reflectance, valid, last = _coarse(file, names, wanted, piece, step)
+    reflectance, valid, last = _downsampled(file, names, wanted, piece, step)
     down, right = rows - top, cols - left
     i, j = top - piece.row, left - piece.col
     total, sound = np.zeros((len(NAMES), *window.shape)), known.copy()
@@ -316,7 +316,9 @@ def _step(file: Any) -> int:
     return max(1, int(PIXEL_M / metres + 0.01))
 
 
-def _places(file: Any, grid: Grid, window: Window, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _file_coordinates(
+    file: Any, grid: Grid, window: Window, step: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Row and column in the file (pixel centres at integers) of each pixel of a window, shape (y, x)."""
     x = (window.col + np.arange(window.width) + 0.5) * PIXEL_M
     y = -(window.row + np.arange(window.height) + 0.5) * PIXEL_M

@@ -39,5 +39,5 @@ def priced(file: BandStack, remote: bool, grid: Grid, windows: Sequence[Window],
         for number in wanted if remote else ():
             blocks = file.blocks(number, here) if len(wanted) > 2 or number == scl else []
             needed.setdefault(number, []).extend(blocks)
-    total = sum((range_usage(file.stored(number), blocks) for number, blocks in needed.items()), Usage())
+    total = sum((range_usage(file.file_size(number), blocks) for number, blocks in needed.items()), Usage())
     return Price(total, read, clear / seen if seen else 0.0 if scl else None)

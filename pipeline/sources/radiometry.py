@@ -80,8 +80,7 @@ def scale_and_offset_of(
             return scale_and_offset(*stated)
         break
     raise SceneError(
-        f"does not say how its numbers become reflectance (collection {collection or 'not told'}, "
-        f"baseline {baseline or 'not told'})"
+        f"states no scale and offset (collection {collection or 'not stated'}, baseline {baseline or 'not stated'})"
     )
 
 
@@ -100,7 +99,7 @@ def scale_and_offset(scale: float, offset: float) -> tuple[float, float]:
     Raises `SceneError` for implausible values.
     """
     if not (math.isfinite(scale) and LEAST_SCALE <= scale <= MOST_SCALE and abs(offset) <= MOST_OFFSET):
-        raise SceneError(f"band scale {scale} and offset {offset} make no reflectance")
+        raise SceneError(f"band scale {scale} and offset {offset} are not plausible reflectance")
     if (scale, offset) == (1.0, 0.0):
         return SCALE, OFFSET
     return scale, offset

@@ -17,17 +17,17 @@ from pipeline.errors import PipelineError, SceneError
 from pipeline.sources.budget import Usage
 from pipeline.sources.http import Authenticator, HttpClient, InvalidResponse, Response
 
-LEAST_BYTES = 16_384
+MIN_RANGE_BYTES = 16_384
 """Smallest range requested, bytes: a header is read in many small pieces."""
-FIRST_BYTES = 32_768
+FIRST_RANGE_BYTES = 32_768
 """First range requested, bytes: the header of a COG with its tables."""
-MOST_BYTES = 64_000_000
+MAX_RANGE_BYTES = 64_000_000
 """Largest range requested, bytes."""
-KEPT_BYTES = 16_000_000
+CACHE_BYTES = 16_000_000
 """Cached bytes of one file, besides its first range: neighbouring windows share blocks, about eight per row."""
-KEPT_S = 300.0
+CACHE_S = 300.0
 """How long they stay cached between reads, seconds; then the file is fetched anew."""
-BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
 """Magic numbers of TIFF and JPEG 2000."""
 
 
@@ -38,7 +38,7 @@ class _RangeCache:
     ends: "OrderedDict[int, int]" = field(default_factory=OrderedDict)
     """End of each byte range, by its first byte."""
 
-    def holding(self, first: int, n: int) -> int | None:
+    def find(self, first: int, n: int) -> int | None:
         """First byte of the cached range that holds these bytes, marked as used; None: not cached."""
         begin = next((begin for begin, end in self.ends.items() if begin <= first and first + n <= end), None)
         if begin is not None:
@@ -50,7 +50,7 @@ class _RangeCache:
         self.ends.pop(first, None)
         self.ends[first] = first + n
         dropped = []
-        while sum(end - begin for begin, end in self.ends.items()) > KEPT_BYTES and len(self.ends) > 1:
+        while sum(end - begin for begin, end in self.ends.items()) > CACHE_BYTES and len(self.ends) > 1:
             dropped.append(self.ends.popitem(last=False)[0])
         return dropped
 
@@ -68,21 +68,21 @@ class RemoteFile:
     size: int = 0
     """Size of the whole file, bytes; known after the first request."""
     _version: str = ""
-    _begin: bytes = b""
+    _head: bytes = b""
     _opened_s: float = 0.0
     _cache: _RangeCache = field(default_factory=_RangeCache)
     _ranges: dict[int, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fetch the first bytes; raises as `HttpClient.request`, and `SceneError` if it is not a raster."""
-        self._begin, self._opened_s = self._fetch(0, FIRST_BYTES), time.monotonic()
-        if not self._begin.startswith(BEGINS):
-            raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {self._begin[:12]!r}")
+        self._head, self._opened_s = self._fetch(0, FIRST_RANGE_BYTES), time.monotonic()
+        if not self._head.startswith(MAGIC):
+            raise SceneError(f"neither TIFF nor JPEG 2000: it begins with {self._head[:12]!r}")
 
     @property
     def fresh(self) -> bool:
         """Whether its cached bytes may be used in the next read: still recent, and a new version would be noticed."""
-        return bool(self._version) and time.monotonic() < self._opened_s + KEPT_S
+        return bool(self._version) and time.monotonic() < self._opened_s + CACHE_S
 
     def read_range(self, first: int, n: int) -> bytes:
         """Up to `n` bytes from `first` on, fewer at the end of the file."""
@@ -90,18 +90,18 @@ class RemoteFile:
         n = min(n, left)
         if n == 0:
             return b""
-        if first + n <= len(self._begin):
-            return self._begin[first : first + n]
-        begin = self._cache.holding(first, n)
+        if first + n <= len(self._head):
+            return self._head[first : first + n]
+        begin = self._cache.find(first, n)
         if begin is None:
-            begin, self._ranges[first] = first, self._fetch(first, _asked(n, left))
+            begin, self._ranges[first] = first, self._fetch(first, _request_size(n, left))
             for dropped in self._cache.add(first, len(self._ranges[first])):
                 del self._ranges[dropped]
         return self._ranges[begin][first - begin : first - begin + n]
 
     def _fetch(self, first: int, n: int) -> bytes:
-        if n > MOST_BYTES:
-            raise SceneError(f"a part of {n / 1e6:.0f} MB is asked for at once")
+        if n > MAX_RANGE_BYTES:
+            raise SceneError(f"a part of {n / 1e6:.0f} MB requested at once")
         return self.http.request(
             "GET",
             self.url,
@@ -114,13 +114,13 @@ class RemoteFile:
     def _check(self, response: Response, first: int, n: int) -> None:
         """Raise `InvalidResponse` unless it is the requested range, `SceneError` if the file was replaced."""
         if "html" in response.headers.get("Content-Type", "").lower():
-            raise InvalidResponse("a page of HTML in the place of the file")
+            raise InvalidResponse("a page of HTML instead of the file")
         stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
         if response.status != 206 or not stated:
             raise InvalidResponse("it does not give a part of the file")
         begin, end, size = (int(number) for number in stated.groups())
         if begin != first or end != min(first + n, size) - 1 or len(response.body) != end - begin + 1:
-            raise InvalidResponse(f"{len(response.body)} bytes in the place of the {n} asked for")
+            raise InvalidResponse(f"{len(response.body)} bytes instead of the {n} asked for")
         version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if self.size and (self.size, self._version) != (size, version):
             raise SceneError("it was replaced while it was read; run again")
@@ -129,18 +129,18 @@ class RemoteFile:
 
 def range_usage(size: int, blocks: Sequence[tuple[int, int]]) -> Usage:
     """What `RemoteFile` requests when a file of `size` bytes is opened and blocks (first byte, length) are read."""
-    kept, spent = _RangeCache(), Usage(1, min(FIRST_BYTES, size))
+    kept, spent = _RangeCache(), Usage(1, min(FIRST_RANGE_BYTES, size))
     for first, length in blocks:
-        if first + length > min(FIRST_BYTES, size) and kept.holding(first, length) is None:
-            asked = _asked(length, size - first)
+        if first + length > min(FIRST_RANGE_BYTES, size) and kept.find(first, length) is None:
+            asked = _request_size(length, size - first)
             kept.add(first, asked)
             spent += Usage(1, asked)
     return spent
 
 
-def _asked(n: int, left: int) -> int:
+def _request_size(n: int, left: int) -> int:
     """How many bytes to request where `n` are needed and the file has `left` more."""
-    return min(max(n, LEAST_BYTES), left)
+    return min(max(n, MIN_RANGE_BYTES), left)
 
 
 @dataclass(slots=True, eq=False)

@@ -34,14 +34,14 @@ from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, footprint_of
 from pipeline.sources.radiometry import scale_and_offset_of
 
-DAMAGED = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+PRODUCT_ERRORS = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 """What an incomplete or damaged product may raise."""
 METADATA = "MTD_MSIL2A.xml"
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 """Largest metadata file, bytes."""
 CHUNK = 1 << 20
 """Bytes read at once for a checksum."""
-ROOM_BYTES = 300_000_000
+MIN_FREE_BYTES = 300_000_000
 """Room for a decoded 10 m band, bytes; with less free space, a failed decoding is reported as a full disk."""
 ENDINGS = {"B02": "B02_10m", "B03": "B03_10m", "B04": "B04_10m", "B08": "B08_10m", "B11": "B11_20m", "B12": "B12_20m",
            SCL: "SCL_20m"}  # fmt: skip
@@ -61,10 +61,10 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
     The greater version text is the newer. Raises `SceneError` with the reason if the product cannot be used.
     """
     try:
-        inside = _Inside.of(path)
+        inside = _ProductFiles.of(path)
         root = _metadata(inside)
         baseline = _text(root, "PROCESSING_BASELINE")
-        parts = _parts(inside, root, baseline)
+        parts = _assets(inside, root, baseline)
         with rasterio.Env(**GDAL), BandStack(parts) as file:
             footprint = footprint_of(file)
         moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
@@ -79,7 +79,7 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
             has_scl=SCL in parts,
             provider=provider,
         )
-    except DAMAGED as cause:
+    except PRODUCT_ERRORS as cause:
         raise SceneError(f"not a SAFE product that can be read ({describe(cause)})") from cause
     return f"{baseline:>6} {_text(root, 'GENERATION_TIME')}", scene
 
@@ -90,13 +90,13 @@ def decoded(part: Asset, folder: Path) -> Asset:
     Raises rasterio's errors for a band that cannot be decoded, `UnitsFailed` on a full disk.
     """
     target = folder / f"{sha256_of([part.href, *file_stamp(part.href)])[:24]}.tif"
-    if not _sound(target):
+    if not _is_valid(target):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
-            _sound.cache_clear()  # another process may have been faster
-            if not _sound(target):
+            _is_valid.cache_clear()  # another process may have been faster
+            if not _is_valid(target):
                 _decode(part.href, target)
-                _sound.cache_clear()
+                _is_valid.cache_clear()
     return Asset(str(target), part.band, part.scale, part.offset)
 
 
@@ -105,26 +105,26 @@ def _decode(href: str, target: Path) -> None:
     try:
         with rasterio.open(href, driver="JP2OpenJPEG") as file:
             copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
-        mark = _mark(half)
+        mark = _checksum(half)
         half.replace(target)
     except (RasterioError, OSError) as cause:
         half.unlink(missing_ok=True)
-        if shutil.disk_usage(target.parent).free < ROOM_BYTES:
+        if shutil.disk_usage(target.parent).free < MIN_FREE_BYTES:
             raise write_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from cause
         raise
     atomic.write_text(target.with_suffix(".crc"), mark)
 
 
 @lru_cache(maxsize=4096)
-def _sound(target: Path) -> bool:
+def _is_valid(target: Path) -> bool:
     """Whether a decoded band exists and matches its checksum; each process checks once."""
     try:
-        return target.with_suffix(".crc").read_text(encoding="ascii") == _mark(target)
+        return target.with_suffix(".crc").read_text(encoding="ascii") == _checksum(target)
     except (OSError, ValueError):
         return False
 
 
-def _mark(path: Path) -> str:
+def _checksum(path: Path) -> str:
     """Size and checksum of a file."""
     crc = 0
     with path.open("rb") as file:
@@ -134,7 +134,7 @@ def _mark(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inside:
+class _ProductFiles:
     """The files in a product."""
 
     path: Path
@@ -143,7 +143,7 @@ class _Inside:
     """Prefix of each file name in the zip; empty for a folder."""
 
     @classmethod
-    def of(cls, path: Path) -> "_Inside":
+    def of(cls, path: Path) -> "_ProductFiles":
         """The files of the product at a path; raises `SceneError` if it has no metadata."""
         if path.is_dir():
             if not (path / METADATA).is_file():
@@ -156,12 +156,12 @@ class _Inside:
         return cls(path, found[0].removesuffix(METADATA))
 
     def read(self, name: str) -> bytes:
-        """Content of a file, at most `MOST_BYTES` + 1 bytes."""
+        """Content of a file, at most `MAX_BYTES` + 1 bytes."""
         if self.path.is_dir():
             with (self.path / name).open("rb") as file:
-                return file.read(MOST_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         with zipfile.ZipFile(self.path) as archive, archive.open(self.prefix + name) as member:
-            return member.read(MOST_BYTES + 1)
+            return member.read(MAX_BYTES + 1)
 
     def href(self, name: str) -> str:
         """Path of a file, as GDAL takes it; raises `SceneError` for a file outside the product."""
@@ -174,10 +174,10 @@ class _Inside:
         return f"{ZIPPED}{self.path}/{self.prefix}{name}"
 
 
-def _metadata(inside: _Inside) -> Element:
+def _metadata(inside: _ProductFiles) -> Element:
     content = inside.read(METADATA)
-    if len(content) > MOST_BYTES:
-        raise SceneError(f"{METADATA} of more than {MOST_BYTES // 1_000_000} MB")
+    if len(content) > MAX_BYTES:
+        raise SceneError(f"{METADATA} of more than {MAX_BYTES // 1_000_000} MB")
     try:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException as cause:
@@ -185,7 +185,7 @@ def _metadata(inside: _Inside) -> Element:
     return root
 
 
-def _parts(inside: _Inside, root: Element, baseline: str) -> dict[str, Asset]:
+def _assets(inside: _ProductFiles, root: Element, baseline: str) -> dict[str, Asset]:
     """Location of each band; raises `SceneError` if one is missing."""
     listed = [str(element.text).strip() for element in root.iter("IMAGE_FILE")]
     quantum = float(_text(root, "BOA_QUANTIFICATION_VALUE"))
@@ -209,5 +209,5 @@ def _text(root: Element, name: str) -> str:
     """The text of the first element with a tag name; raises `SceneError` if there is none."""
     found = next(root.iter(name), None)
     if found is None or not (found.text or "").strip():
-        raise SceneError(f"{METADATA} does not tell {name}")
+        raise SceneError(f"{METADATA} does not state {name}")
     return str(found.text).strip()

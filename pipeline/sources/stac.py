@@ -28,7 +28,7 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import InputError, SceneError, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.acquisitions import newest
+from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.band_stack import BandStack, file_stamp
 from pipeline.sources.boa_offset import with_offset_checked
@@ -37,7 +37,7 @@ from pipeline.sources.credentials import authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
 from pipeline.sources.http import HttpClient, HttpClientFactory, InvalidResponse, Response
 from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search, cloud_share_of, platform_of
-from pipeline.sources.items import check_needed, outline_of, refused_item
+from pipeline.sources.items import check_needed, footprint_of_item, refused_item
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, read_window
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of
@@ -51,7 +51,7 @@ KNOWN = {
 """URL and collections of each known catalogue, by name."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue of simulated scenes: all results from it are marked as simulated."""
-KEYS = {
+BAND_KEYS = {
     "B02": ("B02", "blue", "B02_10m"),
     "B03": ("B03", "green", "B03_10m"),
     "B04": ("B04", "red", "B04_10m"),
@@ -61,11 +61,11 @@ KEYS = {
     SCL: (SCL, "scl", "SCL_20m"),
 }
 """Names of each band in catalogues."""
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 """Largest document of a catalogue, bytes."""
-MOST_ITEMS = 20_000
+MAX_ITEMS = 20_000
 """Most items of one search."""
-KEPT_SCENES = 4
+CACHED_SCENES = 4
 """Granules whose cached byte ranges are kept for the next window: up to four of one overpass meet in a block."""
 UNREADABLE = (
     STACError,
@@ -115,8 +115,10 @@ class StacSource:
                 except (SceneError, *LIBRARY_ERRORS, KeyError, TypeError) as cause:
                     refusals.append(refused_item(one_line(str(item.id))[:120], cause))
         except UNREADABLE as cause:
-            raise InputError(f"{_shown(self.address)}: the catalogue cannot be searched ({describe(cause)})") from cause
-        used, older = newest(scenes)
+            raise InputError(
+                f"{_without_query(self.address)}: the catalogue cannot be searched ({describe(cause)})"
+            ) from cause
+        used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
@@ -163,13 +165,13 @@ class StacSource:
                 bbox=[west, south, east, north],
                 datetime=f"{first}T00:00:00Z/{last}T23:59:59Z",
                 collections=list(self.collections) or None,
-                max_items=MOST_ITEMS + 1,
+                max_items=MAX_ITEMS + 1,
             ).items()
         else:
             found = root.get_items(recursive=True)
         for number, item in enumerate(found):
-            if number >= MOST_ITEMS:
-                raise ValueError(f"more than {MOST_ITEMS} items; ask for a shorter period")
+            if number >= MAX_ITEMS:
+                raise ValueError(f"more than {MAX_ITEMS} items; ask for a shorter period")
             if not self.collections or item.collection_id in (None, *self.collections):
                 yield item
 
@@ -178,7 +180,7 @@ class StacSource:
         if item.datetime is None:
             raise SceneError("no time of acquisition")
         moment = item.datetime if item.datetime.tzinfo else item.datetime.replace(tzinfo=UTC)
-        parts = self._parts(item)
+        parts = self._assets(item)
         missing = [name for name in NAMES if name not in parts]
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
@@ -190,14 +192,14 @@ class StacSource:
             time_utc=moment.astimezone(UTC),
             platform=platform_of(item.properties.get("platform")),
             assets=assets,
-            footprint=outline_of(item.geometry),
+            footprint=footprint_of_item(item.geometry),
             fingerprint=assets.fingerprint(stamps, *marks),
             has_scl=SCL in parts,
             provider=self.name,
             cloud_share=cloud_share_of(item.properties.get("eo:cloud_cover")),
         )
 
-    def _parts(self, item: pystac.Item) -> dict[str, Asset]:
+    def _assets(self, item: pystac.Item) -> dict[str, Asset]:
         """Location of each band that the item has."""
         parts: dict[str, Asset] = {}
         for key, asset in item.assets.items():
@@ -205,7 +207,7 @@ class StacSource:
                 if name is None or name in parts:
                     continue
                 scale, offset = (1.0, 0.0) if name == SCL else self._radiometry(item, stated)
-                parts[name] = Asset(_place(item, asset, self), number, scale, offset)
+                parts[name] = Asset(_href_of(item, asset, self), number, scale, offset)
         return parts
 
     def _radiometry(self, item: pystac.Item, stated: tuple[float, float] | None) -> tuple[float, float]:
@@ -226,7 +228,7 @@ class StacSource:
         return with_offset_checked(scene, found, self.rules.offset_error)
 
 
-@lru_cache(maxsize=KEPT_SCENES)
+@lru_cache(maxsize=CACHED_SCENES)
 def files_of(provider: str, http: HttpClient, assets: BandAssets) -> RemoteFiles:
     """The files of a scene, shared by all windows of a block."""
     return RemoteFiles(http, authenticator_of(provider, http))
@@ -240,7 +242,7 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
     """
     address, collections = KNOWN.get(scenes, (scenes, ()))
     if "://" in address and urlsplit(address).scheme not in ("http", "https"):
-        raise InputError(f"{_shown(address)}: not an address that a catalogue can have; begin with https://")
+        raise InputError(f"{_without_query(address)}: not an address that a catalogue can have; begin with https://")
     if "://" not in address:
         path = Path(os.path.expanduser(address))
         if not path.is_file():
@@ -253,7 +255,9 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
     try:
         simulated = scenes not in KNOWN and _catalogue(address, http).id == SIMULATED
     except UNREADABLE as cause:
-        raise InputError(f"{_shown(address)}: not a STAC catalogue that can be read ({describe(cause)})") from cause
+        raise InputError(
+            f"{_without_query(address)}: not a STAC catalogue that can be read ({describe(cause)})"
+        ) from cause
     return StacSource(address, provider, collections, rules, simulated, http)
 
 
@@ -282,9 +286,9 @@ class _Documents(DefaultStacIO):
         if self.remote:
             raise ValueError("it names a document on this machine")
         with Path(href).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"a document of more than {MOST_BYTES // 1_000_000} MB")
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"a document of more than {MAX_BYTES // 1_000_000} MB")
         return content.decode("utf-8")
 
 
@@ -321,7 +325,7 @@ def _document(http: HttpClient, method: str, url: str, content: Mapping[str, Any
         except (ValueError, RecursionError) as cause:
             raise InvalidResponse(f"not JSON: it begins with {response.body[:20]!r}") from cause
 
-    return http.request(method, url, MOST_BYTES, json=content, check=check).body.decode("utf-8")
+    return http.request(method, url, MAX_BYTES, json=content, check=check).body.decode("utf-8")
 
 
 def _catalogue(address: str, http: HttpClient) -> pystac.Catalog:
@@ -345,7 +349,7 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
     names = extra.get("eo:bands") or listed
     for number, band in enumerate(listed):
         own = str(names[number].get("name", "")) if number < len(names) and len(listed) > 1 else key
-        name = next((ours for ours, theirs in KEYS.items() if own in theirs), None)
+        name = next((ours for ours, theirs in BAND_KEYS.items() if own in theirs), None)
         told_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
         stated = None
         if "scale" in told_here or "offset" in told_here:
@@ -353,7 +357,7 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
         yield name, stated
 
 
-def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
+def _href_of(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     """Path or URL of an asset; raises `SceneError` for a location that a catalogue may not refer to."""
     href = asset.get_absolute_href() or asset.href
     scheme = urlsplit(href).scheme if "://" in href else ""
@@ -362,7 +366,7 @@ def _place(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     if scheme == "s3" and source.provider == "cdse":
         return cdse_address(href)
     if scheme or "://" in source.address or href.startswith("/vsi"):
-        raise SceneError(f"lies where this source does not read: {_shown(href)}")
+        raise SceneError(f"unsupported location: {_without_query(href)}")
     folder, path = Path(source.address).parent.parent, Path(href).resolve()  # scenes are often beside its own folder
     if not path.is_relative_to(folder):
         raise SceneError("its file lies outside of the catalogue's folder")
@@ -376,6 +380,6 @@ def _version(item: pystac.Item) -> str:
     return f"{baseline:>6} {properties.get('updated') or properties.get('created') or ''}"
 
 
-def _shown(address: str) -> str:
+def _without_query(address: str) -> str:
     """A path or URL without its query string, which may hold a secret."""
     return address.partition("?")[0][:200]

@@ -12,7 +12,7 @@ from pipeline.errors import SceneError, one_line
 from pipeline.sources.assets import FINGERPRINT_DIGITS, HubItem
 from pipeline.sources.http import InvalidResponse, Response
 from pipeline.sources.interface import Period, Scene, cloud_share_of, platform_of
-from pipeline.sources.items import outline_of
+from pipeline.sources.items import footprint_of_item
 from pipeline.sources.pixels import LIBRARY_ERRORS
 
 COLLECTION = "sentinel-2-l2a"
@@ -70,7 +70,7 @@ def scene_of(item: Any, provider: str) -> Scene:
         time_utc=moment,
         platform=_platform(name, properties),
         assets=HubItem(COLLECTION, name),
-        footprint=outline_of(item["geometry"]),
+        footprint=footprint_of_item(item["geometry"]),
         fingerprint=sha256_of(marks)[:FINGERPRINT_DIGITS],
         has_scl=True,
         provider=provider,

@@ -69,7 +69,7 @@ def request_of(
     except (ValueError, TypeError, ArithmeticError) as cause:
         raise SceneError(f"no request can be made of it ({describe(cause)})") from cause
     if made.url is None or not isinstance(made.post_values, dict):
-        raise SceneError("sentinelhub-py made no request of it")
+        raise SceneError("sentinelhub-py built no request")
     return made.url, dict(made.headers), dict(made.post_values)
 
 
@@ -103,7 +103,7 @@ def decoded(body: bytes, grid: Grid, window: Window, bands: int) -> Numbers:
     except LIBRARY_ERRORS as cause:
         raise InvalidResponse(f"a TIFF that cannot be read ({describe(cause)})") from cause
     if (numbers[-1] > 1).any():
-        raise InvalidResponse("its data mask is none")
+        raise InvalidResponse("invalid data mask")
     return numbers
 
 
@@ -111,13 +111,13 @@ def _check_shape(file: Any, grid: Grid, window: Window, bands: int) -> None:
     """Raise `InvalidResponse` unless a dataset has the requested shape, data type and position."""
     asked, given = (bands, *window.shape), (file.count, file.height, file.width)
     if given != asked:
-        raise InvalidResponse(f"a TIFF of (band, y, x) {given} in the place of {asked}")
+        raise InvalidResponse(f"a TIFF of (band, y, x) {given} instead of {asked}")
     if set(file.dtypes) != {"uint16"}:
         raise InvalidResponse(f"a TIFF of {', '.join(sorted(set(file.dtypes)))}, not of uint16")
     if file.crs is None or file.crs.to_epsg() != grid.epsg:
         raise InvalidResponse(f"a TIFF that does not lie in EPSG:{grid.epsg}")
     if not np.allclose(file.transform[:6], window.transform[:6], rtol=0, atol=1e-3):
-        raise InvalidResponse("a TIFF of another place")
+        raise InvalidResponse("a TIFF at another position")
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.acquisitions import newest
+from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
 from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_needed, refused_item
@@ -86,7 +86,7 @@ class SentinelHubSource:
                     refusals.append(refused_item(shown_id(item), cause))
         except SceneError as cause:
             raise InputError(f"{host(self.base_url)}: the catalogue cannot be searched ({cause})") from cause
-        used, older = newest(scenes)
+        used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
