@@ -1,5 +1,7 @@
-"""Small GeoTIFF scenes as a user's folder may hold them, sound and broken."""
+"""Small GeoTIFF scenes as a user's folder may hold them, sound and broken, and runs over them."""
 
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,12 @@ from rasterio.transform import Affine
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES
+from pipeline.config import Settings
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.looks.weights import load_model
+from pipeline.progress import Progress
+from pipeline.run.context import Run
+from pipeline.sources.interface import Period, Source
 
 GRID = Grid(32647)
 PLACE = Window(-243_000, 53_008, 96, 112)
@@ -19,6 +26,27 @@ FOREST = (300, 500, 300, 3000, 1500, 800)
 def aoi(window: Window = PLACE) -> Aoi:
     """An AOI that covers a window."""
     return Aoi("test", "Test", "TST", reprojected(window.polygon_m, GRID.crs, LONLAT))
+
+
+model_of = lru_cache(load_model)
+"""A model by name, device and precision, loaded once."""
+
+
+def run_of(aoi: Aoi, source: Source, settings: Settings, period: Period, out: Path, **changes: object) -> Run:
+    """What `detect` and `estimate` take: on the CPU, today, silent, without a limit of spending; `changes` go first."""
+    parts: dict[str, object] = {
+        "aoi": aoi,
+        "period": period,
+        "source": source,
+        "settings": settings,
+        "out": out,
+        "today": datetime.now(UTC).date(),
+        "device": "cpu",
+        "progress": Progress(quiet=True),
+    }
+    if "model" not in changes:
+        parts["model"] = model_of(settings.model, "cpu", settings.segment.precision)
+    return Run(**(parts | changes))
 
 
 def forest(shape: tuple[int, int] = PLACE.shape, seed: int = 0) -> np.ndarray:
