@@ -7,11 +7,12 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import Polygon, box, mapping
+from shapely.geometry import Polygon, mapping
+from strategies import boxes, rings
 
+from pipeline import resources
 from pipeline.aoi import list_aois, read_aoi
 from pipeline.errors import AoiError
-from pipeline.worlds.catalogue import FOLDER
 
 SQUARE = [[99.0, 21.0], [99.1, 21.0], [99.1, 21.1], [99.0, 21.1], [99.0, 21.0]]
 
@@ -31,13 +32,15 @@ def test_the_aois_that_come_with_it_have_known_areas_and_unique_prefixes() -> No
     assert aois["kachin"].area_km2 == pytest.approx(87_971, rel=0.01)
     assert aois["shan"].area_km2 == pytest.approx(154_583, rel=0.01)
     assert len({aoi.prefix for aoi in aois.values()}) == len(aois)
-    for path in FOLDER.glob("*.geojson"):
+    paths = list(resources.shipped("aoi").glob("*.geojson"))
+    assert {path.stem for path in paths} == set(aois)
+    for path in paths:
         properties = json.loads(path.read_text())["features"][0]["properties"]
         assert {"name", "title", "prefix", "source", "note"} <= set(properties)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.floats(98.5, 99.0), st.floats(21.0, 21.4)), min_size=3, max_size=8, unique=True))
+@given(rings)
 def test_any_ring_is_repaired_or_refused_in_one_line(tmp_path_factory, points) -> None:
     path = tmp_path_factory.mktemp("aoi") / "ring.geojson"
     try:
@@ -136,15 +139,10 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(
-    west=st.floats(98, 99),
-    south=st.floats(21, 22),
-    width=st.floats(0.01, 0.2),
-    size=st.sampled_from([64, 100, 512, 2048]),
-)
-def test_windows_are_exactly_the_cells_that_touch(tmp_path_factory, west, south, width, size) -> None:
+@given(area=boxes(), size=st.sampled_from([64, 100, 512, 2048]))
+def test_windows_are_exactly_the_cells_that_touch(tmp_path_factory, area: Polygon, size: int) -> None:
     path = tmp_path_factory.mktemp("aoi") / "box.geojson"
-    aoi = read_aoi(save(path, mapping(box(west, south, west + width, south + width / 2))))
+    aoi = read_aoi(save(path, mapping(area)))
     windows = list(aoi.windows(size))
     assert windows == sorted(windows)
     assert all(aoi.polygon_m.intersects(w.polygon_m) for w in windows)
@@ -163,3 +161,14 @@ def test_a_state_is_planned_lazily_and_travels_to_workers() -> None:
     copy = pickle.loads(pickle.dumps(shan))
     assert copy.digest == shan.digest
     assert np.array_equal(copy.inside(next(iter(shan.windows(512)))), shan.inside(next(iter(shan.windows(512)))))
+
+
+def test_an_own_area_is_found_before_the_shipped_one_of_its_name(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = {aoi.name: aoi.digest for aoi in list_aois()}
+    (tmp_path / "aoi").mkdir()
+    for name in ("shan", "valley"):
+        save(tmp_path / "aoi" / f"{name}.geojson", polygon(SQUARE))
+    assert read_aoi("shan").area_km2 == pytest.approx(115, rel=0.01)
+    assert read_aoi("wa").digest == shipped["wa"]
+    assert {aoi.name for aoi in list_aois()} == {*shipped, "valley"}

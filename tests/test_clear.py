@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import load
 from pipeline.grid import Window
-from pipeline.looks.clear import RADIUS_PX, clear
+from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
 from pipeline.raster import Raster
 
 SETTINGS = load(None).clear
@@ -83,9 +83,9 @@ def test_pixels_without_data_are_never_clear() -> None:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), with_scl=st.booleans())
 def test_the_answer_is_local(seed: int, with_scl: bool) -> None:
-    """Nothing farther than RADIUS_PX from a pixel changes its answer."""
+    """Nothing farther than CLEAR_RADIUS_PX from a pixel changes its answer."""
     rng = np.random.default_rng(seed)
-    size = 2 * RADIUS_PX + 21
+    size = 2 * CLEAR_RADIUS_PX + 21
     blobs = rng.random((size // 12 + 1, size // 12 + 1)).repeat(12, 0).repeat(12, 1)[:size, :size]
     colours = np.array(list(SURFACES.values()) + [(0.5, 0.5, 0.5, 0.6, 0.4, 0.3), (0.01, 0.02, 0.01, 0.05, 0.03, 0.02)])
     scene = colours[(blobs * len(colours)).astype(int)].transpose(2, 0, 1).astype(np.float32)
@@ -97,5 +97,5 @@ def test_the_answer_is_local(seed: int, with_scl: bool) -> None:
     other = np.where(far, np.float32(0.5), scene)
     scl_too = None if scl is None else np.where(far, 9, scl).astype(np.uint8)
     after = clear(Raster(window=window, reflectance=other, valid=np.ones(blobs.shape, bool), scl=scl_too), SETTINGS)
-    inner = slice(10 + RADIUS_PX, size - 10 - RADIUS_PX)
+    inner = slice(10 + CLEAR_RADIUS_PX, size - 10 - CLEAR_RADIUS_PX)
     np.testing.assert_array_equal(before[inner, inner], after[inner, inner])

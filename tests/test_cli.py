@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 from scenes import write
 
+from pipeline import resources
 from pipeline.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +66,23 @@ def test_wrong_models_devices_and_folders_are_one_line_and_exit_2(tmp_path: Path
     assert "model" in refusal(capsys, 2, *folder, ".", "--model", "")
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refusal(capsys, 2, *folder, ".", "--out", "file/out")
+
+
+def test_own_settings_and_models_are_read_by_name_where_the_command_is_run(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = ("detect", "--aoi", "mong-yawn", "--source", "folder", "--scenes", ".")
+    for name, text in (("valley", "[sites]\nlink_metres = 3\n"), ("default", "[sites]\nlink_meters = 3\n")):
+        path = tmp_path / "configs" / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        assert f"configs/{name}.toml: unknown key sites.link_met" in refusal(capsys, 2, *folder, "--config", "valley")
+    path.unlink()
+    own = tmp_path / "models" / "bare"
+    shutil.copytree(resources.shipped("models") / "third", own)
+    card = (own / "model.toml").read_text()
+    (own / "model.toml").write_text(card[: card.index("[calibration]")])
+    assert "model third: its card has no calibration" in refusal(capsys, 2, *folder, "--model", "bare")
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.*"))  # said before any work
 
 
 def test_nothing_observed_is_exit_3_with_valid_empty_outputs(tmp_path: Path, capsys) -> None:

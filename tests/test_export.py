@@ -15,7 +15,9 @@ from pipeline.errors import InputError
 from pipeline.export import geojson, geopackage
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.export.rows import lineage_events, published_state_of, with_lineage
-from pipeline.sites.names import MERGED, WITHDRAWN, RegisteredSite, Registry
+from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.names import PublishedStatus, RegisteredSite, Registry
+from pipeline.sites.states import SiteState
 
 PROPERTIES = [
     "site_id",
@@ -46,7 +48,7 @@ OUTLINE = box(99.1, 21.1, 99.102, 21.103).difference(box(99.1005, 21.1005, 99.10
 
 def site(site_id: str = "SHN-0001", polygon=OUTLINE, **changes) -> SiteRecord:
     values = {
-        "site_id": site_id, "status": "confirmed", "confidence": 0.91234, "ground_after": None,
+        "site_id": site_id, "status": SiteStatus.CONFIRMED, "confidence": 0.91234, "ground_after": None,
         "ground_by": date(2024, 1, 5), "ponds_after": date(2024, 6, 1), "ponds_by": date(2024, 11, 3),
         "last_seen": date(2025, 3, 1), "last_clear": date(2025, 3, 1), "clear_looks": 7, "pond_area_m2": 1234.5,
         "pond_area_low_m2": 900.0, "pond_area_high_m2": 1600.0, "ground_area_m2": 45_000.0, "verdict": None,
@@ -73,10 +75,10 @@ def write_all(path: Path, sites: list[SiteRecord], rows: int = 3) -> None:
         ponds=[PondRecord(site_id=s.site_id, pond_id=1, area_m2=170.0, first_seen=s.ponds_by, polygon=OUTLINE) for s in sites],
         looks=[
             LookRecord(site_id=s.site_id, day=date(2024, 1, 5), overpass="20240105-S2A", share_seen=0.9, pond_area_m2=0.0,
-                       pond_area_low_m2=0.0, pond_area_high_m2=0.0, ground_area_m2=9.0, state="cleared", ponds_present=False, ground_present=True, point=here)
+                       pond_area_low_m2=0.0, pond_area_high_m2=0.0, ground_area_m2=9.0, state=SiteState.CLEARED, ponds_present=False, ground_present=True, point=here)
             for s in sites
         ],
-        events=[EventRecord(site_id=s.site_id, kind="appeared", after=None, by=date(2024, 1, 5),
+        events=[EventRecord(site_id=s.site_id, kind=EventKind.APPEARED, after=None, by=date(2024, 1, 5),
                             evidence="20240105-S2A", point=here) for s in sites],
         coverage=iter(coverage(rows)),
     )  # fmt: skip
@@ -207,10 +209,10 @@ def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path:
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_row_says_where_a_site_came_from_and_what_was_earlier_dates() -> None:
+def test_a_row_names_the_site_it_split_from_and_the_dates_published_earlier() -> None:
     first = published_state_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
     second = published_state_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
-    third = replace(second, on=date(2026, 3, 5), status="idle")  # the dates are the same: nothing was said otherwise
+    third = replace(second, on=date(2026, 3, 5), status=PublishedStatus.IDLE)  # the same dates
     entry = RegisteredSite("SHN-0001", OUTLINE, parent="SHN-0007", published=(first, second, third))
     row = with_lineage(site(), entry)
     assert row.parent == "SHN-0007"
@@ -220,15 +222,22 @@ def test_a_row_says_where_a_site_came_from_and_what_was_earlier_dates() -> None:
 
 def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
     days = [date(2026, month, 1) for month in (1, 2, 3)]
-    said = [published_state_of(site(), day) for day in days]
-    parent = RegisteredSite("SHN-0001", OUTLINE, published=(said[0],))
+    states = [published_state_of(site(), day) for day in days]
+    parent = RegisteredSite("SHN-0001", OUTLINE, published=(states[0],))
     part = RegisteredSite(
-        "SHN-0002", OUTLINE, parent="SHN-0001", published=(said[1], replace(said[2], status=WITHDRAWN))
+        "SHN-0002",
+        OUTLINE,
+        parent="SHN-0001",
+        published=(states[1], replace(states[2], status=PublishedStatus.WITHDRAWN)),
     )
-    other = RegisteredSite("SHN-0003", OUTLINE, published=(said[0], replace(said[2], status=MERGED + "SHN-0001")))
+    other = RegisteredSite(
+        "SHN-0003",
+        OUTLINE,
+        published=(states[0], replace(states[2], status=PublishedStatus.MERGED, merged_into="SHN-0001")),
+    )
     told = [(e.site_id, e.kind, e.after, e.by) for e in lineage_events(Registry("SHN", (parent, part, other)))]
     assert told == [
-        ("SHN-0002", "split", days[0], days[1]),
-        ("SHN-0002", "withdrawn", days[1], days[2]),
-        ("SHN-0003", "merged", days[0], days[2]),
+        ("SHN-0002", EventKind.SPLIT, days[0], days[1]),
+        ("SHN-0002", EventKind.WITHDRAWN, days[1], days[2]),
+        ("SHN-0003", EventKind.MERGED, days[0], days[2]),
     ]

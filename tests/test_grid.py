@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.geometry import Point
+from strategies import lats, lons, windows
 
 from pipeline.grid import LONLAT, Grid, Window, grid_at, hull, reprojected, window_of
-
-windows = st.builds(
-    Window, st.integers(-90_000, 90_000), st.integers(-9_000, 90_000), st.integers(1, 700), st.integers(1, 700)
-)
 
 
 @given(window=windows, size=st.integers(16, 512))
@@ -42,10 +40,8 @@ def test_a_window_that_is_not_inside_is_an_error(one: Window, other: Window) -> 
             one.within(other)
 
 
-@given(lon=st.floats(-180, 180), lat=st.floats(-80, 80))
+@given(lon=lons, lat=lats)
 def test_every_place_has_a_grid_in_which_it_is_near_the_middle(lon: float, lat: float) -> None:
-    from shapely.geometry import Point
-
     grid = grid_at(lon, lat)
     there = reprojected(Point(lon, lat), LONLAT, grid.crs)
     assert 150_000 < there.x < 850_000

@@ -4,15 +4,17 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from strategies import courses, look_areas, state_models
 
 from pipeline.config import load
 from pipeline.grid import Window
 from pipeline.looks.archive import Stack
+from pipeline.looks.calibration import AreaLikelihood, InitialShares, StateModel, TransitionRates
 from pipeline.sites.extract import Site
-from pipeline.sites.history import History, SiteLook, events, history, history_of
-from pipeline.sites.states import STATES, UNCALIBRATED
+from pipeline.sites.history import EventKind, History, SiteLook, SiteStatus, events, history, history_of
+from pipeline.sites.states import UNCALIBRATED
 
 SETTINGS = load(None).history
 FIRST = date(2024, 1, 5)
@@ -38,7 +40,7 @@ def told(pattern: str, every: int = 10) -> History:
 
 
 def states(past: History) -> str:
-    return "".join(STATES[state][0] for state in past.states)
+    return "".join(state.word[0] for state in past.states)
 
 
 @given(before=st.integers(1, 12), cleared=st.integers(1, 12), there=st.integers(2, 12))
@@ -100,25 +102,20 @@ def test_idle_and_resumed_are_told_between_the_looks_on_either_side(there: int, 
     assert states(past) == "nnn" + "p" * there + "i" * idle + "r" * again
     days = [look.day for look in past.looks]
     turns = {event.kind: (event.after, event.by) for event in events(past, SETTINGS)}
-    assert turns["idle"] == (days[2 + there], days[3 + there])
-    assert turns["resumed"] == (days[2 + there + idle], days[3 + there + idle])
-    assert past.status(SETTINGS, 3) == "confirmed"
+    assert turns[EventKind.IDLE] == (days[2 + there], days[3 + there])
+    assert turns[EventKind.RESUMED] == (days[2 + there + idle], days[3 + there + idle])
+    assert past.status(SETTINGS, 3) is SiteStatus.CONFIRMED
 
 
 def test_ponds_that_are_gone_are_idle_until_a_year_has_passed_or_the_ground_has_grown_over() -> None:
-    assert told("..PPPPggggg", every=20).status(SETTINGS, 3) == "idle"
-    assert told("..PPPP" + "g" * 25, every=20).status(SETTINGS, 3) == "ended"
+    assert told("..PPPPggggg", every=20).status(SETTINGS, 3) is SiteStatus.IDLE
+    assert told("..PPPP" + "g" * 25, every=20).status(SETTINGS, 3) is SiteStatus.ENDED
     overgrown = told("..PPPPggg.....", every=20)
-    assert overgrown.status(SETTINGS, 3) == "ended"
-    assert "ended" in {event.kind for event in events(overgrown, SETTINGS)}
+    assert overgrown.status(SETTINGS, 3) is SiteStatus.ENDED
+    assert EventKind.ENDED in {event.kind for event in events(overgrown, SETTINGS)}
 
 
-patterns = st.tuples(st.integers(1, 8), st.integers(0, 6), st.integers(2, 8)).map(
-    lambda n: "." * n[0] + "g" * n[1] + "P" * n[2]
-)
-
-
-@given(pattern=patterns, at=st.data())
+@given(pattern=courses, at=st.data())
 def test_a_look_that_agrees_never_widens_an_interval(pattern: str, at: st.DataObject) -> None:
     """Nor does taking one away narrow it: the same law read backwards."""
     place = at.draw(st.integers(0, len(pattern) - 1))
@@ -133,7 +130,7 @@ def test_a_look_that_agrees_never_widens_an_interval(pattern: str, at: st.DataOb
             assert after.by <= before.by
 
 
-@given(pattern=patterns, at=st.data())
+@given(pattern=courses, at=st.data())
 def test_a_look_that_says_nothing_changes_nothing(pattern: str, at: st.DataObject) -> None:
     """Gaps are days: a look that is neither here nor there may move an edge to its own day and no farther."""
     whole = looks(pattern, every=20)
@@ -157,13 +154,12 @@ def test_interval_widens_when_a_look_contradicts_the_rest() -> None:
     assert (torn.ponds.by - torn.ponds.after) > (agreeing.ponds.by - agreeing.ponds.after)
 
 
-@given(st.lists(st.tuples(st.floats(0, 5000), st.floats(0, 60_000), st.integers(1, 200)), max_size=25))
-def test_intervals_are_in_order_whatever_the_areas(areas: list[tuple[float, float, int]]) -> None:
+def in_order(areas: list[tuple[float, float, int]], model: StateModel) -> None:
     day, some = FIRST, []
     for pond, ground, gap in areas:
         day += timedelta(days=gap)
         some.append(SiteLook(day, "o", 1.0, pond, ground))
-    past = history_of(some, SETTINGS, UNCALIBRATED)
+    past = history_of(some, SETTINGS, model)
     for found in (past.ground, past.ponds):
         if found is not None:
             assert found.after is None or found.after < found.by
@@ -172,6 +168,37 @@ def test_intervals_are_in_order_whatever_the_areas(areas: list[tuple[float, floa
             assert found.looks_with >= 1
     for event in events(past, SETTINGS):
         assert event.after is None or event.after < event.by
+
+
+@given(look_areas)
+def test_intervals_are_in_order_whatever_the_areas(areas: list[tuple[float, float, int]]) -> None:
+    in_order(areas, UNCALIBRATED)
+
+
+PALE = StateModel(
+    per_year=TransitionRates(cleared=0.94, built=1.0, idled=0.18, resumed=0.27, overgrown=0.39),
+    initial=InitialShares(none=0.05, cleared=0.21, ponds=0.53, idle=0.12, resumed=0.04, overgrown=0.05),
+    ground=AreaLikelihood(break_even_m2=12.5, break_even_share=0.0002, log_slope=0.86),
+    ponds=AreaLikelihood(break_even_m2=2.1, break_even_share=0.07, log_slope=2.4),
+)
+"""Near to the calibration of a model that predicts little."""
+TAKEN_UP_IN_DOUBT = [
+    (2000.0, 0.0, 32), (100.0, 40_000.0, 23), (2.0, 4000.0, 95), (0.0, 50.0, 76), (2000.0, 50.0, 3), (2000.0, 50.0, 96),
+    (0.0, 400.0, 24),
+]  # fmt: skip
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="an onset may be dated after the last look at which the site is likely there",
+)
+@given(areas=look_areas, model=state_models)
+@example(areas=TAKEN_UP_IN_DOUBT, model=PALE)
+def test_intervals_are_in_order_whatever_the_calibration(
+    areas: list[tuple[float, float, int]], model: StateModel
+) -> None:
+    in_order(areas, model)
 
 
 def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
@@ -196,7 +223,7 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
 @given(before=st.integers(3, 12), after=st.integers(3, 12))
 def test_ponds_that_become_twice_as_many_grew_between_two_looks(before: int, after: int) -> None:
     past = told("." * 3 + "P" * before + "B" * after)
-    grown = [event for event in events(past, SETTINGS) if event.kind == "grew"]
+    grown = [event for event in events(past, SETTINGS) if event.kind is EventKind.GREW]
     days = [look.day for look in past.looks]
     assert [(event.after, event.by) for event in grown] == [(days[2 + before], days[3 + before])]
 
@@ -204,7 +231,7 @@ def test_ponds_that_become_twice_as_many_grew_between_two_looks(before: int, aft
 @given(st.lists(st.sampled_from("PB"), min_size=3, max_size=20))
 def test_growth_is_told_once_and_never_by_one_look(pattern: list[str]) -> None:
     past = told("".join(pattern))
-    grown = [event for event in events(past, SETTINGS) if event.kind == "grew"]
+    grown = [event for event in events(past, SETTINGS) if event.kind is EventKind.GREW]
     assert len(grown) <= 1
     if all(pattern[k : k + 3].count("B") < 2 for k in range(len(pattern))):
         assert not grown

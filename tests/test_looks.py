@@ -1,26 +1,33 @@
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fields import GRID, Field, scene
+from fields import GRID, Field, Unmasked, scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import aligned_windows, batches, block_sizes, window_sizes
 
-from pipeline.config import load
+from pipeline.bands import NAMES
+from pipeline.config import OffsetError, load
 from pipeline.engine import executor_for, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
-from pipeline.looks.archive import LookMaker, look_at, read_stack
-from pipeline.looks.file import open_look
-from pipeline.looks.observe import CLEAR, NO_DATA, NOT_CLEAR
-from pipeline.looks.task import LookTask, plan, recipe_of
+from pipeline.looks.archive import LookArray, LookMaker, look_of, read_stack
+from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
+from pipeline.looks.file import LookFile, encoded, open_look
+from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, NOT_CLEAR, Observation, observe
+from pipeline.looks.segment import NetworkSegmenter, Segmentation, segment
+from pipeline.looks.task import LookTask, plan, read_margin_px, recipe_of
 from pipeline.looks.weights import Model, has_bf16, load_model
+from pipeline.raster import Raster
 from pipeline.sources.interface import overpasses
 
 SETTINGS = load(None)
 MODEL = load_model(SETTINGS.model, "cpu", "fp32")
+MARGIN_PX = recipe_of(SETTINGS, MODEL).margin_px
 PRECISIONS = ["fp32", "bf16"] if MODEL.card.bf16 and has_bf16(MODEL.device) else ["fp32"]
 AREA = Window(-243_200 + 16, 50_688 + 16, 256, 320)
 """Ground with cloud, clear parts and an edge without data, over which the test scene lies."""
@@ -35,23 +42,77 @@ def task(windows: tuple[Window, ...] = (AREA,), **of_scene: str) -> LookTask:
     return LookTask(GRID, next(iter(AREA.cells(2048))), windows, overpass)
 
 
+def observed(one: LookTask, model: Model = MODEL, batch: int = 1) -> Observation:
+    return observe(one, Field(), NetworkSegmenter(model), MARGIN_PX, SETTINGS.clear, batch)
+
+
 def whole(model: Model = MODEL) -> np.ndarray:
-    return look_at(task(), Field(), model, SETTINGS.clear, 1).bands
+    return observed(task(), model).bands
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    size=st.sampled_from([64, 96, 128, 192, 256, 512]), block=st.sampled_from([256, 512, 2048]), batch=st.integers(1, 5)
-)
+@given(size=window_sizes, block=block_sizes, batch=batches)
 def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int, block: int, batch: int) -> None:
     torch.set_num_threads(1)  # as in a run
     model = load_model(SETTINGS.model, "cpu", precision)
     cells = [w for c in AREA.cells(size) if (w := c.intersection(AREA))]
     canvas = np.zeros((3, *AREA.shape), np.uint8)
-    for made in plan(GRID, cells, block, overpasses([scene()])):
-        canvas[(slice(None), *made.extent.within(AREA))] = look_at(made, Field(), model, SETTINGS.clear, batch).bands
+    for made in plan(GRID, cells, block, overpasses([scene()]), MARGIN_PX):
+        canvas[(slice(None), *made.extent.within(AREA))] = observed(made, model, batch).bands
     np.testing.assert_array_equal(canvas, whole(model))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(windows=st.lists(aligned_windows(AREA, 128), min_size=1, max_size=3), batch=batches)
+def test_what_is_cropped_before_segmenting_changes_no_pixel(precision: str, windows: list[Window], batch: int) -> None:
+    """The network is shown less than is read for the clear test: all of it gives the same."""
+    torch.set_num_threads(1)  # as in a run
+    model = load_model(SETTINGS.model, "cpu", precision)
+    segmenter = NetworkSegmenter(model)
+    assert segmenter.margin_px < MARGIN_PX
+    one = task(windows=tuple(windows))
+    seen = observe(one, Field(), segmenter, MARGIN_PX, SETTINGS.clear, batch)
+    for window in windows:
+        raster = Field().read(one.overpass.scenes, GRID, window.grown(MARGIN_PX))
+        cut, answer = window.within(raster.window), segment(model, raster)
+        ground = clear(raster, SETTINGS.clear)[cut]
+        pond, mine, state = seen.bands[(slice(None), *window.within(one.extent))]
+        np.testing.assert_array_equal(pond, np.where(ground, answer.pond_fraction[cut], NO_VALUE))
+        np.testing.assert_array_equal(mine, np.where(ground, answer.ground_probability[cut], NO_VALUE))
+        np.testing.assert_array_equal(state == CLEAR, ground)
+
+
+@dataclass(frozen=True)
+class Nearsighted:
+    """A segmenter that needs no margin: what it predicts for a pixel is the pixel's own."""
+
+    margin_px: int = 0
+
+    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
+        return [Segmentation(*(np.round(200 * raster.reflectance[:2]).astype(np.uint8))) for raster in rasters]
+
+
+@given(size=window_sizes, batch=batches)
+def test_clouds_beyond_a_window_are_seen_however_near_the_network_looks(size: int, batch: int) -> None:
+    """Without SCL, a shadow is one only near a cloud: with the widest reach that settings allow."""
+    reach = SETTINGS.clear.model_copy(update={"margin_px": 40, "fallback_shadow_reach_px": 60, "fallback_white": 0.3})
+    margin_px = read_margin_px(Nearsighted().margin_px)
+    cells = tuple(w for c in AREA.cells(size) if (w := c.intersection(AREA)))
+    one, other = (
+        observe(task(windows=some), Unmasked(), Nearsighted(), margin_px, reach, batch).bands
+        for some in (cells, (AREA,))
+    )
+    np.testing.assert_array_equal(one, other)
+    assert {NOT_CLEAR, CLEAR} == set(np.unique(one[2]))
+
+
+@given(st.integers(0, 400))
+def test_looks_are_read_wide_enough_for_the_network_and_the_clear_test(radius_px: int) -> None:
+    margin_px = read_margin_px(radius_px)
+    assert margin_px % 16 == 0
+    assert max(radius_px, CLEAR_RADIUS_PX) <= margin_px < max(radius_px, CLEAR_RADIUS_PX) + 16
 
 
 def test_a_look_tells_clear_ground_from_cloud_and_from_no_data() -> None:
@@ -82,7 +143,8 @@ def test_a_second_run_makes_no_look_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "junk"])
 def test_a_damaged_look_is_made_again(tmp_path: Path, damage: str) -> None:
     made = maker(tmp_path)
-    path = made(task()).path
+    made(task())
+    path = made.path_of(task())
     good = path.read_bytes()
     middle = len(good) // 2
     path.write_bytes(
@@ -93,7 +155,7 @@ def test_a_damaged_look_is_made_again(tmp_path: Path, damage: str) -> None:
             "junk": b"not a tiff at all",
         }[damage]
     )
-    assert open_look(path, task().key(made.recipe), task()) is None
+    assert open_look(path, task().key(made.recipe), task().extent) is None
     assert made(task()).computed
     assert path.read_bytes() == good
 
@@ -110,8 +172,34 @@ def test_another_scene_model_setting_or_code_never_meets_a_stale_look(tmp_path: 
         task().key(replace(recipe, precision="bf16")),
         task().key(replace(recipe, clear=other)),
         task().key(replace(recipe, code="0")),
+        task().key(replace(recipe, offset_error=OffsetError.CORRECT)),
     }
-    assert len(keys) == 8
+    assert len(keys) == 9
+
+
+def test_what_a_file_holds_is_what_was_observed(tmp_path: Path) -> None:
+    seen = replace(observed(task()), notes=("read otherwise", "ö"))
+    path = tmp_path / "look.tif"
+    path.write_bytes(encoded(seen, task(), "key"))
+    back = open_look(path, "key", AREA)
+    assert back is not None
+    np.testing.assert_array_equal(back.bands, seen.bands)
+    assert (back.notes, back.clear_p10, back.clear_share) == (seen.notes, seen.clear_p10, seen.clear_share)
+    assert len(seen.clear_p10) == len(NAMES)
+    assert open_look(path, "another key", AREA) is None
+    assert open_look(path, "key", AREA.grown(16)) is None
+    assert open_look(tmp_path / "none.tif", "key", AREA) is None
+
+
+def test_a_look_in_memory_is_read_as_one_on_disk(tmp_path: Path) -> None:
+    kept, seen = maker(tmp_path)(task()), observed(task())
+    made = look_of(task(), kept.key, seen, LookArray(seen.bands, AREA))
+    assert made == replace(kept, computed=False)
+    assert isinstance(kept.pixels, LookFile)
+    for window in (AREA, AREA.grown(8), Window(AREA.row + 5, AREA.col + 7, 50, 90)):
+        one, other = read_stack([made], window), read_stack([kept], window)
+        for name in ("pond", "ground", "clear", "measured"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_a_failed_read_leaves_no_look(tmp_path: Path) -> None:

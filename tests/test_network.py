@@ -58,7 +58,7 @@ def test_radius_and_stride_are_those_documented_when_default_spec() -> None:
     assert NetworkSpec().stride_px == 8
 
 
-def test_folded_gives_the_same_logits_when_norm_has_statistics() -> None:
+def test_logits_are_the_same_without_batch_norm_when_norm_has_statistics() -> None:
     torch.manual_seed(1)
     net = Network(NetworkSpec(widths=(4, 6)), norm=True)
     for _ in range(5):

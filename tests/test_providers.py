@@ -15,8 +15,8 @@ from fake_hub import Hub, hub
 from loopback import Server, quick_http, serving
 from scenes import GRID, PLACE, aoi, run_of
 from shapely.geometry import mapping
+from test_detect import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
 from test_safe import write_product
-from test_scan import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
 from test_stac import make_item
 
 from pipeline.bands import NAMES, SCL

@@ -5,18 +5,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import aligned_windows
 
 from pipeline import bands
 from pipeline.config import load
 from pipeline.grid import ALIGN_PX, Window
 from pipeline.looks.card import ModelCard
 from pipeline.looks.network import Network, NetworkSpec, receptive_radius_px, to_bf16
-from pipeline.looks.segment import LEVELS, segment, segment_many, to_codes
+from pipeline.looks.segment import LEVELS, NetworkSegmenter, segment, segment_many, to_codes
 from pipeline.looks.weights import Model, Resolved, has_bf16, load_model
 from pipeline.raster import Raster
 from pipeline.training.score import raster_of, scores_of, validation_looks
 
 CPU = torch.device("cpu")
+WHOLE = Window(-64, -64, 208, 208)
 PRECISIONS: list[Resolved] = ["fp32", "bf16"] if has_bf16(CPU) else ["fp32"]
 
 
@@ -65,24 +67,12 @@ def raster(window: Window) -> Raster:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=12, deadline=None)
-@given(
-    row=st.integers(-4, 4),
-    col=st.integers(-4, 4),
-    height=st.integers(1, 5),
-    width=st.integers(1, 5),
-    more=st.integers(0, 2),
-    batch=st.integers(1, 3),
-)
-def test_codes_are_the_same_when_cut_otherwise(
-    precision: Resolved, row: int, col: int, height: int, width: int, more: int, batch: int
-) -> None:
+@given(part=aligned_windows(WHOLE, 80), more=st.integers(0, 2), batch=st.integers(1, 3))
+def test_codes_are_the_same_when_cut_otherwise(precision: Resolved, part: Window, more: int, batch: int) -> None:
     asked = model(precision)
-    margin = asked.card.margin_px
-    whole = Window(-64, -64, 208, 208)
-    outer = whole.grown(margin)
+    margin = NetworkSegmenter(asked).margin_px
+    outer = WHOLE.grown(margin)
     expected = segment(asked, raster(outer))
-    part = Window(row * ALIGN_PX, col * ALIGN_PX, height * ALIGN_PX, width * ALIGN_PX)
-    part = part.intersection(whole) or part
     grown = part.grown(margin + more * ALIGN_PX)
     for answer in segment_many(asked, [raster(grown)] * batch):
         for name in ("pond_fraction", "ground_probability"):
@@ -94,7 +84,7 @@ def test_codes_are_the_same_when_cut_otherwise(
 def test_codes_differ_at_the_edge_when_the_margin_is_missing() -> None:
     asked = model()
     inner = Window(0, 0, 64, 64)
-    outer = inner.grown(asked.card.margin_px)
+    outer = inner.grown(NetworkSegmenter(asked).margin_px)
     with_margin = segment(asked, raster(outer)).pond_fraction[inner.within(outer)]
     assert (segment(asked, raster(inner)).pond_fraction != with_margin).any()
 
@@ -130,3 +120,15 @@ def test_shipped_model_finds_sites_and_keeps_quiet_elsewhere_when_worlds_are_new
     assert scores.pond_iou > 0.45
     assert 0.5 < scores.pond_area_ratio < 1.6
     assert scores.false_area_share < 0.3
+
+
+def test_the_margin_covers_the_receptive_radius_in_whole_steps() -> None:
+    asked = NetworkSegmenter(model())
+    assert asked.margin_px % ALIGN_PX == 0
+    assert asked.model.card.receptive_radius_px <= asked.margin_px < asked.model.card.receptive_radius_px + ALIGN_PX
+
+
+def test_a_segmenter_is_its_model() -> None:
+    asked, window = model(), Window(0, 0, 64, 64)
+    (answer,) = NetworkSegmenter(asked)([raster(window)])
+    np.testing.assert_array_equal(answer.pond_fraction, segment(asked, raster(window)).pond_fraction)

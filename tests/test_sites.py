@@ -125,9 +125,9 @@ def test_evidence_can_be_gone_on_with_from_any_look(data, k: int, more: int, loo
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     clear = rng.random((looks, 3, 4)) < 0.6
     values = np.where(clear, rng.integers(0, 201, clear.shape), 0).astype(np.uint8)
-    nothing = RunningEvidence.nothing((3, 4), rule)
-    whole = nothing.after(values, clear, rule)
-    parts = nothing.after(values[:cut], clear[:cut], rule).after(values[cut:], clear[cut:], rule)
+    nothing = RunningEvidence.empty((3, 4), rule)
+    whole = nothing.updated(values, clear, rule)
+    parts = nothing.updated(values[:cut], clear[:cut], rule).updated(values[cut:], clear[cut:], rule)
     np.testing.assert_array_equal(whole.agreed(rule), parts.agreed(rule))
     for name in ("best", "last", "count"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import rasterio
 from loopback import quick_http
-from scenes import PLACE, aoi
+from scenes import PLACE, aoi, run_of
 from shapely.geometry import box, mapping
 
 from pipeline.aoi import Aoi
@@ -25,11 +25,13 @@ from pipeline.evaluation.scores import scores
 from pipeline.evaluation.truth import read_case
 from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
+from pipeline.looks.archive import Look
+from pipeline.looks.file import LookFile
 from pipeline.progress import Progress
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.interface import Period
+from pipeline.sources.interface import Period, ReadRules
 from pipeline.sources.stac import stac_source
 from pipeline.worlds.archive import build_archive
 
@@ -67,7 +69,12 @@ def look(
     scenes: Path, out: Path, settings: Settings = SERIAL, simulated: bool = True, period: Period = ALWAYS
 ) -> Summary:
     source = FolderSource(scenes, name="simulated" if simulated else "folder", simulated=simulated)
-    return detect(AREA, source, settings, period, out, "cpu", QUIET)
+    return detect(run_of(AREA, source, settings, period, out))
+
+
+def path_of(look: Look) -> Path:
+    assert isinstance(look.pixels, LookFile)
+    return look.pixels.path
 
 
 def products(out: Path) -> dict[str, bytes]:
@@ -77,7 +84,7 @@ def products(out: Path) -> dict[str, bytes]:
 
 def test_sites_are_found_where_they_are(first: Summary, scenes: Path) -> None:
     days = [look.day for look in first.looks]
-    case = read_case(first.out / "sites.geojson", scenes / "truth.geojson", min(days), max(days))
+    case = read_case(first.context.out / "sites.geojson", scenes / "truth.geojson", min(days), max(days))
     found = scores([case], 0.0)
     assert found.found.of >= 1
     assert found.found.value >= 0.5, found.table()
@@ -87,17 +94,17 @@ def test_sites_are_found_where_they_are(first: Summary, scenes: Path) -> None:
 
 def test_simulated_output_says_so_everywhere(first: Summary) -> None:
     assert "SIMULATED" in first.text()
-    features = json.loads((first.out / "sites.geojson").read_text())["features"]
+    features = json.loads((first.context.out / "sites.geojson").read_text())["features"]
     assert features
     assert all(f["properties"]["simulated"] is True for f in features)
-    assert json.loads((first.out / "manifest.json").read_text())["simulated"] is True
-    assert "SIMULATED" in (first.out / "coverage.geojson").read_text()[:400]
+    assert json.loads((first.context.out / "manifest.json").read_text())["simulated"] is True
+    assert "SIMULATED" in (first.context.out / "coverage.geojson").read_text()[:400]
 
 
 def test_layers_agree_with_the_geojson(first: Summary) -> None:
-    sites = json.loads((first.out / "sites.geojson").read_text())["features"]
+    sites = json.loads((first.context.out / "sites.geojson").read_text())["features"]
     ids = {f["properties"]["site_id"] for f in sites}
-    package = first.out / "sites.gpkg"
+    package = first.context.out / "sites.gpkg"
     assert set(gpd.read_file(package, layer="sites")["site_id"]) == ids
     looks = gpd.read_file(package, layer="looks")
     for feature in sites:
@@ -126,27 +133,27 @@ def test_a_scene_that_lies_off_by_the_offset_of_a_baseline_is_left_out_and_told(
         file.offsets = [offset + 0.1 if name != "SCL" else offset
                         for name, offset in zip(file.descriptions, file.offsets, strict=True)]  # fmt: skip
     told = look(tmp_path / "scenes", tmp_path / "out")
-    assert [refusal.id.endswith(wrong.overpass) for refusal in told.apart] == [True]
-    assert "the offset of its processing baseline was never taken" in told.apart[0].reason
-    (listed,) = json.loads((told.out / "manifest.json").read_text())["looks_left_out"]
+    assert [refusal.id.endswith(wrong.overpass) for refusal in told.outliers] == [True]
+    assert "BOA_ADD_OFFSET was not applied" in told.outliers[0].reason
+    (listed,) = json.loads((told.context.out / "manifest.json").read_text())["outlier_looks"]
     assert listed["reason"] in told.text()
     assert told.exit_code == 0
     assert len(told.looks) == len(first.looks) - 1
     again = look(tmp_path / "scenes", tmp_path / "out")
-    assert (again.apart, products(again.out)) == (told.apart, products(told.out))
+    assert (again.outliers, products(again.context.out)) == (told.outliers, products(told.context.out))
 
 
 def test_a_second_run_makes_no_look_and_the_same_bytes(first: Summary, scenes: Path) -> None:
-    before = products(first.out)
-    again = look(scenes, first.out)
+    before = products(first.context.out)
+    again = look(scenes, first.context.out)
     assert not any(k.computed for k in again.looks)
-    assert products(first.out) == before
+    assert products(first.context.out) == before
 
 
 def test_a_scan_month_by_month_ends_where_one_run_over_all_does(first: Summary, scenes: Path, tmp_path: Path) -> None:
     for last in (date(2024, 12, 31), date(2025, 2, 28), None):
         by_month = look(scenes, tmp_path, period=Period(None, last))
-    assert products(tmp_path)["coverage.geojson"] == products(first.out)["coverage.geojson"]
+    assert products(tmp_path)["coverage.geojson"] == products(first.context.out)["coverage.geojson"]
     told = [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in by_month.sites]
     assert told == [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in first.sites]
     assert list(tmp_path.rglob("cells/*.npz"))
@@ -158,19 +165,19 @@ def vars_of(record: SiteRecord) -> dict[str, object]:
 
 def test_a_look_that_changed_on_disk_is_read_again(first: Summary, scenes: Path, tmp_path: Path) -> None:
     whole = look(scenes, tmp_path)
-    victim = whole.looks[0].path
+    victim = path_of(whole.looks[0])
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 255
     victim.write_bytes(content)
     again = look(scenes, tmp_path)
-    assert [k.path for k in again.looks if k.computed] == [victim]
-    assert products(tmp_path)["sites.geojson"] == products(first.out)["sites.geojson"]
+    assert [path_of(k) for k in again.looks if k.computed] == [victim]
+    assert products(tmp_path)["sites.geojson"] == products(first.context.out)["sites.geojson"]
 
 
 def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, scenes: Path, tmp_path: Path) -> None:
     other = settings_with(engine={"workers": 2}, segment={"window_px": 320, "batch": 3}, grid={"block_px": 1024})
     look(scenes, tmp_path / "out", other)
-    one, two = (json.loads((p / "sites.geojson").read_text()) for p in (first.out, tmp_path / "out"))
+    one, two = (json.loads((p / "sites.geojson").read_text()) for p in (first.context.out, tmp_path / "out"))
     for feature in (*one["features"], *two["features"]):
         del feature["properties"]["run_id"]  # names the settings as well
     assert one == two
@@ -179,9 +186,9 @@ def test_workers_windows_and_blocks_change_no_byte_of_the_sites(first: Summary, 
 def test_the_same_scenes_listed_by_a_catalogue_give_the_same_sites(
     first: Summary, scenes: Path, tmp_path: Path
 ) -> None:
-    source = stac_source(str(scenes / "stac" / "catalog.json"), SERIAL.clear.scl_unclear, quick_http)
+    source = stac_source(str(scenes / "stac" / "catalog.json"), ReadRules.of(SERIAL), quick_http)
     assert source.simulated
-    told = detect(AREA, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+    told = detect(run_of(AREA, source, SERIAL, ALWAYS, tmp_path))
     assert told.error is None
     assert len(told.looks) == len(first.looks)
     own = {"source": "", "run_id": ""}
@@ -194,7 +201,7 @@ def test_two_areas_that_overlap_agree_where_they_do(first: Summary, scenes: Path
     half = box(west + 0.3 * (east - west), min(north, south), east, max(north, south))
     other = Aoi("other", "Other", "OTH", half)
     source = FolderSource(scenes, name="simulated", simulated=True)
-    told = detect(other, source, SERIAL, ALWAYS, tmp_path, "cpu", QUIET)
+    told = detect(run_of(other, source, SERIAL, ALWAYS, tmp_path))
     shared = [s for s in first.sites if half.buffer(-0.01).contains(s.polygon)]
     assert shared
     alike = {s.polygon.wkb: s for s in told.sites}
@@ -208,7 +215,7 @@ def test_two_areas_that_overlap_agree_where_they_do(first: Summary, scenes: Path
 
 def test_a_threshold_renames_nothing_and_makes_no_look(first: Summary, scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    shutil.copytree(first.out, out)
+    shutil.copytree(first.context.out, out)
     names = {s.site_id: s.polygon for s in first.sites}
     changed = settings_with(engine={"workers": 1}, sites={"pond_fraction": 0.4, "min_confidence": 0.3})
     later = look(scenes, out, changed)
@@ -232,7 +239,7 @@ def test_a_new_scene_costs_only_its_own_look(scenes: Path, tmp_path: Path) -> No
 
 
 def test_coverage_tells_every_cell_and_month_seen_or_not(first: Summary) -> None:
-    features = json.loads((first.out / "coverage.geojson").read_text())["features"]
+    features = json.loads((first.context.out / "coverage.geojson").read_text())["features"]
     months = {f["properties"]["month"] for f in features}
     cells = {f["properties"]["cell"] for f in features}
     assert len(months) == 7
