@@ -88,7 +88,7 @@ def describe(cause: BaseException) -> str:
     return one_line(cause)[:160] or type(cause).__name__
 
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_error(path: object, cause: OSError) -> PipelineError:

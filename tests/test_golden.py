@@ -27,8 +27,8 @@ def settings() -> Settings:
     return base.model_copy(
         update={
             "segment": base.segment.model_copy(update={"precision": "fp32"}),
-            "engine": base.engine.model_copy(update={"workers": 2}),
-            "simulated": base.simulated.model_copy(update={"worlds": 2, "start": "2024-09", "months": 6}),
+            "engine": base.engine.model_copy(update={"workers": 1}),
+            "simulated": base.simulated.model_copy(update={"worlds": 2, "start": "2024-11", "months": 3}),
         }
     )
 

@@ -188,11 +188,6 @@ TAKEN_UP_IN_DOUBT = [
 ]  # fmt: skip
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an onset may be dated after the last look at which the site is likely there",
-)
 @given(areas=look_areas, model=state_models)
 @example(areas=TAKEN_UP_IN_DOUBT, model=PALE)
 def test_intervals_are_in_order_whatever_the_calibration(

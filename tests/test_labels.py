@@ -155,7 +155,7 @@ def test_a_tuned_model_has_learned_and_says_from_what(tmp_path: Path, base: Mode
     assert base.card.sha256[:12] in card.training.worlds
     assert card.training.command == "as typed"
     assert card.calibration is None
-    assert "people's labels" in card.notes
+    assert "user labels" in card.notes
     assert "before_pond_iou" in card.scores
 
 

@@ -193,7 +193,6 @@ def constants(path: Path) -> list[tuple[str, int, ast.expr | None]]:
     return found
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="some tables of constants are still dicts and sets")
 def test_no_module_holds_what_another_could_change() -> None:
     """Constants are tuples, frozensets and `MappingProxyType`."""
     found = [

@@ -12,6 +12,7 @@ from pipeline.looks.segment import LEVELS, Segmentation
 from pipeline.looks.weights import WEIGHTS, load_model
 from pipeline.progress import Progress
 from pipeline.training import fit as fitting
+from pipeline.training.average import network_of
 from pipeline.training.chips import ChipSettings, augmented, concatenated, make_unit, stream
 from pipeline.training.fit import FitSettings, fit, train
 from pipeline.training.loss import loss
@@ -178,14 +179,14 @@ def test_scores_are_perfect_when_the_truth_is_told_and_bf16_is_refused_when_it_d
 
 def test_average_follows_the_network_when_it_moves() -> None:
     state = fitting._fresh(TINY, make_unit(3, 0, CHIPS))
+    state.mean.update_parameters(state.net)  # the first is taken as it is
     with torch.no_grad():
         for parameter in state.net.parameters():
             parameter.add_(1)
-    fitting._average(state, 0.75)
-
-    kept = dict(state.mean.named_parameters())["head.bias"]
+    state.mean.update_parameters(state.net)
+    kept = dict(network_of(state.mean).named_parameters())["head.bias"]
     moved = dict(state.net.named_parameters())["head.bias"]
-    torch.testing.assert_close(moved - kept, torch.full_like(kept, 0.75))
+    torch.testing.assert_close(moved - kept, torch.full_like(kept, 2 / 11))  # at first little of the past is kept
 
 
 def test_sums_are_true_when_scaled_after_being_pushed_up() -> None:
@@ -217,7 +218,7 @@ def test_a_training_that_goes_on_from_a_model_ends_half_way_to_it(tmp_path: Path
     on = replace(TINY, base=str(tmp_path / "old"), seed=4)
     card = fit(tmp_path / "new", on, Progress(quiet=True))
     assert f"--base {tmp_path / 'old'}" in card.training.command
-    assert "went 50% of the way" in card.training.worlds
+    assert "weight interpolation 50%" in card.training.worlds
     old, new = (load_model(str(tmp_path / name), "cpu", "fp32") for name in ("old", "new"))
     assert (new.card.mean, new.card.std) == (old.card.mean, old.card.std)
     moved = [

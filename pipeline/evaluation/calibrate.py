@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
 """Worlds are observed in every n-th look, these n in turn: the confidence must hold for places seen once and often."""
 NO_AREA = np.zeros(1)
 """Predicted area in a look that shows nothing, square metres, shape (1,)."""
-QUANTILES = {"low": 0.1, "middle": 0.5, "high": 0.9}
+QUANTILES = MappingProxyType({"low": 0.1, "middle": 0.5, "high": 0.9})
 """Quantiles of true over predicted pond area: the ends of the 80 % interval, and the median."""
 PRIOR_CHANGES, PRIOR_DAYS = 0.5, 183
 """Pseudo-counts of changes and of days, so that no rate is 0."""

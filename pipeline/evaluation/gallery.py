@@ -30,7 +30,7 @@ ACROSS = 6
 GAP = 2
 BRIGHT = 0.25
 """Reflectance drawn as white."""
-RGB = [BANDS.index(band) for band in (RED, GREEN, BLUE)]
+RGB = tuple(BANDS.index(band) for band in (RED, GREEN, BLUE))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +100,7 @@ def _drawn(observed: ObservedWorld, mistake: Mistake, runner: TrialRunner) -> By
     row, col = int((north - centre.y) / PIXEL_M), int((centre.x - west) / PIXEL_M)
     tops = [min(max(at - HALF_PX, 0), max(0, side - 2 * HALF_PX)) for at, side in zip((row, col), size, strict=True)]
     here = tuple(slice(top, top + 2 * HALF_PX) for top in tops)
-    seen = np.clip(observed.clearest[RGB][(slice(None), *here)] / BRIGHT, 0, 1) ** 0.8
+    seen = np.clip(observed.clearest[list(RGB)][(slice(None), *here)] / BRIGHT, 0, 1) ** 0.8
     predicted = np.stack([evidence.ground[here], evidence.pond[here], evidence.pond[here]])
     both = (255 * np.concatenate([seen, predicted], axis=1)).astype(np.uint8)
     side = 2 * HALF_PX  # a background may be smaller than a picture

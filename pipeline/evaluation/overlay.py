@@ -7,6 +7,7 @@ the simulator's own ponds look like would not find these.
 
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 import numpy as np
 import shapely
@@ -29,13 +30,15 @@ SPREAD_PX = 0.44
 Nyquist of 0.25, as ESA states for Sentinel-2 (0.15 to 0.30)."""
 REACH_PX = 30
 """Largest distance of any part of a site from its centre, in rows or columns."""
-FILLINGS = {
-    "milky": (0.200, 0.245, 0.225, 0.120, 0.035, 0.025),
-    "turquoise": (0.130, 0.180, 0.110, 0.045, 0.020, 0.015),
-    "blue under mesh": (0.105, 0.095, 0.070, 0.075, 0.060, 0.050),
-    "black cover": (0.045, 0.045, 0.045, 0.050, 0.055, 0.050),
-    "brown": (0.075, 0.105, 0.130, 0.095, 0.035, 0.025),
-}
+FILLINGS = MappingProxyType(
+    {
+        "milky": (0.200, 0.245, 0.225, 0.120, 0.035, 0.025),
+        "turquoise": (0.130, 0.180, 0.110, 0.045, 0.020, 0.015),
+        "blue under mesh": (0.105, 0.095, 0.070, 0.075, 0.060, 0.050),
+        "black cover": (0.045, 0.045, 0.045, 0.050, 0.055, 0.050),
+        "brown": (0.075, 0.105, 0.130, 0.095, 0.035, 0.025),
+    }
+)
 """Reflectance by band of what fills or covers ponds. Fine clay in water reflects most in green and little beyond
 1.6 µm; the spectrum of plastic is flat. Estimates from physics: no measurements are published."""
 SOILS = (

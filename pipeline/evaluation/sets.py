@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline.config import Settings
 from pipeline.errors import InputError
@@ -13,7 +14,9 @@ from pipeline.evaluation.truth import Case, read_case
 from pipeline.progress import Progress
 from pipeline.training.chips import STYLES
 
-FIRST_SEEDS = {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
+FIRST_SEEDS = MappingProxyType(
+    {"held-out": 970_000_001, "shifted": 975_000_001, "other-country": 980_000_001, "real": 985_000_001}
+)
 """First world seed of each set; training, validation and calibration use others."""
 SHIFT = 1.8
 """How far from the middle of their ranges the colours of the shifted set lie, as a factor; training goes to 1.5."""

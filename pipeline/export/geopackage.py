@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from shutil import disk_usage
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -32,28 +33,30 @@ NEARLY_FULL = 1_000_000
 """With fewer free bytes than this, a failed write is attributed to a full disk."""
 EPOCH = "2000-01-01T00:00:00.000Z"
 """Written where GeoPackage requires a time of change, so that the same rows give the same bytes."""
-DAYS = {
-    "sites": (
-        "ground_after",
-        "ground_by",
-        "ponds_after",
-        "ponds_by",
-        "last_seen",
-        "last_clear",
-        "reviewed_on",
-    ),
-    "ponds": ("first_seen",),
-    "looks": ("day",),
-    "events": ("after", "by"),
-    "coverage": ("month_start", "month_end"),
-}
+DAYS = MappingProxyType(
+    {
+        "sites": (
+            "ground_after",
+            "ground_by",
+            "ponds_after",
+            "ponds_by",
+            "last_seen",
+            "last_clear",
+            "reviewed_on",
+        ),
+        "ponds": ("first_seen",),
+        "looks": ("day",),
+        "events": ("after", "by"),
+        "coverage": ("month_start", "month_end"),
+    }
+)
 MIDNIGHT = "%Y-%m-%dT00:00:00.000"
 """The one format of a day in the file."""
-DIGITS = {"confidence": 3, "share_seen": 4}
+DIGITS = MappingProxyType({"confidence": 3, "share_seen": 4})
 """Decimals of the columns that have any; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
 """Layers whose rows may be single-part or multi-part: all are stored as multi-part."""
-TEXTS = {"sites": ("verdict", "parent", "earlier_dates")}
+TEXTS = MappingProxyType({"sites": ("verdict", "parent", "earlier_dates")})
 """Columns that may hold nothing but nulls, whose type must be given."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),
@@ -152,15 +155,17 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, StrEnum) else value
 
 
-COLUMN_TYPES = {
-    float: "float64",
-    int: "int64",
-    bool: "bool",
-    str: "str",
-    SiteStatus: "str",
-    EventKind: "str",
-    SiteState: "str",
-}
+COLUMN_TYPES: Mapping[object, str] = MappingProxyType(
+    {
+        float: "float64",
+        int: "int64",
+        bool: "bool",
+        str: "str",
+        SiteStatus: "str",
+        EventKind: "str",
+        SiteState: "str",
+    }
+)
 """Column types that cannot be inferred from an empty list of rows."""
 
 

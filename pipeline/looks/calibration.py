@@ -124,9 +124,8 @@ class Calibration(CalibrationTable):
 
 def upgraded(table: Mapping[str, Any]) -> Mapping[str, Any]:
     """A calibration from a card of any version in the current layout; unknown layouts are returned unchanged."""
-    if "version" in table or "intercept" not in table:
-        return table
-    return _from_version_1(dict(table))
+    nested = any(isinstance(value, Mapping) for value in table.values())
+    return table if nested or "version" in table else _from_version_1(table)
 
 
 def _from_version_1(flat: Mapping[str, Any]) -> dict[str, Any]:

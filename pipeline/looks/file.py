@@ -9,6 +9,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import rasterio
 from rasterio.errors import RasterioError, RasterioIOError
@@ -21,7 +22,7 @@ from pipeline.looks.segment import LEVELS
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 
-GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+GDAL = MappingProxyType({"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1})
 """A look is one file: neighbouring files, possibly thousands, are not listed."""
 
 

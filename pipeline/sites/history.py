@@ -207,10 +207,11 @@ def onset(
         return None
     low, high = _smallest_run(begins / begins.sum(), int(begins.argmax()), enough)
     last = int(here[-1])
+    low, high = min(low, last), min(high, last)  # it began before it was last there, whatever one look says
     gone = last + 1 if last + 1 < len(days) else None
     return Onset(
         after=days[low - 1] if low else None,
-        by=days[min(high, last)],
+        by=days[high],
         last=days[last],
         gone_by=days[gone] if gone is not None else None,
         looks_with=int((there & shown).sum()),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.errors import SceneError
 from pipeline.sources.assets import Asset
 from pipeline.sources.remote import RemoteFiles
 
-DRIVERS = {".jp2": "JP2OpenJPEG"}
+DRIVERS = MappingProxyType({".jp2": "JP2OpenJPEG"})
 """GDAL driver by file name suffix, GTiff otherwise; fixed, because a disguised VRT could read other files."""
 
 ZIPPED = "/vsizip/"

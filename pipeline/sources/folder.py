@@ -39,7 +39,7 @@ from pipeline.sources.pixels import (
 from pipeline.sources.safe import decoded, is_product, product_scene
 
 SUFFIXES = (".tif", ".tiff")
-HIDDEN = {".", "@"}
+HIDDEN = frozenset({".", "@"})
 """First characters of names that belong to an operating system or a NAS."""
 IMAGERY_YEARS = (2013, 2100)
 """Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""

@@ -6,6 +6,7 @@ perhaps SCL, by name, each with scale, offset and nodata value.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.interface import Scene
 from pipeline.sources.radiometry import scale_and_offset
 
-GDAL = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1}
+GDAL = MappingProxyType({"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1})
 """A small block cache (megabytes), so that memory does not grow with the AOI; no listing of neighbouring files."""
 LIBRARY_ERRORS = (
     RasterioError,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from xml.etree.ElementTree import Element, ParseError
 
 import rasterio
@@ -43,10 +44,19 @@ CHUNK = 1 << 20
 """Bytes read at once for a checksum."""
 MIN_FREE_BYTES = 300_000_000
 """Room for a decoded 10 m band, bytes; with less free space, a failed decoding is reported as a full disk."""
-ENDINGS = {"B02": "B02_10m", "B03": "B03_10m", "B04": "B04_10m", "B08": "B08_10m", "B11": "B11_20m", "B12": "B12_20m",
-           SCL: "SCL_20m"}  # fmt: skip
+ENDINGS = MappingProxyType(
+    {
+        "B02": "B02_10m",
+        "B03": "B03_10m",
+        "B04": "B04_10m",
+        "B08": "B08_10m",
+        "B11": "B11_20m",
+        "B12": "B12_20m",
+        SCL: "SCL_20m",
+    }
+)
 """File name suffix of each band."""
-BAND_IDS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7", "B11": "11", "B12": "12"}
+BAND_IDS = MappingProxyType({"B02": "1", "B03": "2", "B04": "3", "B08": "7", "B11": "11", "B12": "12"})
 """`band_id` of each band in the metadata's list of offsets."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,23 +44,27 @@ from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of
 from pipeline.sources.remote import RemoteFiles
 
-KNOWN = {
-    "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
-    "planetary": ("https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",)),
-    "cdse": ("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",)),
-}
+KNOWN = MappingProxyType(
+    {
+        "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
+        "planetary": ("https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",)),
+        "cdse": ("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",)),
+    }
+)
 """URL and collections of each known catalogue, by name."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue of simulated scenes: all results from it are marked as simulated."""
-BAND_KEYS = {
-    "B02": ("B02", "blue", "B02_10m"),
-    "B03": ("B03", "green", "B03_10m"),
-    "B04": ("B04", "red", "B04_10m"),
-    "B08": ("B08", "nir", "B08_10m"),
-    "B11": ("B11", "swir16", "B11_20m"),
-    "B12": ("B12", "swir22", "B12_20m"),
-    SCL: (SCL, "scl", "SCL_20m"),
-}
+BAND_KEYS = MappingProxyType(
+    {
+        "B02": ("B02", "blue", "B02_10m"),
+        "B03": ("B03", "green", "B03_10m"),
+        "B04": ("B04", "red", "B04_10m"),
+        "B08": ("B08", "nir", "B08_10m"),
+        "B11": ("B11", "swir16", "B11_20m"),
+        "B12": ("B12", "swir22", "B12_20m"),
+        SCL: (SCL, "scl", "SCL_20m"),
+    }
+)
 """Names of each band in catalogues."""
 MAX_BYTES = 50_000_000
 """Largest document of a catalogue, bytes."""

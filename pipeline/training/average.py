@@ -13,11 +13,11 @@ def averaged(net: Network, keep: float) -> AveragedModel:
     """A running average of `net`, batch statistics included; each update keeps the share `keep`, less at first."""
 
     def update(kept: Sequence[Tensor], new: Sequence[Tensor], updates: Tensor | int) -> None:
+        if not kept[0].is_floating_point():
+            return  # counts of batches; tensors come grouped by type
         count = int(updates)
-        share = min(keep, (1 + count) / (10 + count))
-        floats = [(one, other) for one, other in zip(kept, new, strict=True) if one.is_floating_point()]
-        with torch.no_grad():  # what is no float counts batches
-            torch._foreach_lerp_([one for one, _ in floats], [other for _, other in floats], 1 - share)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(kept), list(new), 1 - min(keep, (1 + count) / (10 + count)))
 
     return AveragedModel(net, multi_avg_fn=update, use_buffers=True)
 

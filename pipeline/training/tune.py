@@ -199,7 +199,7 @@ def _card(
             "name": name,
             "bf16": bf16,
             "scores": scores,
-            "calibration": {},
+            "calibration": None,
             "training": Training(
                 seed=settings.seed,
                 command=words,

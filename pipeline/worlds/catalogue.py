@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pystac
 from pystac.layout import TemplateLayoutStrategy
@@ -14,11 +15,11 @@ from pipeline.grid import LONLAT, Grid, Window, reprojected
 
 FOLDER = "stac"
 """Folder of the catalogue, next to the scenes."""
-EXTENSIONS = [
+EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
-]
-PLATFORMS = {"S2A": "sentinel-2a", "S2B": "sentinel-2b"}
+)
+PLATFORMS = MappingProxyType({"S2A": "sentinel-2a", "S2B": "sentinel-2b"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ def _item(scene: ListedScene) -> pystac.Item:
             "proj:shape": list(scene.window.shape),
             "proj:transform": list(scene.window.transform)[:6],
         },
-        stac_extensions=EXTENSIONS,
+        stac_extensions=list(EXTENSIONS),
     )
     stored = {"scale": scene.scale, "offset": scene.offset, "nodata": 0, "data_type": "uint16"}
     bands = [{"name": name, **stored} for name in NAMES]

@@ -1,8 +1,9 @@
 """Look-alikes: objects that resemble sites, of recorded kinds and with the densities of `configs/worlds.toml`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -292,19 +293,21 @@ def _stock_tanks(rng: np.random.Generator, s: Square) -> Drawing:
     return _yard(rng, s), parts
 
 
-DRAWERS: dict[str, Callable[[np.random.Generator, Square], Drawing]] = {
-    "placer_gold": _placer_gold,
-    "fish_ponds": _fish_ponds,
-    "reservoir": _reservoir,
-    "heap_leach": _heap_leach,
-    "jade_pit": _jade_pit,
-    "quarry": _quarry,
-    "landslide": _landslide,
-    "blue_roofs": _blue_roofs,
-    "tarpaulins": _tarpaulins,
-    "greenhouses": _greenhouses,
-    "bare_field": _bare_field,
-    "tarn": _tarn,
-    "stock_tanks": _stock_tanks,
-}
+DRAWERS: Mapping[str, Callable[[np.random.Generator, Square], Drawing]] = MappingProxyType(
+    {
+        "placer_gold": _placer_gold,
+        "fish_ponds": _fish_ponds,
+        "reservoir": _reservoir,
+        "heap_leach": _heap_leach,
+        "jade_pit": _jade_pit,
+        "quarry": _quarry,
+        "landslide": _landslide,
+        "blue_roofs": _blue_roofs,
+        "tarpaulins": _tarpaulins,
+        "greenhouses": _greenhouses,
+        "bare_field": _bare_field,
+        "tarn": _tarn,
+        "stock_tanks": _stock_tanks,
+    }
+)
 """Drawing function of each kind."""
