@@ -21,7 +21,7 @@ from pipeline.sources.folder import FolderSource
 from pipeline.training import tune as tuning
 from pipeline.training.chips import ChipSettings
 from pipeline.training.fit import FitSettings, fit
-from pipeline.training.labels import Labelled, LabelKind, label_chips, read_label_areas
+from pipeline.training.labels import LabelKind, Labelled, label_chips, read_label_areas
 from pipeline.training.tune import TuneSettings, tune
 
 QUIET = Progress(quiet=True)
