@@ -13,13 +13,14 @@ from datetime import date
 from pathlib import Path
 from shutil import copytree, rmtree
 
-from shapely.geometry import box
-
 from pipeline.aoi import Aoi
 from pipeline.config import load
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.looks.weights import load_model
 from pipeline.progress import Progress
+from pipeline.run.context import Run
 from pipeline.run.detect import detect
+from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
 from pipeline.worlds.archive import build_archive
@@ -38,26 +39,45 @@ def main() -> None:
     archive = settings.simulated.model_copy(
         update={"worlds": 2, "world_px": 512, "start": f"{LAST.year - YEARS[-1] + 1}-01", "months": 12 * YEARS[-1]}
     )
-    aoi = Aoi("age", "Age", "AGE", reprojected(box(*PLACE.bounds_m), Grid(32647).crs, LONLAT))
+    aoi = Aoi("age", "Age", "AGE", reprojected(PLACE.polygon_m, Grid(32647).crs, LONLAT))
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
         build_archive(work / "scenes", aoi, archive, Period(None, None), Progress(), 2)
-        source, quiet = FolderSource(work / "scenes", name="simulated", simulated=True), Progress(quiet=True)
+        source = FolderSource(work / "scenes", name="simulated", simulated=True)
+        model = load_model(settings.model, "cpu", settings.segment.precision)
+
+        def run(first: date, last: date, out: Path) -> Summary:
+            """A scan of all from `first` to `last`."""
+            return detect(
+                Run(
+                    aoi=aoi,
+                    period=Period(first, last),
+                    source=source,
+                    settings=settings,
+                    model=model,
+                    out=out,
+                    today=LAST,
+                    device="cpu",
+                    progress=Progress(quiet=True),
+                )
+            )
+
         print("years  looks  sites  one month more, s  with nothing kept but the looks, s")
         for years in YEARS:
             first, out, bare = date(LAST.year - years + 1, 1, 1), work / f"out-{years}", work / f"bare-{years}"
             for folder in (out, bare):
                 rmtree(folder, ignore_errors=True)
-            detect(aoi, source, settings, Period(first, date(LAST.year, 11, 30)), out, "cpu", quiet)
+            run(first, date(LAST.year, 11, 30), out)
             copytree(out, bare)
-            for kept in (*bare.rglob("cells"), *bare.rglob("checked.json")):
+            for kept in (*bare.rglob("cells"), *bare.rglob("index.json")):
                 rmtree(kept) if kept.is_dir() else kept.unlink()
             spent = []
             for folder in (out, bare):
                 begun = time.process_time()
-                told = detect(aoi, source, settings, Period(first, LAST), folder, "cpu", quiet)
+                summary = run(first, LAST, folder)
                 spent.append(time.process_time() - begun)
-            print(f"{years:5d} {len(told.looks):6d} {len(told.sites):6d} {spent[0]:18.1f} {spent[1]:18.1f}", flush=True)
+            counts = f"{years:5d} {len(summary.looks):6d} {len(summary.sites):6d}"
+            print(f"{counts} {spent[0]:18.1f} {spent[1]:18.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/linking.py [WORLDS]
 
-On simulated worlds that nothing was fitted on; each is looked at once, then its ponds are grouped by each distance.
+On simulated worlds that nothing was fitted on; each is observed once, then its ponds are grouped by each distance.
 """
 
 import sys
@@ -22,14 +22,14 @@ LINKS_M = (50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0)
 
 def counted(settings: Settings, seed: int) -> dict[float, Counter[str]]:
     """By distance: sites reported and true sites found, in several parts, or joined with another one."""
-    runner = TrialRunner(settings)
-    shown = runner.shown(Trial(seed, ("kachin", "shan")[seed % 2]))
+    world = TrialRunner(settings).observed(Trial(seed, ("kachin", "shan")[seed % 2]))
     found = {}
     for link in LINKS_M:
         sites = settings.sites.model_copy(update={"link_m": link})
         linked = TrialRunner(settings.model_copy(update={"sites": sites}))
-        kept = [f.site.polygon_m for f in linked.found(shown.looks) if f.confidence >= sites.min_confidence]
-        on = [[polygon.intersects(true.polygon) for polygon in kept] for true in shown.truth]
+        derived = linked.derived(world.aoi, world.looks)
+        kept = [found.site.polygon_m for found in derived.sites if found.confidence >= sites.min_confidence]
+        on = [[polygon.intersects(true.polygon) for polygon in kept] for true in world.truth]
         found[link] = Counter(
             reported=len(kept),
             found=sum(any(row) for row in on),

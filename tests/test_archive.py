@@ -16,6 +16,7 @@ from pipeline.config import load
 from pipeline.progress import Progress
 from pipeline.sources.interface import Period, period_of
 from pipeline.worlds import archive
+from pipeline.worlds.source import simulated_source
 
 SMALL = load(None).simulated.model_copy(update={"worlds": 2, "world_px": 128, "months": 3, "overpasses_per_month": 1})
 QUIET = Progress(quiet=True)
@@ -57,6 +58,18 @@ def test_scenes_are_cogs_that_a_static_stac_catalogue_lists(tmp_path: Path) -> N
             cloud = np.isin(file.read(7), [8, 9, 10]).mean() * 100
         assert item.properties["eo:cloud_cover"] == pytest.approx(cloud, abs=0.01)
         assert item.properties["simulated"] is True
+
+
+def test_the_embedded_source_is_an_archive_read_as_a_folder(tmp_path: Path) -> None:
+    settings = load(None)
+    engine = settings.engine.model_copy(update={"workers": 1})
+    settings = settings.model_copy(update={"simulated": SMALL, "engine": engine})
+    source = simulated_source(tmp_path / "source", aoi(WIDE), settings, ALWAYS, QUIET)
+    found = source.search(aoi(WIDE), ALWAYS)
+    built = build(tmp_path / "built")
+    assert {scene.id for scene in found.scenes} == {name for name in built if name.endswith(".tif")}
+    assert found.refusals == ()
+    assert source.simulated
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError
 from pipeline.worlds import parameters as worlds_parameters
 from pipeline.worlds import world as world_module
+from pipeline.worlds.archive import code_version
 from pipeline.worlds.look_alikes import DRAWERS
 from pipeline.worlds.parameters import parameters, parameters_file
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
@@ -110,6 +112,18 @@ def test_wrong_parameters_are_refused_in_one_line(tmp_path, monkeypatch, old: st
         parameters.__wrapped__()
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_users_own_parameters_are_found_first_and_make_another_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, version = parameters_file().read_text(encoding="utf-8"), code_version()
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "worlds.toml").write_text(text.replace("slope = 0.38", "slope = 0.21", 1), encoding="utf-8")
+    assert parameters.__wrapped__().styles["kachin"].slope == 0.38
+    monkeypatch.chdir(tmp_path)
+    assert parameters.__wrapped__().styles["kachin"].slope == 0.21
+    assert code_version() != version
 
 
 def test_cut_distributions_stay_between_their_ends() -> None:

@@ -16,8 +16,8 @@ from draw import larger, save, sheet, true_colour
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from pipeline.aoi import ROOT
 from pipeline.bands import NAMES
+from pipeline.resources import shipped
 from pipeline.training.backgrounds import read_background
 from pipeline.worlds.world import make_world, render
 
@@ -64,7 +64,7 @@ def real(folders: list[Path]) -> dict[str, list[np.ndarray]]:
     scenes = [read_background(path) for folder in folders for path in sorted(folder.glob("*.tif"))]
     found = {}
     for scene in scenes:
-        chips = list(chips_of(scene.reflectance - scene.air[:, None, None], scene.clear, CHIP_PX // 2))
+        chips = list(chips_of(scene.reflectance - scene.path_radiance[:, None, None], scene.clear, CHIP_PX // 2))
         found[scene.name] = chips[:: max(1, len(chips) // MOST)][:MOST]
     return {name: chips for name, chips in found.items() if chips}
 
@@ -125,7 +125,7 @@ def picture(true: dict[str, list[np.ndarray]], made: dict[str, list[np.ndarray]]
 
 
 if __name__ == "__main__":
-    own = [ROOT / "backgrounds" / "training", ROOT / "backgrounds" / "evaluation"]
+    own = [shipped("backgrounds") / "training", shipped("backgrounds") / "evaluation"]
     made = simulated()
     picture(real(own), made)  # only what comes with leachwatch and its licences
     true = real([*own, *map(Path, sys.argv[1:])])

@@ -20,12 +20,11 @@ import numpy as np
 
 from pipeline.config import load
 from pipeline.engine import usable_cores
-from pipeline.evaluation.replay import until
 from pipeline.evaluation.scores import LEAST_PONDS
 from pipeline.evaluation.trials import TrialRunner
-from pipeline.grid import Grid
+from pipeline.evidence.cells import CellMemory, EvidenceCache
 from pipeline.progress import Progress
-from pipeline.sites.names import Registry
+from pipeline.sites.confidence import AssessedSite
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World, make_world
@@ -121,20 +120,24 @@ def passes(seed: int) -> list[tuple[date, float]]:
 def lived(place: Place) -> Told:
     """A scan of ten years over one place."""
     settings = load(None)
+    segment = settings.segment.model_copy(update={"window_px": SIDE_PX})  # saves reading what lies beyond the world
+    settings = settings.model_copy(update={"segment": segment})
     runner, world = TrialRunner(settings), world_of(place)
-    shown = runner.looked(world, passes(world.seed))
-    true, registry, known_on, kept = shown.truth[0], Registry("WAX"), None, []
-    for count in range(1, len(shown.looks.days) + 1):
-        if not shown.looks.clear[count - 1].any():
+    seen = runner.observed_world(world, passes(world.seed))
+    cache = EvidenceCache(CellMemory(), settings.evidence, seen.aoi.digest)
+    true, known_on = seen.truth[0], None
+    kept: list[AssessedSite] = []
+    here: list[AssessedSite] = []
+    for count, look in enumerate(seen.looks, start=1):
+        if look.clear_share == 0:
             continue
-        found = runner.found(until(shown.looks, count))
+        found = runner.derived(seen.aoi, seen.looks[:count], cache).sites
         kept = [item for item in found if item.confidence >= settings.sites.min_confidence]
-        registry, _ = registry.named([item.site.polygon_m for item in kept], Grid(32647), settings.sites.link_m)
         here = [item for item in kept if item.site.polygon_m.intersects(true.polygon)]
         if here and known_on is None:
-            known_on = shown.looks.days[count - 1]
+            known_on = look.day
     best = max(here, key=lambda item: item.confidence, default=None)
-    onset = best.past.ponds if best else None
+    onset = best.history.ponds if best else None
     return Told(
         place=place,
         ponds=true.n_ponds,
