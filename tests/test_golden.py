@@ -28,7 +28,9 @@ def settings() -> Settings:
         update={
             "segment": base.segment.model_copy(update={"precision": "fp32"}),
             "engine": base.engine.model_copy(update={"workers": 1}),
-            "simulated": base.simulated.model_copy(update={"worlds": 2, "start": "2024-11", "months": 3}),
+            "simulated": base.simulated.model_copy(
+                update={"worlds": 2, "start": "2024-11", "months": 4, "overpasses_per_month": 1}
+            ),
         }
     )
 

@@ -129,34 +129,26 @@ names = [found.name for found in pkgutil.walk_packages(pipeline.__path__, "pipel
 for name in names:
     if name != "pipeline.__main__":
         importlib.import_module(name)
-if sys.argv[1:] == ["use"]:  # that what is asked would be noted
-    from pipeline.config import load
-    load()
-    torch.cuda.is_available()
-print(json.dumps([names, asked, torch.cuda.is_initialized()]))
+by_imports, started = list(asked), torch.cuda.is_initialized()
+from pipeline.config import load
+
+load()  # that what is asked would be noted
+torch.cuda.is_available()
+print(json.dumps([names, by_imports, asked, started]))
 """
 
 
-def imported(*arguments: str) -> tuple[list[str], list[str], bool]:
-    """All modules of the package, imported in a new process; what was asked meanwhile; whether CUDA was started."""
+def test_importing_reads_no_settings_and_asks_for_no_device() -> None:
+    """All modules of the package, imported in a new process, which then uses some."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", IMPORT_ALL, *arguments],
+        [sys.executable, "-W", "ignore", "-c", IMPORT_ALL],
         capture_output=True, text=True, timeout=200, cwd=PACKAGE.parent, check=False, env={**os.environ},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    names, asked, started = json.loads(done.stdout.splitlines()[-1])
-    return names, asked, started
-
-
-def test_importing_reads_no_settings_and_asks_for_no_device() -> None:
-    names, asked, started = imported()
+    names, by_imports, asked, started = json.loads(done.stdout.splitlines()[-1])
     assert len(names) == len(FILES) - 1  # all but the package itself
-    assert asked == []
+    assert by_imports == []
     assert not started
-
-
-def test_what_an_import_would_ask_is_noted() -> None:
-    _, asked, _ = imported("use")
     for words in ("loads", "open", "is_available"):
         assert any(line.startswith(words) for line in asked), asked
 
