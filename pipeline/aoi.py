@@ -24,10 +24,10 @@ from pipeline.errors import AoiError, one_line
 from pipeline.grid import LONLAT, Grid, Window, grid_at, reprojected, window_of
 from pipeline.raster import Bools
 
-MOST_BYTES = 50_000_000
-MOST_DEGREES = 20.0
+MAX_BYTES = 50_000_000
+MAX_DEGREES = 20.0
 """Widest AOI, degrees of longitude: one UTM zone must serve all of it."""
-LEAST_KM2 = 0.01
+MIN_KM2 = 0.01
 EARTH = Geod(ellps="WGS84")
 
 Polygonal: TypeAlias = Polygon | MultiPolygon
@@ -120,8 +120,8 @@ def _unknown(name: str) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise AoiError(f"{path}: larger than {MOST_BYTES // 1_000_000} MB; simplify the outline")
+        if path.stat().st_size > MAX_BYTES:
+            raise AoiError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB; simplify the outline")
         content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
     except OSError as cause:
         raise AoiError(f"{path}: cannot be read ({cause.strerror})") from cause
@@ -223,8 +223,8 @@ def _in_range(areas: list[Polygonal], path: Path) -> None:
         raise AoiError(f"{path}: reaches beyond 80° of latitude, where there is no UTM grid")
     if east - west > 180:
         raise AoiError(f"{path}: seems to cross the antimeridian; split it at 180° into two files")
-    if east - west > MOST_DEGREES:
-        raise AoiError(f"{path}: {east - west:.0f}° wide; one AOI may span {MOST_DEGREES:.0f}°, split it")
+    if east - west > MAX_DEGREES:
+        raise AoiError(f"{path}: {east - west:.0f}° wide; one AOI may span {MAX_DEGREES:.0f}°, split it")
 
 
 def _polygonal(geometry: Any) -> Any:
@@ -239,8 +239,8 @@ def _usable(polygon: Any, path: Path) -> Polygonal:
     if polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
         raise AoiError(f"{path}: the polygon is empty")
     area_km2 = abs(EARTH.geometry_area_perimeter(polygon)[0]) / 1e6
-    if not math.isfinite(area_km2) or area_km2 < LEAST_KM2:
-        raise AoiError(f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {LEAST_KM2 * 1e6:.0f} m²")
+    if not math.isfinite(area_km2) or area_km2 < MIN_KM2:
+        raise AoiError(f"{path}: an area of {area_km2 * 1e6:.0f} m², less than {MIN_KM2 * 1e6:.0f} m²")
     return polygon
 
 

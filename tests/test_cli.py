@@ -130,7 +130,19 @@ def test_a_model_is_scored_from_the_command_line(capsys) -> None:
     arguments = ["evaluate", "--set", "real", "--worlds", "2", "--workers", "1", "--limits"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    for words in ("real scenes", "due sites found", "false sites per 1,000 km²", "Number of ponds"):
+    for words in ("real scenes", "eligible sites found", "false sites per 1,000 km²", "Number of ponds"):
         assert words in out
     assert "not the folder of a run" in refusal(capsys, 2, "evaluate", "--run", "nowhere")
     assert "holds no GeoTIFF" in refusal(capsys, 2, "evaluate", "--set", "real", "--backgrounds", "nowhere")
+
+
+def test_options_of_evaluate_that_would_do_nothing_are_refused(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "needs --run" in refusal(capsys, 2, "evaluate", "--labels", "labels.csv")
+    assert "goes with --replay" in refusal(capsys, 2, "evaluate", "--other-model", "second")
+    assert "give --limits too" in refusal(capsys, 2, "evaluate", "--picture", "limits.svg")
+    for with_it in (("--replay",), ("--labels", "labels.csv", "--run", ".")):
+        assert "leave out --labels" in refusal(capsys, 2, "evaluate", "--limits", *with_it)
+    for with_it in (("--replay",), ("--run", ".")):
+        assert "draws single worlds" in refusal(capsys, 2, "evaluate", "--gallery", "errors.png", *with_it)
+    assert "one look" in refusal(capsys, 2, "evaluate", "--replay", "--set", "real")

@@ -20,7 +20,7 @@ from pipeline.errors import InputError
 from pipeline.evaluation import trials
 from pipeline.evaluation.gallery import worst, write_gallery
 from pipeline.evaluation.limits import limits, limits_table
-from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, scores, strict_confidence
+from pipeline.evaluation.scores import Scores, calibration_curve, calibration_error, confidence_for_max_false, scores
 from pipeline.evaluation.sets import case_of_run, cases_of, trials_of
 from pipeline.evaluation.trials import (
     END,
@@ -145,7 +145,7 @@ def test_a_turn_is_judged_by_the_second_clear_look_after_it() -> None:
     late = [ponds, ponds, ponds, ponds, gone, gone, gone, again]
     for states, hits in ((right, 2), (late, 1)):
         reported = replace(told(0), states=tuple(zip(days, states, strict=True)))
-        found = scored(case([idle], [reported])).turns_called
+        found = scored(case([idle], [reported])).changes_reported
         assert (found.hits, found.of) == (hits, 2)
 
 
@@ -351,12 +351,12 @@ def test_gaps_between_ponds_are_filled_up_to_20_m() -> None:
 
 def test_the_strict_confidence_leaves_one_false_site_per_1000_km2() -> None:
     ten = [case([true(0)], [told(0, 0.7), told(500, c)]) for c in np.linspace(0.1, 0.95, 10)]  # 1,000 km2
-    least = strict_confidence(ten)
+    least = confidence_for_max_false(ten)
     assert 0.85 < least <= 0.95
     found = scores(ten, 0.0)
     assert found.found.value == 1
-    assert found.found_strict.value == 0
-    assert strict_confidence([case([true(0)], [told(0)])]) == 0
+    assert found.found_at_max_false.value == 0
+    assert confidence_for_max_false([case([true(0)], [told(0)])]) == 0
 
 
 def test_iou_is_summed_over_worlds() -> None:

@@ -37,7 +37,7 @@ def bar(first: int, last: int):
 
 
 def named(registry: Registry, *polygons) -> tuple[Registry, list[str]]:
-    return registry.named(list(polygons), GRID, LINK_M)
+    return registry.with_ids(list(polygons), GRID, LINK_M)
 
 
 def state_on(
@@ -108,7 +108,7 @@ def test_sites_of_ragged_pixels_are_named_month_after_month(seed: int) -> None:
             for one in pixels
             if len(one) >= 6
         ]
-        registry, ids = registry.named(sites, GRID, 150.0)
+        registry, ids = registry.with_ids(sites, GRID, 150.0)
         assert len(set(ids)) == len(sites)
         territories = [reprojected(entry.territory, LONLAT, GRID.crs) for entry in registry.entries]
         assert all(territory.is_valid for territory in territories)

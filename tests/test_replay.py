@@ -82,8 +82,8 @@ class Seer:
         return SimpleNamespace(sites=sites)
 
 
-def lived(*runners: Seer, exchanges: int = 0) -> ReplayResult:
-    return Replay(runners, exchanges)(Trial(1, "shan"))
+def lived(*runners: Seer, model_changes: int = 0) -> ReplayResult:
+    return Replay(runners, model_changes)(Trial(1, "shan"))
 
 
 def test_delays_count_the_clear_looks_with_ponds_before_the_announcement() -> None:
@@ -116,10 +116,10 @@ def test_an_id_that_changes_is_a_switch() -> None:
 def test_models_take_turns_and_names_stay() -> None:
     one = Seer((true(0, 1),), ((0, 11, ground(0), 0.9),))
     other = Seer((true(0, 1),), ((0, 11, ground(20, 150), 0.9), (0, 11, ground(9000), 0.9)))
-    both = lived(one, other, exchanges=2)
+    both = lived(one, other, model_changes=2)
     assert both.switches == 0
     assert both.announced == 2  # the other one's own was announced while its turn was
-    assert lived(one, other, exchanges=0).announced == 1
+    assert lived(one, other, model_changes=0).announced == 1
 
 
 Read = tuple[date, Window]
@@ -172,7 +172,7 @@ def test_after_each_look_only_it_is_read_whatever_model_took_its_turn_before() -
     lived(alone)
     assert alone.steps == [read(count - 1, count) for count in range(1, 13)]
     one, other = Reader(extent), Reader(extent)
-    lived(one, other, exchanges=2)  # four looks each, and the first again
+    lived(one, other, model_changes=2)  # four looks each, and the first again
     first_turn, last_turn = ([read(count - 1, count) for count in counts] for counts in ((1, 2, 3, 4), (10, 11, 12)))
     assert one.steps == [*first_turn, read(4, 9), *last_turn]
     assert other.steps == [read(0, 5), *(read(count - 1, count) for count in (6, 7, 8))]

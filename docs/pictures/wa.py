@@ -1,9 +1,9 @@
-"""A scan of ten years over worlds shaped like the published record of Wa State: 3 sites of 2015 that become 28.
+"""Ten years of monthly runs over worlds shaped like the published record of Wa State: 3 sites of 2015 become 28.
 
-Writes `wa.svg` (sites over time: the truth, the dates told at the end with their intervals, and what a monthly scan
-knew at the time) and `../wa.md` (the table of first appearances).
+Writes `wa.svg` (sites over time: the truth, the reported onset intervals, and what monthly runs had reported by then)
+and the figures and the table of `../wa.md`, between its markers.
 
-Run from the checkout: .venv/bin/python docs/pictures/wa.py
+Run from the checkout, with the development tools: .venv/bin/python docs/pictures/wa.py
 
 Published: 3 mines around Mong Bawk in 2015 and 26 or more in mid-2025 (SHRF), 2 at Mong Yawn since early 2025
 (Reuters). When those between were opened is not in print; here the number grows by the same share each year.
@@ -17,10 +17,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from pipeline.config import load
 from pipeline.engine import usable_cores
-from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.scores import MIN_PONDS
 from pipeline.evaluation.trials import TrialRunner
 from pipeline.evidence.cells import CellMemory, EvidenceCache
 from pipeline.progress import Progress
@@ -37,7 +39,8 @@ START, END = date(2016, 1, 1), date(2025, 12, 31)
 TWO_FROM = date(2017, 7, 1)
 """Until then one satellite flew, and overpasses were half as many."""
 KNOWN = {"Mong Bawk": 26, "Mong Yawn": 2}
-WIDE, HIGH, LEFT, TOP = 760, 360, 46, 56
+BEGIN, STOP = "<!-- begin {} -->\n", "<!-- end {} -->"
+"""Around what is replaced in the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a scan said of a place."""
+class Record:
+    """What monthly runs reported of a place."""
 
     place: Place
     """Where, and the truth."""
@@ -63,15 +66,15 @@ class Told:
     diameter_m: float
     """Their mean diameter."""
     known_on: date | None
-    """Day of the look after which the scan first reported it; None = never."""
+    """Day of the look after which the site was first reported; None = never."""
     after: date | None
-    """Ponds after this day, as told at the end; None = there from the first look on, or not reported."""
+    """Onset of ponds after this day, as reported at the end; None = there from the first look on, or not reported."""
     by: date | None
-    """Ponds by this day, as told at the end; None = not reported then."""
+    """Onset of ponds by this day, as reported at the end; None = not reported then."""
     confidence: float
-    """As told at the end, 0 where not reported."""
+    """As reported at the end, 0 where not reported."""
     false: int
-    """Sites reported at the end that are none."""
+    """False sites reported at the end."""
 
 
 def places() -> list[Place]:
@@ -88,7 +91,7 @@ def world_of(place: Place) -> World:
     for turn in range(100):
         world = make_world(place.seed + 1000 * turn, SIDE_PX, "shan", START, END, 1)
         (site,) = world.sites or (None,)
-        if site is not None and site.ponds_from is not None and sum(not p.square for p in site.ponds) >= LEAST_PONDS:
+        if site is not None and site.ponds_from is not None and sum(not p.square for p in site.ponds) >= MIN_PONDS:
             return replace(world, sites=(moved(site, place.begun - site.ponds_from),))
     raise SystemExit(f"{place}: no world has room for it")
 
@@ -117,8 +120,8 @@ def passes(seed: int) -> list[tuple[date, float]]:
     return chosen
 
 
-def lived(place: Place) -> Told:
-    """A scan of ten years over one place."""
+def monitored(place: Place) -> Record:
+    """Ten years of monthly runs over one place."""
     settings = load(None)
     segment = settings.segment.model_copy(update={"window_px": SIDE_PX})  # saves reading what lies beyond the world
     settings = settings.model_copy(update={"segment": segment})
@@ -138,7 +141,7 @@ def lived(place: Place) -> Told:
             known_on = look.day
     best = max(here, key=lambda item: item.confidence, default=None)
     onset = best.history.ponds if best else None
-    return Told(
+    return Record(
         place=place,
         ponds=true.n_ponds,
         diameter_m=true.pond_diameter_m,
@@ -151,114 +154,83 @@ def lived(place: Place) -> Told:
 
 
 def main() -> None:
-    """Live all places through and write picture and table."""
-    told: list[Told] = []
+    """Monitor all places, then write picture and page."""
+    records: list[Record] = []
     with (
         ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as pool,
         Progress().stage("Ten years", len(places()), unit="places") as step,
     ):
-        for one in pool.map(lived, places()):
-            told.append(one)
+        for one in pool.map(monitored, places()):
+            records.append(one)
             step(1)
-    (HERE / "wa.svg").write_text(picture(told), encoding="utf-8")
-    (HERE.parent / "wa.md").write_text(page(told), encoding="utf-8")
+    draw(records, HERE / "wa.svg")
+    page = HERE.parent / "wa.md"
+    text = page.read_text(encoding="utf-8")
+    for name, lines in (("figures", figures(records)), ("table", table(records))):
+        head, _, rest = text.partition(BEGIN.format(name))
+        _, end, tail = rest.partition(STOP.format(name))
+        text = f"{head}{BEGIN.format(name)}{chr(10).join(lines)}\n{end}{tail}"
+    page.write_text(text, encoding="utf-8")
 
 
-def picture(told: list[Told]) -> str:
-    """Sites over time: truth, dates told at the end, and what was known at the time."""
-    dated = [one for one in told if one.by is not None]
-    low = [one.by for one in dated if one.by]
-    high = [one.after or START for one in dated]
-    band = [*_steps(sorted(high), END), *reversed(_steps(sorted(low), END))]
-    true = _line(_steps(sorted(one.place.begun for one in told), END))
-    known = _line(_steps(sorted(one.known_on for one in told if one.known_on), END))
-    ticks = "".join(
-        f'<path d="M{_x(date(year, 1, 1)):.1f} {TOP}V{TOP + HIGH}" stroke="#eee"/>'
-        f'<text x="{_x(date(year, 1, 1)):.1f}" y="{TOP + HIGH + 16}" text-anchor="middle" fill="#666">{year}</text>'
-        for year in range(START.year, END.year + 2)
-    ) + "".join(
-        f'<path d="M{LEFT} {_y(n):.1f}H{LEFT + WIDE}" stroke="#eee"/>'
-        f'<text x="{LEFT - 6}" y="{_y(n) + 4:.1f}" text-anchor="end" fill="#666">{n}</text>'
-        for n in range(0, 31, 5)
-    )
-    words = (
-        '<path d="M60 84h26" stroke="#222" stroke-width="2"/><text x="92" y="88">true number with ponds</text>'
-        '<rect x="60" y="97" width="26" height="12" fill="#0072b2" opacity="0.35"/>'
-        '<text x="92" y="108">by the dates told at the end: surely built, and perhaps built</text>'
-        '<path d="M60 124h26" stroke="#d55e00" stroke-width="2" stroke-dasharray="5 3"/>'
-        '<text x="92" y="128">what a monthly scan had announced by then</text>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDE + 30}" height="{TOP + HIGH + 30}" '
-        'font-family="sans-serif" font-size="12" fill="#222"><rect width="100%" height="100%" fill="#fff"/>'
-        '<text x="10" y="20" font-size="14" font-weight="bold">Sites over ten years (simulated)</text>'
-        f'<text x="10" y="38" fill="#666">{len(told)} simulated sites, as many as published for Mong Bawk and '
-        f"Mong Yawn; one look a month</text>{ticks}"
-        f'<polygon points="{_points(band)}" fill="#0072b2" opacity="0.35"/>'
-        f'<path d="{true}" fill="none" stroke="#222" stroke-width="2"/>'
-        f'<path d="{known}" fill="none" stroke="#d55e00" stroke-width="2" stroke-dasharray="5 3"/>{words}</svg>\n'
-    )
+def draw(records: list[Record], path: Path) -> None:
+    """Sites over time: truth, reported intervals, and what was reported by then."""
+    dated = [one for one in records if one.by is not None]
+    with rc_context({"svg.hashsalt": "wa", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure((8.4, 4.6), layout="constrained")
+        axes = figure.subplots()
+        days = [START + timedelta(days=k) for k in range(0, (END - START).days + 1, 5)]
+        surely = [sum(one.by <= day for one in dated if one.by) for day in days]
+        perhaps = [sum((one.after or START) <= day for one in dated) for day in days]
+        axes.fill_between(days, surely, perhaps, facecolor="#0072b2", edgecolor="#0072b2", alpha=0.35, linewidth=1.2,
+                          label="reported at the end: certainly built, and perhaps built")  # fmt: skip
+        true = [sum(one.place.begun <= day for one in records) for day in days]
+        axes.plot(days, true, color="#222222", linewidth=1.8, label="true number with ponds")
+        known = [sum(one.known_on is not None and one.known_on <= day for one in records) for day in days]
+        axes.plot(days, known, color="#d55e00", linewidth=1.8, linestyle="--", label="reported by then in monthly runs")
+        axes.set(xlim=(START, END), ylim=(0, 30), ylabel="sites")
+        axes.grid(color="#eeeeee")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="upper left", frameon=False)
+        axes.set_title(
+            f"Sites over ten years: {len(records)} SIMULATED sites, as many as published for Mong Bawk and Mong Yawn",
+            loc="left", size=10,
+        )  # fmt: skip
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def page(told: list[Told]) -> str:
-    """The table of first appearances, and what it shows."""
-    dated = [one for one in told if one.by is not None]
+def figures(records: list[Record]) -> list[str]:
+    """What the table shows, in a few lines."""
+    dated = [one for one in records if one.by is not None]
     inside = sum((one.after or date.min) < one.place.begun <= one.by for one in dated if one.by)
-    late = sorted((one.known_on - one.place.begun).days for one in told if one.known_on and one.place.begun >= START)
+    seen = [one for one in records if one.place.begun >= START]
+    late = sorted((one.known_on - one.place.begun).days for one in seen if one.known_on)
+    false, km2 = sum(one.false for one in records), len(records) * (SIDE_PX / 100) ** 2
+    return [
+        f"- Of {len(records)} sites {len(dated)} are reported at the end; for {inside} of these the ponds began inside "
+        "the reported interval.",
+        f"- {false or 'None'} of the sites reported at the end {'are' if false > 1 else 'is'} false, in {km2:.0f} km².",
+        f"- Half of the sites were first reported within {late[len(late) // 2] if late else 0} days of their first "
+        "ponds.",
+    ]
+
+
+def table(records: list[Record]) -> list[str]:
+    """One row per site."""
+    head = [
+        "| | around | ponds | first ponds, truth | pond onset, reported at the end | first reported on | confidence |",
+        "|---|---|---|---|---|---|---|",
+    ]
     rows = [
         f"| {number} | {one.place.area} | {one.ponds} of {one.diameter_m:.0f} m | {one.place.begun} | {_dates(one)} | "
         f"{one.known_on or 'never'} | {f'{one.confidence:.2f}' if one.by else ''} |"
-        for number, one in enumerate(told, start=1)
+        for number, one in enumerate(records, start=1)
     ]
-    return f"""# Ten years over Wa State (simulated)
-
-The published record counts 3 sites around Mong Bawk in 2015 and 26 or more in mid-2025, and 2 at Mong Yawn since early
-2025. These are worlds with as many sites at such times; none of them is a real place, and when the real ones between
-were opened is not in print. Each was looked at once a month, at the clearest overpass, and a scan was lived through
-month by month. `docs/pictures/wa.py` makes all of it anew.
-
-![Number of sites over time: the truth, the dates told at the end, and what the scan knew at the time](pictures/wa.svg)
-
-- Of {len(told)} sites {len(dated)} are reported at the end; of {inside} the ponds truly began inside the interval told.
-- {sum(one.false for one in told)} reported at the end are no site, in {len(told) * (SIDE_PX / 100) ** 2:.0f} km².
-- Half of the announcements came within {late[len(late) // 2] if late else 0} days of the first ponds.
-
-The blue band counts sites that had surely been built by a day (its lower edge) and those that perhaps had (its upper
-edge). It says nothing of sites that were never found: the gap between it and the black line.
-
-| | around | ponds | first ponds, truth | told at the end | announced on | confidence |
-|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
+    return [*head, *rows]
 
 
-def _dates(one: Told) -> str:
+def _dates(one: Record) -> str:
     return "not reported" if one.by is None else f"{one.after or 'before the first look'} to {one.by}"
-
-
-def _steps(days: list[date], end: date) -> list[tuple[float, float]]:
-    """Corners of a line that rises by one on each day, pixels."""
-    corners = [(_x(START), _y(0))]
-    for number, day in enumerate(days, start=1):
-        x = max(_x(START), _x(day))
-        corners += [(x, _y(number - 1)), (x, _y(number))]
-    return [*corners, (_x(end), _y(len(days)))]
-
-
-def _line(corners: list[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
-
-
-def _points(corners: list[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-
-
-def _x(day: date) -> float:
-    return LEFT + WIDE * (day - START).days / (END - START).days
-
-
-def _y(number: float) -> float:
-    return TOP + HIGH * (1 - number / 30)
 
 
 if __name__ == "__main__":

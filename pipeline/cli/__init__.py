@@ -1,4 +1,4 @@
-"""The command `leachwatch`: reads what a person typed, calls the library, and tells the outcome.
+"""The command `leachwatch`: reads what a person typed, calls the library, and reports the outcome.
 
 Heavy imports wait until a command needs them, so that --help answers at once.
 """

@@ -1,17 +1,23 @@
 """`leachwatch evaluate`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.cli.arguments import among, backgrounds_of, count, names, settings_of, workers
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    from pipeline.config import Settings
+    from pipeline.evaluation.trials import Trial
+    from pipeline.evaluation.truth import Case
+
 EVALUATE = """Score a model by site on ground with known truth.
 
-Worlds are simulated, watched twice a month for 15 months at the clearest overpasses, and put through the same code as a
-run; the figures say how the model does on simulated ground, and nothing about real leach ponds."""
-
+Worlds are simulated, observed twice a month for 15 months at the clearest overpasses, and put through the same code as
+a run; the figures say how the model does on simulated ground, and nothing about real leach ponds."""
 
 MAX_ERRORS = 12
 """Pictures of false sites, and of missed ones."""
@@ -64,84 +70,114 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score; returns the exit code."""
-    from pipeline.engine import usable_cores
-    from pipeline.evaluation.limits import limits, limits_table, require_matplotlib, write_limits_picture
-    from pipeline.evaluation.scores import scores
-    from pipeline.evaluation.sets import baseline_of, case_of_run, cases_of, trials_of
-    from pipeline.evaluation.trials import TrialRunner
-    from pipeline.progress import Progress
-    from pipeline.training.chips import STYLES
-    from pipeline.worlds.parameters import parameters
+    from pipeline.evaluation.limits import require_matplotlib
 
+    _check_usage(options)
     settings = settings_of(options)
-    if options.labels:
-        return _labels(options.labels, options.run, settings.sites.min_confidence)
-    if options.other_model and not options.replay:
-        raise InputError("--other-model goes with --replay")
-    if options.replay:
-        return _replay(options)
     if options.picture:
         require_matplotlib()
-    if options.run and options.gallery:
-        raise InputError("--gallery draws worlds, not a run: leave out --run")
+    if options.labels:
+        return _score_labels(options.labels, options.run, settings.sites.min_confidence)
+    if options.replay:
+        return _replay(options, settings)
     if options.run:
-        named, cases = f"simulated run in {options.run}", [case_of_run(options.run)]
-    else:
-        workers = settings.engine.workers or usable_cores()
-        progress, runner = Progress(), TrialRunner(settings)
-        if options.baseline:
-            runner = baseline_of(options.baseline, settings, workers, progress, options.worlds)
-        styles = among(options.styles, parameters().styles, "style") or STYLES
-        named, trials = trials_of(
-            options.of, options.worlds, backgrounds_of(options, "evaluation"), styles, options.every
-        )
-        cases = cases_of(trials, runner, workers, progress)
-    least = settings.sites.min_confidence
-    print(f"{options.baseline or f'model {settings.model}'} on {named}\n{scores(cases, least).table()}")
-    if options.limits:
-        found = limits(cases, least)
-        print(f"\nSites with ponds that were found\n{limits_table(found)}")
-        if options.picture:
-            write_limits_picture(options.picture, found, named)
-    if options.gallery:
-        from pipeline.evaluation.gallery import worst, write_gallery
+        return _score_run(options, settings)
+    return _score_trials(options, settings)
 
-        words = write_gallery(options.gallery, worst(trials, cases, least, MAX_ERRORS), runner, progress)
-        print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
+
+def _check_usage(options: argparse.Namespace) -> None:
+    """Refuse what would otherwise be left undone without a word.
+
+    Raises:
+        InputError: two options that do not go together, or one without the other it needs.
+    """
+    if options.labels and not options.run:
+        raise InputError("--labels needs --run DIR: the folder of the run to score")
+    if options.other_model and not options.replay:
+        raise InputError("--other-model goes with --replay")
+    if options.picture and not options.limits:
+        raise InputError("--picture draws what --limits counts: give --limits too")
+    if options.limits and (options.labels or options.replay):
+        raise InputError("--limits counts sites of worlds and runs: leave out --labels and --replay")
+    if options.gallery and (options.run or options.replay):
+        raise InputError("--gallery draws single worlds: leave out --run and --replay")
+    if options.replay and options.of == "real":
+        raise InputError("--replay needs worlds with a history: real scenes have one look")
+
+
+def _score_labels(labels: Path, run: Path, least: float) -> int:
+    from pipeline.evaluation.points import read_points, score_points
+    from pipeline.evaluation.truth import read_reported
+
+    points = read_points(labels)
+    reported = [site for site in read_reported(run / "sites.geojson") if site.confidence >= least]
+    print(f"{run} on {len(points)} labels of {labels}\n{score_points(points, reported).table()}")
     return 0
 
 
-def _replay(options: argparse.Namespace) -> int:
+def _replay(options: argparse.Namespace, settings: "Settings") -> int:
     from pipeline.engine import usable_cores
-    from pipeline.evaluation.replay import EXCHANGES, MONTHS, Replay, replay, replay_table
-    from pipeline.evaluation.sets import trials_of
+    from pipeline.evaluation.replay import MODEL_CHANGES, MONTHS, Replay, replay, replay_table
     from pipeline.evaluation.trials import TrialRunner
     from pipeline.progress import Progress
-    from pipeline.training.chips import STYLES
-    from pipeline.worlds.parameters import parameters
 
-    if options.of == "real":
-        raise InputError("--replay needs worlds with a history: real scenes have one look")
-    settings = settings_of(options)
-    styles = among(options.styles, parameters().styles, "style") or STYLES
-    named, trials = trials_of(options.of, options.worlds, backgrounds_of(options, "evaluation"), styles, months=MONTHS)
+    named, trials = _trials(options, months=MONTHS)
     runners, models = [TrialRunner(settings)], settings.model
     if options.other_model:
         runners.append(TrialRunner(settings.model_copy(update={"model": options.other_model})))
         models += f", {options.other_model} in between"
-    how = Replay(tuple(runners), EXCHANGES if options.other_model else 0)
+    how = Replay(tuple(runners), MODEL_CHANGES if options.other_model else 0)
     worlds = replay(trials, how, settings.engine.workers or usable_cores(), Progress())
     print(f"model {models} on {named}, {MONTHS} months look by look\n{replay_table(worlds)}")
     return 0
 
 
-def _labels(labels: Path, run: Path | None, least: float) -> int:
-    from pipeline.evaluation.points import read_points, score_points
-    from pipeline.evaluation.truth import read_reported
+def _score_run(options: argparse.Namespace, settings: "Settings") -> int:
+    from pipeline.evaluation.sets import case_of_run
 
-    if run is None:
-        raise InputError("--labels needs --run DIR: the folder of the run to score")
-    points = read_points(labels)
-    reported = [site for site in read_reported(run / "sites.geojson") if site.confidence >= least]
-    print(f"{run} on {len(points)} labels of {labels}\n{score_points(points, reported).table()}")
+    _print_scores(options, settings, f"simulated run in {options.run}", [case_of_run(options.run)])
     return 0
+
+
+def _score_trials(options: argparse.Namespace, settings: "Settings") -> int:
+    from pipeline.engine import usable_cores
+    from pipeline.evaluation.gallery import worst, write_gallery
+    from pipeline.evaluation.sets import baseline_of, cases_of
+    from pipeline.evaluation.trials import TrialRunner
+    from pipeline.progress import Progress
+
+    workers, progress = settings.engine.workers or usable_cores(), Progress()
+    runner = TrialRunner(settings)
+    if options.baseline:
+        runner = baseline_of(options.baseline, settings, workers, progress, options.worlds)
+    named, trials = _trials(options)
+    cases = cases_of(trials, runner, workers, progress)
+    _print_scores(options, settings, named, cases)
+    if options.gallery:
+        errors = worst(trials, cases, settings.sites.min_confidence, MAX_ERRORS)
+        words = write_gallery(options.gallery, errors, runner, progress)
+        print(f"\nWorst errors, as drawn in {options.gallery}\n{words or 'none'}")
+    return 0
+
+
+def _trials(options: argparse.Namespace, **how: int) -> "tuple[str, list[Trial]]":
+    from pipeline.evaluation.sets import trials_of
+    from pipeline.training.chips import STYLES
+    from pipeline.worlds.parameters import parameters
+
+    styles = among(options.styles, parameters().styles, "style") or STYLES
+    backgrounds = backgrounds_of(options, "evaluation")
+    return trials_of(options.of, options.worlds, backgrounds, styles, options.every, **how)
+
+
+def _print_scores(options: argparse.Namespace, settings: "Settings", ground: str, cases: "Sequence[Case]") -> None:
+    from pipeline.evaluation.limits import limits, limits_table, write_limits_picture
+    from pipeline.evaluation.scores import scores
+
+    least = settings.sites.min_confidence
+    print(f"{options.baseline or f'model {settings.model}'} on {ground}\n{scores(cases, least).table()}")
+    if options.limits:
+        found = limits(cases, least)
+        print(f"\nSites with ponds that were found\n{limits_table(found)}")
+        if options.picture:
+            write_limits_picture(options.picture, found, ground)

@@ -10,7 +10,7 @@ from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
 MAX_LINES = 10
-"""Scenes that could not be used, told by name."""
+"""Scenes that could not be used, shown by name."""
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
 from pipeline.config import load
 from pipeline.errors import PipelineError
-from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.scores import MIN_PONDS
 from pipeline.evaluation.trials import START, Trial, TrialResult, TrialRunner, run_trials
 from pipeline.evaluation.truth import TrueSite
 from pipeline.looks.calibration import (
@@ -51,12 +51,12 @@ FIRST_SEED = 950_000_001
 """First world seed of calibration; training, validation and evaluation use others."""
 WORLDS = 128
 """Number of worlds, half of each style; 3,360 km²."""
-DOUBT = 0.02
+UNINFORMATIVE = 0.02
 """Probability that looks say nothing of a site's onsets: one that was never well seen must not outweigh all others."""
-STRENGTH = 0.3
+INVERSE_RIDGE = 0.3
 """Inverse strength of the ridge penalty, needed because some features are correlated. Of 0.03 to 100 it gave the least
 log loss on calibration worlds that were left out of the fit."""
-EVERY = (1, 1, 2, 1, 4, 1, 10, 30)
+LOOK_STEPS = (1, 1, 2, 1, 4, 1, 10, 30)
 """Worlds are observed in every n-th look, these n in turn: the confidence must hold for places seen once and often."""
 NO_AREA = np.zeros(1)
 """Predicted area in a look that shows nothing, square metres, shape (1,)."""
@@ -86,14 +86,17 @@ def fitted(
 
     Raises `PipelineError` when there are too few sites to fit.
     """
-    trials = [Trial(FIRST_SEED + n, styles[n % len(styles)], every=EVERY[n // 2 % len(EVERY)]) for n in range(worlds)]
+    trials = [
+        Trial(FIRST_SEED + n, styles[n % len(styles)], every=LOOK_STEPS[n // 2 % len(LOOK_STEPS)])
+        for n in range(worlds)
+    ]
     results = run_trials(trials, runner, workers, progress)
     pairs = [pair for result in results for pair in _pairs(result)]
     true = [match is not None for _, match in pairs]
     sized = [
         (item.features, match.pond_area_m2 / item.history.pond_m2)
         for item, match in pairs
-        if match is not None and match.n_ponds >= LEAST_PONDS and item.history.pond_m2 > 0
+        if match is not None and match.n_ponds >= MIN_PONDS and item.history.pond_m2 > 0
     ]
     if len(set(true)) < 2 or len(sized) < 3:
         raise PipelineError(f"calibration needs true and false sites: {sum(true)} true of {len(true)} reported")
@@ -113,7 +116,7 @@ def fitted(
 def _logistic(values: Doubles, true: NDArray[np.bool_]) -> list[float]:
     """Intercept and coefficients for unscaled features (n, feature); fitted on standardised ones: all count alike."""
     mean, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
-    fit = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / spread, true)
+    fit = LogisticRegression(C=INVERSE_RIDGE, max_iter=1000).fit((values - mean) / spread, true)
     slopes = fit.coef_[0] / spread
     return [float(fit.intercept_[0] - (slopes * mean).sum()), *map(float, slopes)]
 
@@ -216,14 +219,14 @@ def _likelihoods(sites: Sequence[_SeenOnsets], start: StateModel) -> StateModel:
         model = model_of(numbers)
         if max(log_ratio(one, NO_AREA, 0.0)[0] for one in (model.ground, model.ponds)) > -MAX_LOG_RATIO / 2:
             return math.inf
-        return sum(_surprise(site, model) for site in sites)
+        return sum(_negative_log_likelihood(site, model) for site in sites)
 
     first = [value for one in (UNCALIBRATED.ground, UNCALIBRATED.ponds) for value in one.model_dump().values()]
     fit = minimize(unlikely, np.log(first), method="Nelder-Mead", options={"xatol": 0.03, "fatol": 0.3, "maxfev": 400})
     return model_of(fit.x)
 
 
-def _surprise(site: _SeenOnsets, model: StateModel) -> float:
+def _negative_log_likelihood(site: _SeenOnsets, model: StateModel) -> float:
     """Negative log-likelihood of a site's true onsets."""
     ground, ponds = log_ratios(site.ground_m2, site.pond_m2, model)
     states = forward_backward(site.days, ground, ponds, model)
@@ -231,7 +234,7 @@ def _surprise(site: _SeenOnsets, model: StateModel) -> float:
     for state, k in site.begun:
         onset = states.onset(state)
         likely = onset[k] if k is not None else 1.0 - onset.sum()
-        lost -= math.log(DOUBT + (1.0 - DOUBT) * float(likely))
+        lost -= math.log(UNINFORMATIVE + (1.0 - UNINFORMATIVE) * float(likely))
     return lost
 
 

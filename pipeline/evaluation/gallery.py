@@ -54,13 +54,13 @@ def worst(trials: Sequence[Trial], cases: Sequence[Case], min_confidence: float,
     false: list[Mistake] = []
     missed: list[Mistake] = []
     for trial, case in zip(trials, cases, strict=True):
-        judged = MatchedCase(case, min_confidence)
-        for site in judged.false:
+        matched = MatchedCase(case, min_confidence)
+        for site in matched.false:
             under = sorted({a.kind for a in case.look_alikes if a.polygon.intersects(site.polygon)})
             words = f"false, confidence {site.confidence:.2f}, on {' and '.join(under) or 'no known look-alike'}"
             false.append(Mistake(trial, site.polygon, words, site.confidence, True))
-        found = {id(true) for true, _ in judged.pairs}
-        for true in judged.due:
+        found = {id(true) for true, _ in matched.pairs}
+        for true in matched.eligible:
             if id(true) not in found:
                 words = (
                     f"missed, {true.n_ponds} ponds of {true.pond_diameter_m:.0f} m, {true.filling}, "

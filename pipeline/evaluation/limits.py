@@ -48,10 +48,10 @@ class DetectionLimit:
 
 def limits(cases: Sequence[Case], min_confidence: float) -> list[DetectionLimit]:
     """Share of true sites with ponds that were found, by property and class."""
-    judged = [MatchedCase(case, min_confidence) for case in cases]
+    matched = [MatchedCase(case, min_confidence) for case in cases]
     return [
         DetectionLimit(
-            title, tuple((name, rate(judged, partial(_found_among, belongs))) for name, belongs in classes.items())
+            title, tuple((name, rate(matched, partial(_found_among, belongs))) for name, belongs in classes.items())
         )
         for title, classes in _limits().items()
     ]
@@ -123,8 +123,8 @@ def _draw(panel: "Axes", limit: DetectionLimit, rows: int) -> None:
     panel.tick_params(length=0)
     panel.vlines((0, 0.5, 1), -0.5, bottom, color=GRID, linewidth=0.8, zorder=0, clip_on=False)
     for row, (_, share) in enumerate(limit.classes):
-        told = f"{share.hits:.0f}/{share.of:.0f}" if share.of else "none"
-        panel.text(1.03, row, told, va="center_baseline", size=SIZE, color=FAINT)
+        counts = f"{share.hits:.0f}/{share.of:.0f}" if share.of else "none"
+        panel.text(1.03, row, counts, va="center_baseline", size=SIZE, color=FAINT)
         if share.of:
             panel.barh(row, share.value, height=0.62, color=FILL)
             panel.plot((share.low, share.high), (row, row), color=WHISKER, linewidth=1.5, marker="|", clip_on=False)
@@ -162,5 +162,5 @@ def _is_filled(kind: str, site: TrueSite) -> bool:
     return site.filling == kind
 
 
-def _found_among(belongs: Belongs, judged: MatchedCase) -> tuple[float, float]:
-    return judged.hits([site for site in judged.with_ponds if belongs(site)])
+def _found_among(belongs: Belongs, matched: MatchedCase) -> tuple[float, float]:
+    return matched.hits([site for site in matched.with_ponds if belongs(site)])

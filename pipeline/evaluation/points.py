@@ -26,7 +26,7 @@ NEAR_M = 60.0
 """A label is found when a reported site lies within this many metres: published positions are no more accurate."""
 LINK_M = 150.0
 """Labels no farther apart than this belong to one cluster, metres; as `sites.link_m`."""
-MOST_BYTES = 100_000_000
+MAX_BYTES = 100_000_000
 """Largest file that is read, bytes."""
 
 
@@ -78,8 +78,8 @@ def read_points(path: Path) -> list[PointLabel]:
     lower case; others are ignored. Raises `InputError` in one line that says where.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: more than {MOST_BYTES // 1_000_000} MB; split it")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: more than {MAX_BYTES // 1_000_000} MB; split it")
         rows = list(_csv(path) if path.suffix.lower() == ".csv" else _geojson(path))
     except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as cause:
         raise InputError(f"{path}: cannot be read as labels ({cause})") from cause

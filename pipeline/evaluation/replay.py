@@ -13,7 +13,7 @@ from itertools import pairwise
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.evaluation.rates import interval_text, rate
-from pipeline.evaluation.scores import LEAST_PONDS
+from pipeline.evaluation.scores import MIN_PONDS
 from pipeline.evaluation.trials import GRID, ObservedWorld, Trial, TrialRunner, each_of
 from pipeline.evaluation.truth import TrueSite
 from pipeline.evidence.cells import CellMemory, EvidenceCache
@@ -21,11 +21,11 @@ from pipeline.grid import PIXEL_M
 from pipeline.progress import Progress
 from pipeline.sites.names import Registry
 
-SOON = 1
+MAX_SOON_DELAY = 1
 """An announcement is soon when it comes at most this many clear looks after the first one with ponds."""
 MONTHS = 36
 """Length of a replayed scan, months."""
-EXCHANGES = 2
+MODEL_CHANGES = 2
 """How often the model is replaced during a scan, where there is another one."""
 
 
@@ -54,7 +54,7 @@ class Replay:
 
     runners: tuple[TrialRunner, ...]
     """One for each of the models, which take turns ..."""
-    exchanges: int
+    model_changes: int
     """... and are replaced this many times."""
 
     def __call__(self, trial: Trial) -> ReplayResult:
@@ -64,12 +64,12 @@ class Replay:
         caches = [EvidenceCache(CellMemory(), r.settings.evidence, world.aoi.digest) for r in self.runners]
         registry, reports = Registry("SIM"), []
         for count in range(1, len(days) + 1):
-            turn = (count - 1) * (self.exchanges + 1) // len(days) % len(self.runners)
+            turn = (count - 1) * (self.model_changes + 1) // len(days) % len(self.runners)
             runner = self.runners[turn]
             derived = runner.derived(world.aoi, observed[turn].looks[:count], caches[turn])
             least, link_m = runner.settings.sites.min_confidence, runner.settings.sites.link_m
             kept = [found.site.polygon_m for found in derived.sites if found.confidence >= least]
-            registry, ids = registry.named(kept, GRID, link_m)
+            registry, ids = registry.with_ids(kept, GRID, link_m)
             reports.append(list(zip(ids, kept, strict=True)))
         return _result(world, days, reports)
 
@@ -97,13 +97,15 @@ def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> Rep
 
 def replay(trials: list[Trial], how: Replay, workers: int, progress: Progress) -> list[ReplayResult]:
     """The replays of all trials, in order. Raises `PipelineError` when one fails."""
-    return each_of(trials, how, workers, progress, "Living scans through")
+    return each_of(trials, how, workers, progress, "Replaying scans")
 
 
 def replay_table(worlds: Sequence[ReplayResult]) -> str:
     """One line per figure."""
     delays = sorted(float("inf") if delay is None else delay for world in worlds for delay in world.delays)
-    soon = rate(worlds, lambda w: (sum(delay is not None and delay <= SOON for delay in w.delays), len(w.delays)))
+    soon = rate(
+        worlds, lambda w: (sum(delay is not None and delay <= MAX_SOON_DELAY for delay in w.delays), len(w.delays))
+    )
     false = rate(worlds, lambda w: (w.false, w.announced))
     per_area = rate(worlds, lambda w: (w.false, w.km2_years / 1000), proportion=False)
     rows = {
@@ -121,7 +123,7 @@ def replay_table(worlds: Sequence[ReplayResult]) -> str:
 def _began(site: TrueSite, first: date) -> bool:
     """Whether a site is eligible, and its ponds were built during the scan and seen."""
     begun = site.ponds_from is not None and site.ponds_from > first
-    return begun and site.n_ponds >= LEAST_PONDS and bool(site.pond_days)
+    return begun and site.n_ponds >= MIN_PONDS and bool(site.pond_days)
 
 
 def _ids_of(site: TrueSite, reports: Reports) -> list[str | None]:

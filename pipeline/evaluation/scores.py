@@ -16,15 +16,15 @@ import numpy as np
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
 
-LEAST_PONDS = 6
+MIN_PONDS = 6
 """Least number of ponds of an eligible site; a site with fewer need not be found."""
-LEAST_LOOKS = 2
+MIN_LOOKS = 2
 """Clear looks that are needed to distinguish a site from a transient error."""
 LARGE_M, SMALL_M = 15.0, 10.0
 """Lower bounds of the mean pond diameter of large and of small sites, metres."""
-STRICT = 1.0
+MAX_FALSE_PER_1000_KM2 = 1.0
 """Acceptable number of false sites per 1,000 km²."""
-CLOSE = 0.2
+MAX_AREA_ERROR = 0.2
 """Acceptable error of a pond area, as a share of the true one."""
 BINS = 10
 """Number of confidence bins for the expected calibration error."""
@@ -58,20 +58,22 @@ class Scores:
     """Found sites whose ground interval is no wider than the gap between the clear looks around the true onset."""
     ponds_narrow: RateEstimate
     """The same for ponds."""
-    turns_called: RateEstimate
+    changes_reported: RateEstimate
     """Times that ponds of a found site went or came back, with two clear looks since: reported right at the second."""
     area_ratio: RateEstimate
     """Reported over true pond area, each summed over found eligible sites."""
     area_close: RateEstimate
-    """Found eligible sites with a pond area within `CLOSE` of the true one; if half are, so is the median error."""
+    """Found eligible sites with a pond area within `MAX_AREA_ERROR` of the true one; if half are, so is the
+    median error."""
     area_covered: RateEstimate
     """Found eligible sites whose true pond area lies in the 80 % interval."""
     ground_iou: RateEstimate
     """IoU of the mine ground of reported sites with what was there at any look; missed sites count."""
     ponds_iou: RateEstimate
     """The same for pond clusters, gaps of up to 20 m filled."""
-    found_strict: RateEstimate
-    """Eligible sites found at the lowest confidence that leaves `STRICT` false sites per 1,000 km² on this very set."""
+    found_at_max_false: RateEstimate
+    """Eligible sites found at the lowest confidence that leaves `MAX_FALSE_PER_1000_KM2` false sites per 1,000 km² on
+    this very set."""
     curve: tuple[tuple[float, RateEstimate], ...]
     """Calibration curve: mean confidence in each of `BINS` bins, and the share of its reported sites that are true."""
     calibration_error: float
@@ -82,18 +84,18 @@ class Scores:
     def table(self) -> str:
         """One line per score."""
         rates = [
-            ("due sites found (6 or more ponds)", self.found),
+            ("eligible sites found (6+ ponds)", self.found),
             ("  with two clear looks or more", self.found_seen),
             ("  ponds of 15 m and more", self.found_large),
             ("  ponds of 10 to 15 m", self.found_small),
-            ("  at 1 false site per 1,000 km²", self.found_strict),
+            ("  at 1 false site per 1,000 km²", self.found_at_max_false),
             ("reported sites that are true", self.true),
             ("ground onset inside its interval", self.ground_inside),
             ("  no wider than between two looks", self.ground_narrow),
             ("pond onset inside its interval", self.ponds_inside),
             ("  no wider than between two looks", self.ponds_narrow),
-            ("idle, resumed, ended told in 2 looks", self.turns_called),
-            ("pond area told within 20 %", self.area_close),
+            ("idle, resumed, ended seen in 2 looks", self.changes_reported),
+            ("pond area within 20 %", self.area_close),
             ("pond area inside its 80 % interval", self.area_covered),
             ("mine ground, IoU", self.ground_iou),
             ("pond clusters, IoU", self.ponds_iou),
@@ -119,10 +121,10 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
     return Scores(
         cases=len(cases),
         km2=sum(case.km2 for case in cases),
-        found=rate(kept, lambda k: k.hits(k.due)),
-        found_seen=rate(kept, lambda k: k.hits([t for t in k.due if t.pond_looks >= LEAST_LOOKS])),
-        found_large=rate(kept, lambda k: k.hits([t for t in k.due if t.pond_diameter_m >= LARGE_M])),
-        found_small=rate(kept, lambda k: k.hits([t for t in k.due if SMALL_M <= t.pond_diameter_m < LARGE_M])),
+        found=rate(kept, lambda k: k.hits(k.eligible)),
+        found_seen=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_looks >= MIN_LOOKS])),
+        found_large=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_diameter_m >= LARGE_M])),
+        found_small=rate(kept, lambda k: k.hits([t for t in k.eligible if SMALL_M <= t.pond_diameter_m < LARGE_M])),
         true=rate(kept, lambda k: (len(k.reported) - len(k.false), len(k.reported))),
         false_per_1000_km2=rate(kept, lambda k: (len(k.false), k.case.km2 / 1000), proportion=False),
         ground_inside=rate(kept, lambda k: _tally(_inside(t.ground_from, r.ground) for t, r in k.pairs)),
@@ -134,39 +136,39 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
             kept,
             lambda k: _tally(_narrow(t.ponds_from, r.ponds, r) for t, r in k.pairs if r.states and _among(t, k.ponded)),
         ),
-        turns_called=rate(kept, lambda k: _tally(right for t, r in k.pairs for right in _turns_reported(t, r))),
+        changes_reported=rate(kept, lambda k: _tally(right for t, r in k.pairs for right in _changes_reported(t, r))),
         area_ratio=rate(kept, _areas, proportion=False),
-        area_close=rate(kept, lambda k: _tally(_close(t, r) for t, r in k.pairs if _among(t, k.due))),
-        area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.due))),
+        area_close=rate(kept, lambda k: _tally(_close(t, r) for t, r in k.pairs if _among(t, k.eligible))),
+        area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.eligible))),
         ground_iou=rate(kept, lambda k: k.case.ground),
         ponds_iou=rate(kept, lambda k: k.case.ponds),
-        found_strict=_found_strict(cases),
+        found_at_max_false=_found_at_max_false(cases),
         curve=curve,
         calibration_error=calibration_error(curve),
         false_by_kind=_by_kind(kept),
     )
 
 
-def strict_confidence(cases: Sequence[Case]) -> float:
-    """The lowest confidence that leaves at most `STRICT` false sites per 1,000 km²; 0 where all sites may stay."""
+def confidence_for_max_false(cases: Sequence[Case]) -> float:
+    """The lowest that leaves at most `MAX_FALSE_PER_1000_KM2` false sites per 1,000 km²; 0 where all sites may stay."""
     false = sorted((r.confidence for case in cases for r in MatchedCase(case, 0.0).false), reverse=True)
-    allowed = int(STRICT * sum(case.km2 for case in cases) / 1000)
+    allowed = int(MAX_FALSE_PER_1000_KM2 * sum(case.km2 for case in cases) / 1000)
     return float(np.nextafter(false[allowed], 2.0)) if len(false) > allowed else 0.0
 
 
-def _found_strict(cases: Sequence[Case]) -> RateEstimate:
+def _found_at_max_false(cases: Sequence[Case]) -> RateEstimate:
     if not sum(case.km2 for case in cases):
         return RateEstimate(0, 0, 0.0, 1.0)
-    return rate([MatchedCase(case, strict_confidence(cases)) for case in cases], lambda k: k.hits(k.due))
+    return rate([MatchedCase(case, confidence_for_max_false(cases)) for case in cases], lambda k: k.hits(k.eligible))
 
 
 def calibration_curve(cases: Sequence[Case]) -> tuple[tuple[float, RateEstimate], ...]:
     """Mean confidence of all reported sites by bin, and the share of them that lie on a true site."""
-    judged = [MatchedCase(case, 0.0) for case in cases]
+    matched = [MatchedCase(case, 0.0) for case in cases]
     curve = []
     for bin_ in range(BINS):
-        stated = [r.confidence for k in judged for r in k.reported if _bin(r) == bin_]
-        curve.append((float(np.mean(stated)) if stated else 0.0, rate(judged, partial(_true_among, bin_))))
+        stated = [r.confidence for k in matched for r in k.reported if _bin(r) == bin_]
+        curve.append((float(np.mean(stated)) if stated else 0.0, rate(matched, partial(_true_among, bin_))))
     return tuple(curve)
 
 
@@ -175,10 +177,10 @@ def _bin(reported: Reported) -> int:
     return min(int(reported.confidence * BINS), BINS - 1)
 
 
-def _true_among(bin_: int, judged: "MatchedCase") -> tuple[float, float]:
+def _true_among(bin_: int, matched: "MatchedCase") -> tuple[float, float]:
     """How many reported sites of a bin lie on a true site, and how many there are."""
-    here = [r for r in judged.reported if _bin(r) == bin_]
-    return sum(not _among(r, judged.false) for r in here), len(here)
+    here = [r for r in matched.reported if _bin(r) == bin_]
+    return sum(not _among(r, matched.false) for r in here), len(here)
 
 
 def calibration_error(curve: Sequence[tuple[float, RateEstimate]]) -> float:
@@ -200,7 +202,7 @@ class MatchedCase:
         self.ponded = [t for t in case.truth if t.ponds_from is not None and t.ponds_from <= case.last]
         alive = [t for t in self.ponded if t.ended_on is None or t.ended_on > case.first]
         self.with_ponds: list[TrueSite] = [t for t in alive if t.n_ponds]
-        self.due: list[TrueSite] = [t for t in alive if t.n_ponds >= LEAST_PONDS]
+        self.eligible: list[TrueSite] = [t for t in alive if t.n_ponds >= MIN_PONDS]
 
     def hits(self, sites: Sequence[TrueSite]) -> tuple[int, int]:
         """How many of some true sites were found, and how many there are."""
@@ -240,7 +242,7 @@ def _narrow(true: date | None, interval: tuple[date | None, date] | None, report
     return after is not None and by - after <= gap
 
 
-def _turns_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:
+def _changes_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:
     """For each time that ponds went or came back: whether the report for the second clear look after it is right."""
     turns = [true.ended_on, *(true.idle or ())]
     for turn in sorted({day for day in turns if day is not None and (true.ended_on is None or day <= true.ended_on)}):
@@ -251,13 +253,13 @@ def _turns_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:
             yield state.has_ponds == true.state_on(day).has_ponds
 
 
-def _areas(judged: MatchedCase) -> tuple[float, float]:
-    pairs = [(r.pond_area_m2[1], t.pond_area_m2) for t, r in judged.pairs if _among(t, judged.due)]
+def _areas(matched: MatchedCase) -> tuple[float, float]:
+    pairs = [(r.pond_area_m2[1], t.pond_area_m2) for t, r in matched.pairs if _among(t, matched.eligible)]
     return sum(value for value, _ in pairs), sum(true for _, true in pairs)
 
 
 def _close(true: TrueSite, reported: Reported) -> bool:
-    return abs(reported.pond_area_m2[1] - true.pond_area_m2) <= CLOSE * true.pond_area_m2
+    return abs(reported.pond_area_m2[1] - true.pond_area_m2) <= MAX_AREA_ERROR * true.pond_area_m2
 
 
 def _covers(true: TrueSite, reported: Reported) -> bool:
@@ -265,9 +267,9 @@ def _covers(true: TrueSite, reported: Reported) -> bool:
     return low <= true.pond_area_m2 <= high
 
 
-def _by_kind(judged: Sequence[MatchedCase]) -> dict[str, tuple[int, int]]:
-    known = Counter(a.kind for k in judged for a in k.case.look_alikes)
+def _by_kind(matched: Sequence[MatchedCase]) -> dict[str, tuple[int, int]]:
+    known = Counter(a.kind for k in matched for a in k.case.look_alikes)
     under = Counter(
-        a.kind for k in judged for a in k.case.look_alikes if any(r.polygon.intersects(a.polygon) for r in k.false)
+        a.kind for k in matched for a in k.case.look_alikes if any(r.polygon.intersects(a.polygon) for r in k.false)
     )
     return {kind: (under[kind], count) for kind, count in known.items()}

@@ -22,7 +22,7 @@ SHIFT = 1.8
 """How far from the middle of their ranges the colours of the shifted set lie, as a factor; training goes to 1.5."""
 SITES = 3
 """Largest number of sites drawn into a real scene."""
-LEAST_WORLDS = 16
+MIN_WORLDS = 16
 """A baseline is calibrated on at least this many worlds: with fewer there would be too few sites."""
 
 
@@ -44,7 +44,7 @@ def trials_of(
         breadth, more = SHIFT, f", colours {SHIFT} times as far from the middle of their ranges"
     if name == "other-country":
         shown = ("plain", "dry")
-    seldom = f", each {every}th look" if every > 1 else ""
+    seldom = f", every {every}th look" if every > 1 else ""
     words = f"{count} simulated worlds, seeds {first}..{seeds[-1]}, styles {' and '.join(shown)}{more}{seldom}"
     return words, [Trial(k, shown[k % len(shown)], breadth=breadth, every=every, months=months) for k in seeds]
 
@@ -52,7 +52,7 @@ def trials_of(
 def _real(seeds: range, backgrounds: Path) -> tuple[str, list[Trial]]:
     paths = [str(path) for path in sorted(backgrounds.glob("*.tif"))]
     if not paths:
-        raise InputError(f"{backgrounds}: holds no GeoTIFF to look at")
+        raise InputError(f"{backgrounds}: holds no GeoTIFF")
     words = f"{len(paths)} real scenes in {backgrounds}, {len(seeds)} looks, half with sites drawn in; area: all looks"
     chosen = [(seed, paths[number // 2 % len(paths)], SITES * (number % 2)) for number, seed in enumerate(seeds)]
     return words, [Trial(seed, STYLES[0], background=path, sites=sites) for seed, path, sites in chosen]
@@ -66,11 +66,11 @@ def cases_of(trials: list[Trial], runner: TrialRunner, workers: int, progress: P
 def baseline_of(name: str, settings: Settings, workers: int, progress: Progress, worlds: int) -> TrialRunner:
     """A runner with a baseline in the network's place, calibrated as a network is.
 
-    `worlds`: how many it will be scored on; it is calibrated on as many others, from `LEAST_WORLDS` to `WORLDS`: a
+    `worlds`: how many it will be scored on; it is calibrated on as many others, from `MIN_WORLDS` to `WORLDS`: a
     forest is slow.
     """
     runner = TrialRunner(settings, name)
-    calibration, _ = fitted(runner, workers, progress, min(max(worlds, LEAST_WORLDS), WORLDS))
+    calibration, _ = fitted(runner, workers, progress, min(max(worlds, MIN_WORLDS), WORLDS))
     return replace(runner, baseline_calibration=calibration)
 
 

@@ -24,7 +24,7 @@ from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
 
 Feature = TypeVar("Feature")
-SEEN = 0.6
+MIN_SHARE_SEEN = 0.6
 """A look is clear for a site when it saw at least this share of the site's ground."""
 
 
@@ -199,7 +199,7 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
     round_ones = [pond for pond in ponds if not pond.square]
     fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
     with_ponds = [(when, seen) for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
-    clear_days = tuple(when for when, seen in with_ponds if seen[site.footprint].mean() >= SEEN)
+    clear_days = tuple(when for when, seen in with_ponds if seen[site.footprint].mean() >= MIN_SHARE_SEEN)
     return TrueSite(
         polygon=outline_m(site.footprint, looks.window),
         ground_from=site.ground_from,

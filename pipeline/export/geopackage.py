@@ -169,7 +169,7 @@ COLUMN_TYPES: Mapping[object, str] = MappingProxyType(
 """Column types that cannot be inferred from an empty list of rows."""
 
 
-def _even_days(database: sqlite3.Connection) -> None:
+def _unify_days(database: sqlite3.Connection) -> None:
     """Write all days in one format: GDAL writes appended rows in another, and QGIS compares times as texts.
 
     The triggers of the spatial index call functions that only GDAL has; no geometry changes, so they are dropped
@@ -211,7 +211,7 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
                 "VALUES('', '', ?, ?, ?, ?, '', 1, 'leachwatch default', '', ?)",
                 (layer, column, layer, style(layer), EPOCH),
             )
-        _even_days(database)
+        _unify_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
         database.commit()
         whole.unlink(missing_ok=True)

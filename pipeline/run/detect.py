@@ -79,7 +79,7 @@ def _named(
 ) -> tuple[Registry, list[SiteRecord]]:
     """The registry after this publication, and the rows of the reported sites, in the same order."""
     grid, settings = context.aoi.grid, context.settings
-    registry, ids = registry.named([item.site.polygon_m for item in reported], grid, settings.sites.link_m)
+    registry, ids = registry.with_ids([item.site.polygon_m for item in reported], grid, settings.sites.link_m)
     records = [site_record(name, item, grid, settings, provenance) for name, item in zip(ids, reported, strict=True)]
     states = {record.site_id: published_state_of(record, context.today) for record in records}
     registry = registry.recorded(states, context.today, provenance.run_id)

@@ -127,8 +127,8 @@ class History:
     def status(self, settings: HistorySettings, confirm_looks: int) -> SiteStatus:
         """The status that follows from the looks alone: never `REJECTED`."""
         if self.ponds and self.ponds.gone_by:
-            silent_days = (self.looks[-1].day - self.ponds.last).days
-            ended = silent_days >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
+            days_without_ponds = (self.looks[-1].day - self.ponds.last).days
+            ended = days_without_ponds >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
             return SiteStatus.ENDED if ended else SiteStatus.IDLE
         confirmed = self.ponds and self.ponds.looks_with >= confirm_looks
         return SiteStatus.CONFIRMED if confirmed else SiteStatus.CANDIDATE
@@ -259,14 +259,14 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
         found.append(Event(EventKind.APPEARED, past.ground.after, past.ground.by))
     if past.ponds:
         found.append(Event(EventKind.PONDS_BUILT, past.ponds.after, past.ponds.by))
-        found += _turns(past)
+        found += _changes(past)
         found += _growths(past, settings)
         if past.ponds.gone_by and past.status(settings, confirm_looks=1) == SiteStatus.ENDED:
             found.append(Event(EventKind.ENDED, past.ponds.last, past.ponds.gone_by))
     return sorted(found, key=lambda event: event.by)
 
 
-def _turns(past: History) -> list[Event]:
+def _changes(past: History) -> list[Event]:
     """Each time that ponds fell idle or were filled again, dated between the two looks on either side."""
     kinds = {SiteState.IDLE: EventKind.IDLE, SiteState.RESUMED: EventKind.RESUMED}
     return [

@@ -106,7 +106,7 @@ class Registry:
         """The entry of an id. Raises `KeyError`."""
         return next(entry for entry in self.entries if entry.site_id == site_id)
 
-    def named(
+    def with_ids(
         self, polygons_m: Sequence[Polygon | MultiPolygon], grid: Grid, link_m: float
     ) -> tuple["Registry", list[str]]:
         """The registry after naming sites (outlines in metres on `grid`), and their ids in the same order.
@@ -116,7 +116,7 @@ class Registry:
         """
         polygons_m = [_snapped(polygon, SNAP_M) for polygon in polygons_m]
         own = [_snapped(reprojected(entry.territory, LONLAT, grid.crs), SNAP_M) for entry in self.entries]
-        ids = self._taken(polygons_m, own, link_m)
+        ids = self._known_ids(polygons_m, own, link_m)
         entries = list(self.entries)
         for i, polygon in enumerate(polygons_m):
             if i not in ids:
@@ -124,7 +124,7 @@ class Registry:
                 parent = _holder(polygon, own[: len(self.entries)], self.entries)
                 entries.append(RegisteredSite(ids[i], Polygon(), parent))
                 own.append(Polygon())
-        _settle(entries, own, {name: polygons_m[i] for i, name in ids.items()}, grid)
+        _update_territories(entries, own, {name: polygons_m[i] for i, name in ids.items()}, grid)
         return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
 
     def check_clock(self, today: date) -> None:
@@ -157,7 +157,7 @@ class Registry:
             elif not ours.territory.intersects(theirs.territory):
                 raise InputError(f"{theirs.site_id} is the name of two places in these registries; keep them apart")
             else:
-                found[theirs.site_id] = _both(ours, theirs)
+                found[theirs.site_id] = _merged(ours, theirs)
         entries: list[RegisteredSite] = []
         for name in sorted(found):
             own = found[name].territory
@@ -172,7 +172,7 @@ class Registry:
                 entries.append(replace(found[name], territory=own))
         return replace(self, entries=tuple(entries))
 
-    def _taken(self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float) -> dict[int, str]:
+    def _known_ids(self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float) -> dict[int, str]:
         """Ids of the sites that lie on a known territory, or near one, by index in the list of sites."""
         if not own or not polygons_m:
             return {}
@@ -201,7 +201,7 @@ def _holder(polygon: BaseGeometry, own: Sequence[BaseGeometry], entries: Sequenc
     return entries[best].site_id if areas and areas[best] > 0 else None
 
 
-def _settle(
+def _update_territories(
     entries: list[RegisteredSite], own: list[BaseGeometry], found: Mapping[str, BaseGeometry], grid: Grid
 ) -> None:
     """Give each found site (by id, metres) its ground and set which ids rest; changes `entries` and `own`."""
@@ -273,7 +273,7 @@ def _recorded(
     return entry if unchanged else replace(entry, published=(*entry.published, new))
 
 
-def _both(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
+def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
     """One entry from two copies."""
     published = sorted({*ours.published, *theirs.published}, key=lambda state: (state.on, state.run_id))
     return replace(

@@ -23,7 +23,7 @@ VERSION = 3
 """Version of the file's layout; versions 1 (without lineage and published states) and 2 are read too."""
 MERGED_2 = "merged into "
 """Prefix of the status of a merged site in version 2; the other site's id follows it."""
-WAY_BACK = "move it away to start new names, or restore a copy of it"
+REMEDY = "move it away to start new ids, or restore a copy of it"
 
 
 @contextmanager
@@ -53,17 +53,17 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
     except FileNotFoundError:
         return Registry(prefix)
     except (OSError, UnicodeDecodeError) as cause:
-        raise InputError(f"{path}: the registry of site ids cannot be read ({cause}); {WAY_BACK}") from cause
+        raise InputError(f"{path}: the registry of site ids cannot be read ({cause}); {REMEDY}") from cause
     try:
         content = json.loads(text)
         version = content["version"]
         if version not in (1, 2, VERSION):
-            raise InputError(f"{path}: registry version {version!r}, this program knows {VERSION}; {WAY_BACK}")
+            raise InputError(f"{path}: registry version {version!r}, this program knows {VERSION}; {REMEDY}")
         found = content["prefix"]
         entries = tuple(_entry(row, version) for row in content["sites"])
         _check_ids([entry.site_id for entry in entries], str(found))
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
-        raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {WAY_BACK}") from cause
+        raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {REMEDY}") from cause
     if prefix and found != prefix:
         raise InputError(f"{path}: this registry belongs to {found}, not to {prefix}; choose another --out")
     return Registry(str(found), entries)
@@ -78,18 +78,18 @@ def write_registry(path: Path, registry: Registry) -> None:
 def _check_ids(ids: list[str], prefix: str) -> None:
     """Raise `ValueError` for ids that this program cannot have given."""
     if any(re.fullmatch(rf"{re.escape(prefix)}-[0-9]{{4,}}", name) is None for name in ids):
-        raise ValueError("an id that is none")
+        raise ValueError("not a site id")
     if len(set(ids)) != len(ids):
-        raise ValueError("an id twice")
+        raise ValueError("a duplicate id")
 
 
 def _entry(row: Mapping[str, Any], version: int) -> RegisteredSite:
     if version == 1:
-        return RegisteredSite(str(row["site_id"]), _footprint(row["footprint"]))
+        return RegisteredSite(str(row["site_id"]), _territory(row["footprint"]))
     state_of, states = (_state_2, row["said"]) if version == 2 else (_state, row["published"])
     return RegisteredSite(
         site_id=str(row["site_id"]),
-        territory=_footprint(row["territory"]),
+        territory=_territory(row["territory"]),
         parent=row["parent"],
         merged_into=row["merged_into"],
         published=tuple(map(state_of, states)),
@@ -145,15 +145,15 @@ def _pair(interval: Interval | None) -> list[str | None] | None:
     return None if interval is None else [day.isoformat() if day else None for day in interval]
 
 
-def _footprint(text: str) -> BaseGeometry:
+def _territory(text: str) -> BaseGeometry:
     """The territory from WKT. Raises `ValueError` for one that no site can have."""
     with np.errstate(all="ignore"):  # infinite coordinates are refused below
         polygon = from_wkt(text)
     if polygon is not None and not polygon.is_valid:
         polygon = polygonal(shapely.make_valid(polygon))  # rounding can make edges cross
     if polygon is None or polygon.is_empty or polygon.geom_type not in {"Polygon", "MultiPolygon"}:
-        raise ValueError("a footprint that is no polygon")
+        raise ValueError("a territory that is no polygon")
     west, south, east, north = polygon.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise ValueError("a footprint that is not on Earth")
+        raise ValueError("a territory that is not on Earth")
     return polygon
