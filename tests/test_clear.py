@@ -26,19 +26,23 @@ def raster(reflectance: tuple[float, ...] = SURFACES["forest"], scl: np.ndarray 
     return Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=scl)
 
 
+@pytest.mark.parametrize("unclear", [SETTINGS.scl_unclear, (0, 8, 9), (3, 6), ()])
 @pytest.mark.parametrize("code", range(12))
-def test_scl_classes_are_clear_or_not_as_configured(code: int) -> None:
+def test_scl_classes_are_clear_or_not_as_configured(code: int, unclear: tuple[int, ...]) -> None:
     scl = np.full((SIZE, SIZE), code, np.uint8)
-    assert clear(raster(scl=scl), SETTINGS).any() == (code not in SETTINGS.scl_unclear)
+    seen = clear(raster(scl=scl), SETTINGS.model_copy(update={"scl_unclear": unclear}))
+    assert (seen == (code not in unclear)).all()
 
 
+@pytest.mark.parametrize("margin_px", [0, 2, SETTINGS.margin_px, 40])
 @pytest.mark.parametrize("code", [3, 8, 9, 10])
-def test_cloud_and_shadow_get_a_margin(code: int) -> None:
+def test_cloud_and_shadow_get_a_margin(code: int, margin_px: int) -> None:
     scl = np.full((SIZE, SIZE), 4, np.uint8)
     scl[80, 80] = code
-    seen = clear(raster(scl=scl), SETTINGS)
-    assert not seen[80, 80 - SETTINGS.margin_px : 81 + SETTINGS.margin_px].any()
-    assert seen[80, 81 + SETTINGS.margin_px]
+    seen = clear(raster(scl=scl), SETTINGS.model_copy(update={"margin_px": margin_px}))
+    assert not seen[80, 80 - margin_px : 81 + margin_px].any()
+    assert seen[80, 79 - margin_px]
+    assert seen[80, 81 + margin_px]
 
 
 @pytest.mark.parametrize("name", SURFACES)
@@ -66,6 +70,37 @@ def test_a_veil_of_thin_cloud_is_found_without_scl() -> None:
     assert seen[130:].all()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "cloud", "shadow"),
+    [
+        ("fallback_bright", 0.14, True, True),
+        ("fallback_bright", 0.6, False, False),
+        ("fallback_white", 0.02, False, False),
+        ("fallback_min_nir", 0.62, False, False),
+        ("fallback_max_swir_ratio", 0.7, False, False),
+        ("fallback_shadow_nir", 0.05, True, False),
+        ("fallback_shadow_swir", 0.01, True, False),
+        ("fallback_shadow_reach_px", 8, True, False),
+    ],
+)
+def test_each_setting_of_the_fallback_decides(setting: str, value: float, cloud: bool, shadow: bool) -> None:
+    planes = raster().reflectance.copy()
+    planes[:, 40:70, 40:70] = np.array([0.55, 0.54, 0.53, 0.6, 0.4, 0.3])[:, None, None]
+    planes[:, 80:100, 50:60] *= 0.25
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    without_haze = SETTINGS.model_copy(update={"fallback_haze": 1.0, "margin_px": 0})
+    seen = clear(scene, without_haze.model_copy(update={setting: value}))
+    assert seen[40:70, 40:70].any() != cloud
+    assert seen[80:100, 50:60].any() != shadow
+
+
+def test_the_haze_setting_decides_what_is_a_veil() -> None:
+    veil = raster((0.15, 0.134, 0.118, 0.30, 0.19, 0.14))
+    no_thick_cloud = SETTINGS.model_copy(update={"fallback_bright": 1.0})
+    assert not clear(veil, no_thick_cloud.model_copy(update={"fallback_haze": 0.09})).any()
+    assert clear(veil, no_thick_cloud.model_copy(update={"fallback_haze": 0.1})).all()
+
+
 def test_a_single_bright_roof_is_no_cloud() -> None:
     planes = raster().reflectance.copy()
     planes[:, 50:52, 50:52] = 0.5
@@ -83,19 +118,20 @@ def test_pixels_without_data_are_never_clear() -> None:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), with_scl=st.booleans())
 def test_the_answer_is_local(seed: int, with_scl: bool) -> None:
-    """Nothing farther than CLEAR_RADIUS_PX from a pixel changes its answer."""
+    """Cloud farther than CLEAR_RADIUS_PX from a pixel leaves its answer as it is, at the widest settings allowed."""
+    widest = SETTINGS.model_copy(update={"margin_px": 40, "fallback_shadow_reach_px": 60})
     rng = np.random.default_rng(seed)
-    size = 2 * CLEAR_RADIUS_PX + 21
-    blobs = rng.random((size // 12 + 1, size // 12 + 1)).repeat(12, 0).repeat(12, 1)[:size, :size]
-    colours = np.array(list(SURFACES.values()) + [(0.5, 0.5, 0.5, 0.6, 0.4, 0.3), (0.01, 0.02, 0.01, 0.05, 0.03, 0.02)])
-    scene = colours[(blobs * len(colours)).astype(int)].transpose(2, 0, 1).astype(np.float32)
-    scl = rng.choice([3, 4, 5, 6, 9], size=blobs.shape).astype(np.uint8) if with_scl else None
-    window = Window(0, 0, size, size)
-    before = clear(Raster(window=window, reflectance=scene, valid=np.ones(blobs.shape, bool), scl=scl), SETTINGS)
-    far = np.ones(blobs.shape, bool)
+    size = 2 * CLEAR_RADIUS_PX + 41
+    dark = rng.random((size // 12 + 1, size // 12 + 1)).repeat(12, 0).repeat(12, 1)[:size, :size] < 0.2
+    scene = np.where(dark, np.float32(0.25), 1) * np.array(SURFACES["forest"], np.float32)[:, None, None]
+    far = np.ones(dark.shape, bool)
     far[10 : size - 10, 10 : size - 10] = False
-    other = np.where(far, np.float32(0.5), scene)
-    scl_too = None if scl is None else np.where(far, 9, scl).astype(np.uint8)
-    after = clear(Raster(window=window, reflectance=other, valid=np.ones(blobs.shape, bool), scl=scl_too), SETTINGS)
+    window, valid, answers = Window(0, 0, size, size), np.ones(dark.shape, bool), []
+    for cloud in (np.zeros_like(far), far):
+        scl = np.where(cloud, 9, 4).astype(np.uint8) if with_scl else None
+        cloudy = np.where(cloud, np.float32(0.5), scene)
+        answers.append(clear(Raster(window=window, reflectance=cloudy, valid=valid, scl=scl), widest))
     inner = slice(10 + CLEAR_RADIUS_PX, size - 10 - CLEAR_RADIUS_PX)
-    np.testing.assert_array_equal(before[inner, inner], after[inner, inner])
+    np.testing.assert_array_equal(answers[0][inner, inner], answers[1][inner, inner])
+    assert answers[0].all()
+    assert not answers[1][10:40].any()

@@ -15,7 +15,7 @@ from pipeline.raster import Bools, Raster
 CLEAR_RADIUS_PX = 112
 """How far a pixel can affect others, pixels: shadow reach (60), margin (40), opening and rounding."""
 SCL_CLOUD_AND_SHADOW = (3, 8, 9, 10)
-"""Classes that get a margin: cloud shadow, medium and high cloud, thin cirrus."""
+"""Classes that get a margin where they are not clear: cloud shadow, medium and high cloud, thin cirrus."""
 VEIL_RED_RATIO = 0.6
 """A veil has a ratio of B04 to B02 above this; blue roofs and sheets have less."""
 VEIL_SWIR_RATIO = 1.9
@@ -26,7 +26,7 @@ BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR_AT = (BANDS.index(b) for b in (BLUE, GRE
 def clear(raster: Raster, settings: ClearSettings) -> Bools:
     """True where the ground was seen, (y, x); closer to the edge than `CLEAR_RADIUS_PX` it may miss cloud or shadow."""
     if raster.scl is not None:
-        hidden = np.isin(raster.scl, SCL_CLOUD_AND_SHADOW)
+        hidden = np.isin(raster.scl, [code for code in settings.scl_unclear if code in SCL_CLOUD_AND_SHADOW])
         other = np.isin(raster.scl, settings.scl_unclear)
         seen: Bools = raster.valid & ~other & ~_near(hidden & raster.valid, settings.margin_px)
         return seen
