@@ -171,7 +171,7 @@ def load(file: str | Path | None = None) -> Settings:
     """
     shipped = resources.shipped("configs") / DEFAULTS
     content, last = _read(shipped), shipped
-    for path in (*_own_defaults(shipped), *([] if file is None else [_named(file)])):
+    for path in (*own_defaults(), *([] if file is None else [_named(file)])):
         content, last = _merged(content, _read(path), path, ""), path
     try:
         return Settings.model_validate(content)
@@ -181,9 +181,9 @@ def load(file: str | Path | None = None) -> Settings:
         raise ConfigError(f"{last}: {key}: {first['msg']}, not {_shown(first['input'])}") from cause
 
 
-def _own_defaults(shipped: Path) -> list[Path]:
+def own_defaults() -> list[Path]:
     """The user's own defaults, where the working directory has some."""
-    own = resources.find("configs", DEFAULTS)
+    own, shipped = resources.find("configs", DEFAULTS), resources.shipped("configs") / DEFAULTS
     return [own] if own is not None and own.resolve() != shipped.resolve() else []
 
 

@@ -76,6 +76,9 @@ def test_own_settings_and_models_are_read_by_name_where_the_command_is_run(tmp_p
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         assert f"configs/{name}.toml: unknown key sites.link_met" in refusal(capsys, 2, *folder, "--config", "valley")
+    path.write_text("[sites]\nlink_m = 200.0\n")
+    assert main([*folder, "--model", "nowhere"]) == 2
+    assert "Defaults of your own are used: configs/default.toml" in capsys.readouterr().err
     path.unlink()
     own = tmp_path / "models" / "bare"
     shutil.copytree(resources.shipped("models") / "third", own)

@@ -49,9 +49,12 @@ def among(chosen: tuple[str, ...] | None, known: Collection[str], what: str) -> 
 
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings file, with what the command line says instead. Raises `ConfigError`."""
-    from pipeline.config import load
+    from pipeline.config import load, own_defaults
+    from pipeline.progress import Progress
 
     settings = load(options.config)
+    for own in own_defaults():
+        Progress().note(f"Defaults of your own are used: {own}")
     if options.workers is not None:
         settings = settings.model_copy(
             update={"engine": settings.engine.model_copy(update={"workers": options.workers})}
