@@ -56,6 +56,7 @@ from pipeline.resources import shipped
 from pipeline.run.context import Run
 from pipeline.run.detect import detect
 from pipeline.sites.confidence import AssessedSite
+from pipeline.sites.names import Interval
 from pipeline.sites.states import SiteState
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
@@ -73,8 +74,8 @@ def true(x: float, ponds: int = 8, diameter: float = 16.0, area: float = 1500.0,
 
 
 def told(x: float, confidence: float = 0.9, area: tuple[float, float, float] = (1000.0, 1400.0, 2000.0)):
-    ponds = (date(2025, 3, 1), date(2025, 3, 11))
-    return Reported(box(x + 3, 2, x + 5, 4), confidence, (date(2025, 1, 1), date(2025, 1, 11)), ponds, area)
+    ponds = Interval(date(2025, 3, 1), date(2025, 3, 11))
+    return Reported(box(x + 3, 2, x + 5, 4), confidence, Interval(date(2025, 1, 1), date(2025, 1, 11)), ponds, area)
 
 
 def case(truth: list[TrueSite], reported: list[Reported], alikes: tuple[KnownLookAlike, ...] = ()) -> Case:
@@ -123,7 +124,7 @@ def test_sizes_are_told_apart() -> None:
     ],
 )
 def test_an_onset_is_inside_after_and_up_to_by(begun: date, after: date | None, by: date, inside: bool) -> None:
-    reported = replace(told(0), ponds=(after, by))
+    reported = replace(told(0), ponds=Interval(after, by))
     found = scored(case([true(0, begun=begun)], [reported]))
     assert (found.ponds_inside.hits, found.ponds_inside.of) == (inside, 1)
 
@@ -371,10 +372,10 @@ def test_an_interval_is_narrow_when_it_is_the_gap_between_the_clear_looks_around
     one = replace(told(0), states=tuple((day, SiteState.PONDS) for day in days))
     assert scored(case([true(0)], [one])).ponds_narrow.value == 1
     for after, narrow in ((date(2025, 2, 11), 0), (None, 0)):
-        assert scored(case([true(0)], [replace(one, ponds=(after, days[2]))])).ponds_narrow.value == narrow
+        assert scored(case([true(0)], [replace(one, ponds=Interval(after, days[2]))])).ponds_narrow.value == narrow
     early = true(0, begun=date(2025, 1, 20))  # before the first look
-    assert scored(case([early], [replace(one, ponds=(None, days[0]))])).ponds_narrow.value == 1
-    assert scored(case([early], [replace(one, ponds=(None, days[1]))])).ponds_narrow.value == 0
+    assert scored(case([early], [replace(one, ponds=Interval(None, days[0]))])).ponds_narrow.value == 1
+    assert scored(case([early], [replace(one, ponds=Interval(None, days[1]))])).ponds_narrow.value == 0
     assert scored(case([true(0)], [told(0)])).ponds_narrow.of == 0  # its looks are not known
 
 

@@ -11,6 +11,7 @@ from pipeline.cli import main
 from pipeline.errors import InputError
 from pipeline.evaluation.points import NEAR_M, PointLabel, read_points, score_points
 from pipeline.evaluation.truth import Reported
+from pipeline.sites.names import Interval
 
 DEGREE_M = 110_600.0
 """Metres in a degree of latitude, near enough."""
@@ -21,7 +22,9 @@ def label(lon: float, lat: float, first: date | None = None, state: str = "") ->
 
 
 def site(lon: float, lat: float, after: date | None = None, by: date = date(2025, 3, 1)) -> Reported:
-    return Reported(box(lon - 1e-4, lat - 1e-4, lon + 1e-4, lat + 1e-4), 0.9, None, (after, by), (1.0, 2.0, 3.0))
+    return Reported(
+        box(lon - 1e-4, lat - 1e-4, lon + 1e-4, lat + 1e-4), 0.9, None, Interval(after, by), (1.0, 2.0, 3.0)
+    )
 
 
 def test_labels_are_read_from_a_table_as_published(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
+from pipeline.sites.names import Interval
 
 MIN_PONDS = 6
 """Least number of ponds of an eligible site; a site with fewer need not be found."""
@@ -219,27 +220,26 @@ def _tally(values: Iterable[bool]) -> tuple[float, float]:
     return sum(counted), len(counted)
 
 
-def _inside(true: date | None, interval: tuple[date | None, date] | None) -> bool:
+def _inside(true: date | None, interval: Interval | None) -> bool:
     """Whether a day lies in (after, by]; an onset before the first look is inside when `after` is None."""
     if true is None or interval is None:
         return False
-    after, by = interval
-    return (after is None or after < true) and true <= by
+    return (interval.after is None or interval.after < true) and true <= interval.by
 
 
-def _narrow(true: date | None, interval: tuple[date | None, date] | None, reported: Reported) -> bool:
+def _narrow(true: date | None, interval: Interval | None, reported: Reported) -> bool:
     """Whether (after, by] is no wider than the gap between the two clear looks around a day.
 
     For an onset by the first clear look, only that may be reported; an onset after the last one is never narrow.
     """
     if true is None or interval is None:
         return False
-    (after, by), days = interval, [day for day, _ in reported.states]
+    days = [day for day, _ in reported.states]
     before, since = [day for day in days if day < true], [day for day in days if day >= true]
     if not before:
-        return after is None and by == days[0]
+        return interval.after is None and interval.by == days[0]
     gap = (since[0] if since else days[-1]) - before[-1]
-    return after is not None and by - after <= gap
+    return interval.after is not None and interval.by - interval.after <= gap
 
 
 def _changes_reported(true: TrueSite, reported: Reported) -> Iterator[bool]:

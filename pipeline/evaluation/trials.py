@@ -43,6 +43,7 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.run.derive import Derived, derive
 from pipeline.sites.confidence import AssessedSite
+from pipeline.sites.names import Interval
 from pipeline.sources.assets import HubItem
 from pipeline.sources.interface import Period, Scene, Search, overpasses
 from pipeline.training.backgrounds import read_background
@@ -330,8 +331,8 @@ def _reported(item: AssessedSite) -> Reported:
     return Reported(
         polygon=item.site.polygon_m,
         confidence=item.confidence,
-        ground=(past.ground.after, past.ground.by) if past.ground else None,
-        ponds=(past.ponds.after, past.ponds.by) if past.ponds else None,
+        ground=Interval(past.ground.after, past.ground.by) if past.ground else None,
+        ponds=Interval(past.ponds.after, past.ponds.by) if past.ponds else None,
         pond_area_m2=item.pond_area,
         states=tuple((look.day, state) for look, state in zip(past.looks, past.states, strict=True)),
     )

@@ -19,6 +19,7 @@ from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.archive import Stack
 from pipeline.raster import Bools
+from pipeline.sites.names import Interval
 from pipeline.sites.states import SiteState
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import World
@@ -82,9 +83,9 @@ class Reported:
     """Its ground, in the case's CRS."""
     confidence: float
     """0 to 1."""
-    ground: tuple[date | None, date] | None
+    ground: Interval | None
     """Onset of cleared ground, (after, by]; None = none seen."""
-    ponds: tuple[date | None, date] | None
+    ponds: Interval | None
     """Onset of ponds; None = none seen."""
     pond_area_m2: tuple[float, float, float]
     """Pond area and its 80 % interval: low, value, high; square metres."""
@@ -240,9 +241,9 @@ def _read_reported(polygon: BaseGeometry, of: dict[str, object]) -> Reported:
     )
 
 
-def _interval(of: dict[str, object], what: str) -> tuple[date | None, date] | None:
+def _interval(of: dict[str, object], what: str) -> Interval | None:
     by = _day(of[f"{what}_by"])
-    return (_day(of[f"{what}_after"]), by) if by else None
+    return Interval(_day(of[f"{what}_after"]), by) if by else None
 
 
 def _day(text: object) -> date | None:
