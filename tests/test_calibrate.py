@@ -14,7 +14,7 @@ from pipeline.config import load
 from pipeline.errors import InputError, PipelineError
 from pipeline.evaluation import calibrate as calibrating
 from pipeline.evaluation.calibrate import (
-    EVERY,
+    LOOK_STEPS,
     NO_AREA,
     _areas,
     _likelihoods,
@@ -211,7 +211,7 @@ def test_a_calibration_is_fitted_on_all_that_is_reported_in_worlds_seen_often_an
     found, note = fitted(TrialRunner(load(None)), 1, Progress(quiet=True), worlds=24)
     assert "24 reported sites (16 true)" in note
     assert len({trial.seed for trial, _ in observed}) == 24
-    assert {(trial.style, trial.every) for trial, _ in observed} == set(product(STYLES, EVERY))
+    assert {(trial.style, trial.every) for trial, _ in observed} == set(product(STYLES, LOOK_STEPS))
     stated = np.array([confidence(one.found[0].features, found.confidence) for _, one in observed])
     is_true = np.arange(24) % 3 > 0
     assert stated[is_true].mean() > 0.8 > 0.4 > stated[~is_true].mean()
