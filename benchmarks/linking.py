@@ -28,13 +28,13 @@ def counted(settings: Settings, seed: int) -> dict[float, Counter[str]]:
         sites = settings.sites.model_copy(update={"link_m": link})
         linked = TrialRunner(settings.model_copy(update={"sites": sites}))
         derived = linked.derived(world.aoi, world.looks)
-        kept = [found.site.polygon_m for found in derived.sites if found.confidence >= sites.min_confidence]
+        kept = [item.site.polygon_m for item in derived.sites if item.confidence >= sites.min_confidence]
         on = [[polygon.intersects(true.polygon) for polygon in kept] for true in world.truth]
         found[link] = Counter(
             reported=len(kept),
             found=sum(any(row) for row in on),
             parted=sum(sum(row) > 1 for row in on),
-            concatenated=sum(max(0, sum(column) - 1) for column in zip(*on, strict=True)),
+            joined=sum(max(0, sum(column) - 1) for column in zip(*on, strict=True)),
         )
     return found
 
