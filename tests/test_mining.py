@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.training.chips import SITE, chip_kinds
-from pipeline.training.mining import LEAST, MOST, Mining
+from pipeline.training.mining import MIN_WEIGHT, MAX_WEIGHT, Mining
 
 
 def learned(false: dict[str, float], steps: int = 3) -> Mining:
@@ -33,7 +33,7 @@ def test_what_is_taken_for_ponds_is_drawn_more_often() -> None:
 def test_nothing_is_forgotten_and_sites_keep_their_weight() -> None:
     weights = learned({SITE: 0.9, "fish_ponds": 0.9, "quarry": 1e-6}).weights()
     assert weights[chip_kinds().index(SITE)] == 1
-    assert LEAST <= weights.min() <= weights.max() <= MOST
+    assert MIN_WEIGHT <= weights.min() <= weights.max() <= MAX_WEIGHT
 
 
 def test_only_false_ponds_on_seen_ground_count_as_hard() -> None:

@@ -68,7 +68,7 @@ class Replay:
             runner = self.runners[turn]
             derived = runner.derived(world.aoi, observed[turn].looks[:count], caches[turn])
             least, link_m = runner.settings.sites.min_confidence, runner.settings.sites.link_m
-            kept = [found.site.polygon_m for found in derived.sites if found.confidence >= least]
+            kept = [item.site.polygon_m for item in derived.sites if item.confidence >= least]
             registry, ids = registry.with_ids(kept, GRID, link_m)
             reports.append(list(zip(ids, kept, strict=True)))
         return _result(world, days, reports)

@@ -16,7 +16,7 @@ BOA_OFFSET = -0.1
 """BOA_ADD_OFFSET as reflectance: added where stored numbers still hold the 1,000."""
 BOA_OFFSET_SINCE = (4, 0)
 """First processing baseline whose stored numbers hold the 1,000, as ESA ships them."""
-LEAST_SCALE, MOST_SCALE, MOST_OFFSET = 1e-6, 1.01, 1.0
+MIN_SCALE, MAX_SCALE, MAX_OFFSET = 1e-6, 1.01, 1.0
 """Limits of plausible scales and offsets: reflectance is stored in millionths, in percent or as it is."""
 
 
@@ -98,7 +98,7 @@ def scale_and_offset(scale: float, offset: float) -> tuple[float, float]:
 
     Raises `SceneError` for implausible values.
     """
-    if not (math.isfinite(scale) and LEAST_SCALE <= scale <= MOST_SCALE and abs(offset) <= MOST_OFFSET):
+    if not (math.isfinite(scale) and MIN_SCALE <= scale <= MAX_SCALE and abs(offset) <= MAX_OFFSET):
         raise SceneError(f"band scale {scale} and offset {offset} are not plausible reflectance")
     if (scale, offset) == (1.0, 0.0):
         return SCALE, OFFSET

@@ -355,10 +355,10 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
     for number, band in enumerate(listed):
         own = str(names[number].get("name", "")) if number < len(names) and len(listed) > 1 else key
         name = next((ours for ours, theirs in BAND_KEYS.items() if own in theirs), None)
-        told_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
+        stated_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
         stated = None
-        if "scale" in told_here or "offset" in told_here:
-            stated = float(told_here.get("scale", 1.0)), float(told_here.get("offset", 0.0))
+        if "scale" in stated_here or "offset" in stated_here:
+            stated = float(stated_here.get("scale", 1.0)), float(stated_here.get("offset", 0.0))
         yield name, stated
 
 

@@ -382,12 +382,12 @@ def commit_of_code() -> str:
     git = shutil.which("git")
     if git is None:
         return "unknown"
-    said = [
+    answers = [
         subprocess.run(  # noqa: S603 - fixed arguments, no shell
             [git, "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=False
         )
         for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain"])
     ]
-    if said[0].returncode:
+    if answers[0].returncode:
         return "unknown"
-    return said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")
+    return answers[0].stdout.strip() + ("+" if answers[1].stdout.strip() else "")

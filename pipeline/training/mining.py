@@ -14,7 +14,7 @@ from pipeline.training.chips import SITE, chip_kinds
 
 DECAY = 0.99
 """Decay of the running means, per step."""
-LEAST, MOST = 0.5, 2.5
+MIN_WEIGHT, MAX_WEIGHT = 0.5, 2.5
 """Limits of the weights of kinds without sites, so that no kind is forgotten and none dominates."""
 
 
@@ -36,7 +36,7 @@ class Mining:
         met = self.false > 0
         met[chip_kinds().index(SITE)] = False  # chips of sites keep weight 1
         if met.any():
-            weights[met] = np.clip(np.sqrt(self.false[met] / self.false[met].mean()), LEAST, MOST)
+            weights[met] = np.clip(np.sqrt(self.false[met] / self.false[met].mean()), MIN_WEIGHT, MAX_WEIGHT)
         return weights
 
     def sample(self, kind: Bytes, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -27,9 +27,9 @@ POND = 0.25
 """Least pond fraction of a pixel that counts as pond in the IoU."""
 MARGIN_PX = 48
 """Margin of a look that is not scored, pixels: in a run every window has this margin."""
-MOST_BF16_CODES = 4
+MAX_BF16_CODES = 4
 """Largest difference of any code at which bfloat16 is allowed, units of 1/200."""
-MOST_BF16_IOU = 0.005
+MAX_BF16_IOU = 0.005
 """Every IoU must differ by less than this for bfloat16 to be allowed."""
 
 
@@ -117,7 +117,7 @@ def half_precision(
     codes = max(int(np.abs(one - two).max()) for one, two in (ponds, grounds))
     one, two = scores_of(full, looks), scores_of(half, looks)
     apart = max(abs(one.pond_iou - two.pond_iou), abs(one.ground_iou - two.ground_iou))
-    allowed = codes <= MOST_BF16_CODES and apart < MOST_BF16_IOU
+    allowed = codes <= MAX_BF16_CODES and apart < MAX_BF16_IOU
     return allowed, {"bf16_max_code_difference": codes, "bf16_iou_difference": round(apart, 5)}
 
 

@@ -25,8 +25,8 @@ from pipeline.training.loss import loss
 from pipeline.training.score import POND, VALIDATION_SEED, half_precision, iou, predictions, scores_of, validation_looks
 
 HELD_OUT_SHARE = 0.2
-"""Share of the labelled places held out of training, if there are at least `LEAST_PLACES`."""
-LEAST_PLACES = 5
+"""Share of the labelled places held out of training, if there are at least `MIN_PLACES`."""
+MIN_PLACES = 5
 INTERPOLATIONS = (1.0, 0.75, 0.5, 0.25, 0.1)
 """Weight interpolations to try, 1 = new weights: the largest without forgetting is used."""
 FORGETTING_TOLERANCE = 0.02
@@ -113,7 +113,7 @@ def tune(
 def _split(labelled: Labelled, seed: int) -> tuple[Chips, Chips | None]:
     """Chips to train on and chips of held-out places; the latter None when there are too few places."""
     places = np.unique(labelled.place)
-    if len(places) < LEAST_PLACES:
+    if len(places) < MIN_PLACES:
         return labelled.chips, None
     chosen = np.random.default_rng([seed, 3]).permutation(places)[: max(1, round(HELD_OUT_SHARE * len(places)))]
     back = np.isin(labelled.place, chosen)
@@ -215,7 +215,7 @@ def _card(
 def _gained(old: Network, new: Network, card: ModelCard, kept_back: Chips | None) -> dict[str, Value]:
     """Scores on the held-out places before and after fine-tuning."""
     if kept_back is None:
-        return {"labels_held_out": f"none: fewer than {LEAST_PLACES} places"}
+        return {"labels_held_out": f"none: fewer than {MIN_PLACES} places"}
     predicted: dict[str, Value] = {"labels_held_out": f"{len(kept_back)} chips of places that were not trained on"}
     for when, net in (("before", old), ("after", new)):
         scores = asdict(label_scores(net, card, kept_back))
