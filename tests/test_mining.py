@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.training.chips import SITE, chip_kinds
-from pipeline.training.mining import MIN_WEIGHT, MAX_WEIGHT, Mining
+from pipeline.training.mining import MAX_WEIGHT, MIN_WEIGHT, Mining
 
 
 def learned(false: dict[str, float], steps: int = 3) -> Mining:
