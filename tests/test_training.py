@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.cli import main
+from pipeline.cli.train import MAX_SEED
 from pipeline.errors import InputError
 from pipeline.looks.network import Network, NetworkSpec, interpolated
 from pipeline.looks.segment import LEVELS, Segmentation
@@ -13,11 +15,11 @@ from pipeline.looks.weights import WEIGHTS, load_model
 from pipeline.progress import Progress
 from pipeline.training import fit as fitting
 from pipeline.training.average import network_of
-from pipeline.training.chips import ChipSettings, augmented, concatenated, make_unit, stream
+from pipeline.training.chips import FIRST_SEED, ChipSettings, augmented, concatenated, make_unit, stream
 from pipeline.training.fit import FitSettings, fit, train
 from pipeline.training.loss import loss
 from pipeline.training.scaling import scaled, scaling_looks
-from pipeline.training.score import half_precision, predictions, scores_of, validation_looks
+from pipeline.training.score import VALIDATION_SEED, half_precision, predictions, scores_of, validation_looks
 
 QUIET = Progress(quiet=True)
 CHIPS = ChipSettings(chip_px=64, world_px=128, sites=1, days=1, chips=4)
@@ -42,6 +44,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def test_no_seed_of_training_makes_a_world_of_validation(capsys) -> None:
+    units = 1_000_000
+    assert FIRST_SEED + units * (MAX_SEED + 1) <= VALIDATION_SEED
+    for refused in (str(MAX_SEED + 1), "-1", "one"):
+        assert main(["train", "--out", "models/never", "--seed", refused]) == 2
+        assert f"not a number from 0 to {MAX_SEED}" in capsys.readouterr().err
 
 
 def test_unit_is_the_same_when_made_again_and_another_when_of_another_seed() -> None:

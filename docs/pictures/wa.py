@@ -190,6 +190,7 @@ def draw(records: list[Record], path: Path) -> None:
         axes.plot(days, known, color="#d55e00", linewidth=1.8, linestyle="--", label="reported by then in monthly runs")
         axes.set(xlim=(START, END), ylim=(0, 30), ylabel="sites")
         axes.grid(color="#eeeeee")
+        axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="upper left", frameon=False)
         axes.set_title(
@@ -206,10 +207,11 @@ def figures(records: list[Record]) -> list[str]:
     seen = [one for one in records if one.place.begun >= START]
     late = sorted((one.known_on - one.place.begun).days for one in seen if one.known_on)
     false, km2 = sum(one.false for one in records), len(records) * (SIDE_PX / 100) ** 2
+    where = ", ".join(str(number) for number, one in enumerate(records, start=1) if one.false)
     return [
         f"- Of {len(records)} sites {len(dated)} are reported at the end; for {inside} of these the ponds began inside "
         "the reported interval.",
-        f"- {false or 'None'} of the sites reported at the end {'are' if false > 1 else 'is'} false, in {km2:.0f} km².",
+        f"- False sites reported at the end: {f'{false}, near site {where},' if false else 'none'} in {km2:.0f} km².",
         f"- Half of the sites were first reported within {late[len(late) // 2] if late else 0} days of their first "
         "ponds.",
     ]

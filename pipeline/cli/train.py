@@ -1,6 +1,7 @@
 """`leachwatch train`."""
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from pipeline.errors import InputError
 
 MAX_LINES = 10
 """Scenes that could not be used, shown by name."""
+MAX_SEED = 799
+"""Larger seeds would train on the worlds that models are validated and scored on (`training.chips.FIRST_SEED`)."""
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -26,7 +29,11 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="length; stands for a fixed number of steps (100, with --labels 5)",
     )
     train.add_argument(
-        "--seed", type=int, default=1, metavar="S", help="everything random follows from it (%(default)s)"
+        "--seed",
+        type=seed,
+        default=1,
+        metavar="S",
+        help=f"everything random follows from it; 0 to {MAX_SEED} (%(default)s)",
     )
     train.add_argument(
         "--workers",
@@ -54,6 +61,13 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--base", default="", metavar="NAME", help="the model to start from (with --labels the shipped one)"
     )
     train.set_defaults(do=run)
+
+
+def seed(text: str) -> int:
+    """A seed of training."""
+    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MAX_SEED}")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
