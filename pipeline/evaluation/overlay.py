@@ -70,9 +70,9 @@ class Drawing:
 
 
 def overlaid(
-    background: Background, rng: np.random.Generator, place: Window, most_sites: int, day: date
+    background: Background, rng: np.random.Generator, place: Window, max_sites: int, day: date
 ) -> tuple[Rendering, tuple[TrueSite, ...]]:
-    """A square of a background with up to `most_sites` sites drawn in, and those sites; polygons in metres on the grid.
+    """A square of a background with up to `max_sites` sites drawn in, and those sites; polygons in metres on the grid.
 
     The square begins at the north-west corner of `place` and is as wide as it, or as the largest multiple of 16 that
     fits into the background.
@@ -81,7 +81,7 @@ def overlaid(
     taken = ~clear | water(ground)
     seen, true, pond_share = ground.copy(), [], np.zeros(clear.shape, np.float32)
     mine = np.zeros(clear.shape, bool)
-    for _ in range(most_sites):
+    for _ in range(max_sites):
         middle = _free(rng, taken)
         if middle is None:
             break

@@ -108,7 +108,7 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        most_bytes: int,
+        max_bytes: int,
         *,
         headers: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
@@ -132,7 +132,7 @@ class HttpClient:
             tried += 1
             retry_after_s = None
             try:
-                response = self._attempt(method, url, {**(headers or {}), **auth.headers}, json, auth, most_bytes, end)
+                response = self._attempt(method, url, {**(headers or {}), **auth.headers}, json, auth, max_bytes, end)
                 self.budget.spend(self.provider, _usage_of(response, cost))
                 if _is_success(response):
                     if check is not None:
@@ -169,7 +169,7 @@ class HttpClient:
         headers: Mapping[str, str],
         json: Mapping[str, Any] | None,
         auth: RequestAuth,
-        most_bytes: int,
+        max_bytes: int,
         end: float,
     ) -> Response:
         """One attempt; records the bytes of an incomplete response, while the caller records a complete one."""
@@ -184,8 +184,8 @@ class HttpClient:
             with _session().request(method, url, timeout=timeout, stream=True, **options) as response:
                 while chunk := response.raw.read1(CHUNK, decode_content=True):  # whatever has arrived, however little
                     body += chunk
-                    if len(body) > most_bytes:
-                        raise InvalidResponse(f"more than {most_bytes / 1e6:g} MB")
+                    if len(body) > max_bytes:
+                        raise InvalidResponse(f"more than {max_bytes / 1e6:g} MB")
                     if time.monotonic() > end:
                         raise InvalidResponse(f"too slow: {len(body)} bytes in {self.retry.total_timeout_s:.0f} s")
                 return Response(response.status_code, response.headers, bytes(body))

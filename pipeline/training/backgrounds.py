@@ -62,16 +62,16 @@ def read_backgrounds(folder: Path) -> tuple[Background, ...]:
 
 
 def painted(
-    background: Background, rng: np.random.Generator, size: int, most_sites: int, start: date, end: date
+    background: Background, rng: np.random.Generator, size: int, max_sites: int, start: date, end: date
 ) -> tuple[Rendering, tuple[SitePlan, ...], date]:
-    """A square of a background with up to `most_sites` simulated sites in it, those sites, and the day.
+    """A square of a background with up to `max_sites` simulated sites in it, those sites, and the day.
 
     The square is `size` pixels wide, or the largest multiple of 16 that fits into the background.
     """
     ground, clear = square(background, rng, size)
     size = len(clear)
     terrain = make_terrain(rng, size, rng.uniform(0.03, 0.5))
-    wanted = 0 if most_sites == 0 or rng.random() < 0.3 else int(rng.integers(1, most_sites + 1))
+    wanted = 0 if max_sites == 0 or rng.random() < 0.3 else int(rng.integers(1, max_sites + 1))
     day = date.fromordinal(int(rng.integers(start.toordinal(), end.toordinal())))
     sites = plan_sites(rng, terrain, ~clear | water(ground), start, end, wanted, PAINT_ROOM_PX)
     tone = noise(rng, size, rng.uniform(1.0, 2.5))

@@ -128,11 +128,11 @@ def _real_looks(rng: np.random.Generator, settings: ChipSettings) -> Iterator[Ch
 
 
 def world_of(
-    seed: int, size_px: int, most_sites: int, style: str = "", look_alikes: float = 1.0, breadth: float = 1.0
+    seed: int, size_px: int, max_sites: int, style: str = "", look_alikes: float = 1.0, breadth: float = 1.0
 ) -> World:
     """Make the world of a seed, without `style` in one of `STYLES`; a fifth of the worlds have no site."""
     rng = np.random.default_rng([seed, 1])
-    n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, most_sites + 1))
+    n_sites = 0 if rng.random() < 0.2 else int(rng.integers(1, max_sites + 1))
     style = style or STYLES[seed % len(STYLES)]
     return make_world(seed, size_px, style, START, END, n_sites, look_alikes=look_alikes, breadth=breadth)
 

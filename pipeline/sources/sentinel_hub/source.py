@@ -136,8 +136,8 @@ class SentinelHubSource:
         def cost(response: Response) -> float:
             return cost_of(response.headers, window, len(names))
 
-        most_bytes = window.height * window.width * bands * 2 + HEADER_BYTES
-        self._ask(url, most_bytes, payload, headers=headers, check=check, cost=cost)
+        max_bytes = window.height * window.width * bands * 2 + HEADER_BYTES
+        self._ask(url, max_bytes, payload, headers=headers, check=check, cost=cost)
         return found[0][:-1], found[0][-1] == 1
 
     def _page(self, query: Mapping[str, Any]) -> Response:
@@ -146,7 +146,7 @@ class SentinelHubSource:
     def _ask(
         self,
         url: str,
-        most_bytes: int,
+        max_bytes: int,
         content: Mapping[str, Any],
         *,
         check: Callable[[Response], None],
@@ -158,7 +158,7 @@ class SentinelHubSource:
             return self.http.request(
                 "POST",
                 url,
-                most_bytes,
+                max_bytes,
                 headers=headers,
                 json=content,
                 authenticator=lambda _url, renew: auth_of(self.http, self.deployment, self.token_url, renew),
