@@ -1,9 +1,8 @@
-"""Draws the pictures of the documentation from simulated worlds and from a run; see docs/worlds.md and the README.
+"""Draws pictures of simulated worlds for docs/worlds.md.
 
-Run from the checkout: .venv/bin/python docs/pictures/draw.py worlds | sites | result out/shan
+Run from the checkout: .venv/bin/python docs/pictures/draw.py worlds | sites
 """
 
-import json
 import sys
 import warnings
 from datetime import date
@@ -12,13 +11,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.features import rasterize
-from rasterio.windows import from_bounds
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
 
 from pipeline.bands import BANDS, BLUE, GREEN, RED
-from pipeline.grid import LONLAT, reprojected
 from pipeline.worlds.world import make_world, render
 
 HERE = Path(__file__).parent
@@ -83,49 +77,5 @@ def sites() -> None:
     save("sites.png", sheet([*seen[:8], *truth[:8], *seen[8:], *truth[8:]], 8))
 
 
-def codes_at(out: Path, day: str, edges: tuple[float, float, float, float]) -> np.ndarray | None:
-    """What the newest look of a day says of a square, pond and ground, shape (2, y, x); None where there is none."""
-    for look in sorted(out.glob(f"looks/*/*/*/{day}*.tif"), key=lambda path: -path.stat().st_mtime):
-        with rasterio.open(look) as kept:
-            window = from_bounds(*edges, kept.transform).round_offsets().round_lengths()
-            if window.row_off >= 0 and window.col_off >= 0 and window.row_off + 128 <= kept.height:
-                codes: np.ndarray = kept.read([1, 2], window=window)
-                if codes.shape[1:] == (128, 128):
-                    return codes
-    return None
-
-
-def clear_looks(out: Path, outline: BaseGeometry) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The wholly clear looks at 1.3 km around a site: true colour, codes, and where its outline runs."""
-    pictures = []
-    for path in sorted((out / "simulated").glob("*.tif")):
-        with rasterio.open(path) as scene:
-            place = reprojected(outline, LONLAT, scene.crs.to_string())
-            middle = place.centroid
-            edges = (middle.x - 640, middle.y - 640, middle.x + 640, middle.y + 640)
-            window = from_bounds(*edges, scene.transform).round_offsets().round_lengths()
-            numbers = scene.read(window=window, boundless=True)
-            if numbers.shape[1:] != (128, 128) or not numbers[:6].all() or np.isin(numbers[6], (3, 8, 9, 10)).any():
-                continue
-            codes = codes_at(out, path.name[:8], edges)
-            if codes is not None:
-                drawn = rasterize([place.boundary], (128, 128), transform=scene.window_transform(window)) > 0
-                pictures.append((true_colour(numbers[:6] * 1e-4 + scene.offsets[0]), codes, drawn))
-    return pictures
-
-
-def result(out: Path) -> None:
-    """The largest site of a simulated run with three clear looks: first, middle, last, and what the last says."""
-    features = json.loads((out / "sites.geojson").read_text())["features"]
-    by_size = sorted(features, key=lambda f: -f["properties"]["pond_area_m2"])
-    pictures = next(seen for f in by_size if len(seen := clear_looks(out, shape(f["geometry"]))) >= 3)
-    chosen = [pictures[k][0] for k in (0, len(pictures) // 2, -1)]
-    pond, ground = (np.where(code <= 200, code, 0) / 200 for code in pictures[-1][1])
-    said = np.stack([0.75 * ground * (1 - pond), 0.25 * ground * (1 - pond) + 0.7 * pond, pond])
-    said = (255 * said.clip(0, 1)).astype(np.uint8)
-    said[:, pictures[-1][2]] = np.array([255, 220, 0], np.uint8)[:, None]
-    save("result.png", sheet([larger(p, 3) for p in (*chosen, said)], 4))
-
-
 if __name__ == "__main__":
-    {"worlds": worlds, "sites": sites, "result": lambda: result(Path(sys.argv[2]))}[sys.argv[1]]()
+    {"worlds": worlds, "sites": sites}[sys.argv[1]]()
