@@ -9,7 +9,8 @@ TORCH ?=
 VENV := .venv
 LEACHWATCH := $(VENV)/bin/leachwatch
 QUIET := -q --disable-pip-version-check
-PIP_INSTALL = $(VENV)/bin/pip install $(QUIET) --constraint $(VENV)/constraints.txt
+# setuptools warns of every editable installation with data beside the package; there is nothing to do about it.
+PIP_INSTALL = PYTHONWARNINGS="ignore:Editable installation" $(VENV)/bin/pip install $(QUIET) --constraint $(VENV)/constraints.txt
 
 option = $(if $(strip $($(2))),--$(1) "$($(2))")
 RUN_OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call option,from,FROM) $(call option,to,TO) \

@@ -16,19 +16,20 @@ SETUPTOOLS = PROJECT["tool"]["setuptools"]
 
 
 def test_every_room_is_packaged() -> None:
-    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "pipeline").rglob("*.py")}
+    files = [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "pipeline").rglob("*.qml")]
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in files}
     assert rooms == {name for name in SETUPTOOLS["packages"] if not name.startswith("pipeline.data.")}
 
 
 @pytest.mark.parametrize("kind", ["aoi", "backgrounds", "configs", "models"])
 def test_every_file_that_is_needed_travels(kind: str) -> None:
-    name = f"pipeline.data.{kind}"
-    assert name in SETUPTOOLS["packages"]
-    assert SETUPTOOLS["package-dir"][name] == kind
-    patterns = SETUPTOOLS["package-data"][name]
-    files = [path.relative_to(ROOT / kind).as_posix() for path in (ROOT / kind).rglob("*") if path.is_file()]
-    left = [file for file in files if not any(fnmatch.fnmatch(file, pattern) for pattern in patterns)]
-    assert all(file.endswith("curve.csv") for file in left), left  # the course of a training is for the checkout
+    assert SETUPTOOLS["package-dir"][f"pipeline.data.{kind}"] == kind
+    files = [path for path in (ROOT / kind).rglob("*") if path.is_file() and not path.parent.name.startswith(".")]
+    folders = {".".join(("pipeline", "data", *path.parent.relative_to(ROOT).parts)) for path in files}
+    assert folders <= set(SETUPTOOLS["packages"])
+    patterns = SETUPTOOLS["package-data"]["*"]
+    left = [path.name for path in files if not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)]
+    assert set(left) <= {"curve.csv"}, left  # the course of a training is for the checkout
 
 
 def test_the_installed_place_comes_before_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
