@@ -187,14 +187,14 @@ def test_a_database_that_was_written_to_once_more_has_the_same_bytes(
 ) -> None:
     """GDAL does so now and then."""
     write_all(tmp_path / "one.gpkg", [site()])
-    even_days = geopackage._even_days
+    unify_days = geopackage._unify_days
 
     def once_more(database: sqlite3.Connection) -> None:
-        even_days(database)
+        unify_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ''")
         database.commit()
 
-    monkeypatch.setattr(geopackage, "_even_days", once_more)
+    monkeypatch.setattr(geopackage, "_unify_days", once_more)
     write_all(tmp_path / "two.gpkg", [site()])
     assert (tmp_path / "one.gpkg").read_bytes() == (tmp_path / "two.gpkg").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"one.gpkg", "two.gpkg"}
