@@ -311,7 +311,7 @@ def told_of(result: TrialResult) -> tuple[object, ...]:
 
 
 def test_trials_are_the_same_with_any_number_of_workers_and_find_sites_on_true_ones() -> None:
-    pair = [Trial(970_000_006, "kachin", months=3), Trial(970_000_004, "kachin", months=3)]
+    pair = [Trial(970_000_006, "kachin", months=2), Trial(970_000_004, "kachin", months=2)]
     one, two = (
         run_trials(pair, TrialRunner(SETTINGS), 1, QUIET),
         run_trials(pair[::-1], TrialRunner(SETTINGS), 2, QUIET)[::-1],

@@ -64,7 +64,7 @@ def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int,
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(windows=st.lists(aligned_windows(AREA, 128), min_size=1, max_size=3), batch=batches)
 def test_what_is_cropped_before_segmenting_changes_no_pixel(precision: str, windows: list[Window], batch: int) -> None:
     """The network is shown less than is read for the clear test: all of it gives the same."""
@@ -94,6 +94,7 @@ class Nearsighted:
         return [Segmentation(*(np.round(200 * raster.reflectance[:2]).astype(np.uint8))) for raster in rasters]
 
 
+@settings(max_examples=12, deadline=None)
 @given(size=window_sizes, batch=batches)
 def test_clouds_beyond_a_window_are_seen_however_near_the_network_looks(size: int, batch: int) -> None:
     """Without SCL, a shadow is one only near a cloud: with the widest reach that settings allow."""
