@@ -19,10 +19,10 @@ from pipeline.sources.http import HttpClient, RetryPolicy
 Response = tuple[int, dict[str, str], bytes]
 QUICK = RetryPolicy(
     max_attempts=3,
-    total_timeout_s=3.0,
+    total_timeout_s=2.5,
     max_wait_s=0.3,
     connect_timeout_s=2.0,
-    read_timeout_s=0.6,
+    read_timeout_s=0.5,
     first_wait_s=0.01,
 )
 

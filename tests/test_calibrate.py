@@ -64,7 +64,7 @@ def break_even(likelihood: AreaLikelihood, full_m2: float = 1100.0) -> float:
 
 def test_the_break_even_area_lies_between_what_looks_show_with_and_without() -> None:
     rng = np.random.default_rng(1)
-    sites = [seen_site(rng, int(begun)) for begun in rng.integers(60, 500, 25)]
+    sites = [seen_site(rng, int(begun)) for begun in rng.integers(60, 500, 15)]
     ponds = _likelihoods(sites, UNCALIBRATED).ponds
     assert np.exp(3) < break_even(ponds) < np.exp(6)
     assert ponds.log_slope > 1
@@ -72,9 +72,9 @@ def test_the_break_even_area_lies_between_what_looks_show_with_and_without() -> 
 
 def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
     rng = np.random.default_rng(4)
-    begun = rng.integers(60, 500, 24)
+    begun = rng.integers(60, 500, 14)
     seen = [seen_site(rng, int(one)) for one in begun]
-    hidden = [seen_site(rng, int(one), hidden=True) for one in begun[:12]]
+    hidden = [seen_site(rng, int(one), hidden=True) for one in begun[:7]]
     ponds = _likelihoods([*seen, *hidden], UNCALIBRATED).ponds
     assert np.exp(3) < break_even(ponds) < np.exp(6)
     assert ponds.log_slope > 1
@@ -83,7 +83,7 @@ def test_sites_that_were_never_well_seen_do_not_make_all_onsets_vague() -> None:
 def test_where_large_sites_show_more_before_they_begin_a_share_of_their_size_says_nothing() -> None:
     rng = np.random.default_rng(6)
     sites = []
-    for begun, full in zip(rng.integers(8, 32, 30), np.exp(rng.uniform(6, 10, 30)), strict=True):
+    for begun, full in zip(rng.integers(8, 32, 20), np.exp(rng.uniform(6, 10, 20)), strict=True):
         share = np.where(np.arange(40) >= begun, 1.0, 0.1) * np.exp(rng.normal(0, 0.2, 40))
         days = START.toordinal() + np.arange(0, 600, 15)
         onsets = ((SiteState.CLEARED, int(begun)), (SiteState.PONDS, int(begun)))
@@ -95,9 +95,9 @@ def test_where_large_sites_show_more_before_they_begin_a_share_of_their_size_say
 def test_two_looks_that_show_nothing_outweigh_one_that_shows_much() -> None:
     """Here the likeliest curve would say that any ground at all is sure, and none says nothing."""
     rng = np.random.default_rng(5)
-    days, begun = START.toordinal() + np.arange(0, 600, 15), rng.integers(5, 30, 30)
+    days, begun = START.toordinal() + np.arange(0, 600, 15), rng.integers(5, 30, 20)
     there = np.arange(40) >= begun[:, None]
-    ground = np.exp(rng.uniform(4.6, 8.5, (30, 40))) * (there & (rng.random((30, 40)) < 0.25))
+    ground = np.exp(rng.uniform(4.6, 8.5, (20, 40))) * (there & (rng.random((20, 40)) < 0.25))
     ponds = np.where(np.arange(40) >= begun[:, None] + 4, 900.0, 0.0)
     sites = [
         _SeenOnsets(days, one, other, ((SiteState.CLEARED, int(k)), (SiteState.PONDS, int(k) + 4)))

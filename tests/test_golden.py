@@ -58,7 +58,9 @@ def test_the_same_archive_by_its_catalogue(settings: Settings, shan: Path, tmp_p
 
 
 def test_the_embedded_archive_in_another_state(settings: Settings, tmp_path: Path) -> None:
+    """One world of Kachin, with one site."""
     aoi = read_aoi("kachin")
+    settings = settings.model_copy(update={"simulated": settings.simulated.model_copy(update={"worlds": 1})})
     source = simulated_source(tmp_path / "simulated", aoi, settings, ALWAYS, Progress(quiet=True))
     assert detect(run_of(aoi, source, settings, ALWAYS, tmp_path)).exit_code == 0
     assert golden.compare(tmp_path, "kachin_small") == []
