@@ -1,13 +1,24 @@
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from scenes import ALWAYS, AREA, QUIET, SMALL
 
 from pipeline.sources.credentials import token_cache
 from pipeline.sources.stac import files_of
+from pipeline.worlds.archive import build_archive
 
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated archive as a folder of scenes, built once; nobody writes into it."""
+    folder = tmp_path_factory.mktemp("scenes")
+    build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
+    return folder
 
 
 @pytest.fixture(autouse=True)

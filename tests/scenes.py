@@ -10,7 +10,7 @@ from rasterio.transform import Affine
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES
-from pipeline.config import Settings
+from pipeline.config import Settings, load
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.looks.weights import load_model
 from pipeline.progress import Progress
@@ -28,6 +28,14 @@ def aoi(window: Window = PLACE) -> Aoi:
     return Aoi("test", "Test", "TST", reprojected(window.polygon_m, GRID.crs, LONLAT))
 
 
+QUIET = Progress(quiet=True)
+ALWAYS = Period(None, None)
+AREA = aoi(PLACE.grown(560))
+"""Where the shared simulated archive lies; the fixture `scenes` builds it."""
+SMALL = load(None).simulated.model_copy(
+    update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 8, "overpasses_per_month": 1}
+)
+"""What is in it."""
 model_of = lru_cache(load_model)
 """A model by name, device and precision, loaded once."""
 

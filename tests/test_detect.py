@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import rasterio
 from loopback import quick_http
-from scenes import PLACE, aoi, run_of
+from scenes import ALWAYS, AREA, run_of
 from shapely.geometry import box, mapping
 
 from pipeline.aoi import Aoi
@@ -27,17 +27,12 @@ from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.looks.archive import Look
 from pipeline.looks.file import LookFile
-from pipeline.progress import Progress
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period, ReadRules
 from pipeline.sources.stac import stac_source
-from pipeline.worlds.archive import build_archive
 
-QUIET = Progress(quiet=True)
-ALWAYS = Period(None, None)
-AREA = aoi(PLACE.grown(560))
 ROOT = Path(__file__).parent.parent
 
 
@@ -48,16 +43,6 @@ def settings_with(**sections: dict[str, object]) -> Settings:
 
 
 SERIAL = settings_with(engine={"workers": 1})
-SMALL = load(None).simulated.model_copy(
-    update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 8, "overpasses_per_month": 1}
-)
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("scenes")
-    build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
-    return folder
 
 
 @pytest.fixture(scope="module")

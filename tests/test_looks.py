@@ -18,7 +18,7 @@ from pipeline.grid import Window
 from pipeline.looks.archive import LookArray, LookMaker, look_of, read_stack
 from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
 from pipeline.looks.file import LookFile, encoded, open_look
-from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, NOT_CLEAR, Observation, observe
+from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, NOT_CLEAR, LookContent, observe
 from pipeline.looks.segment import NetworkSegmenter, Segmentation, segment
 from pipeline.looks.task import LookTask, plan, read_margin_px, recipe_of
 from pipeline.looks.weights import Model, has_bf16, load_model
@@ -42,7 +42,7 @@ def task(windows: tuple[Window, ...] = (AREA,), **of_scene: str) -> LookTask:
     return LookTask(GRID, next(iter(AREA.cells(2048))), windows, overpass)
 
 
-def observed(one: LookTask, model: Model = MODEL, batch: int = 1) -> Observation:
+def observed(one: LookTask, model: Model = MODEL, batch: int = 1) -> LookContent:
     return observe(one, Field(), NetworkSegmenter(model), MARGIN_PX, SETTINGS.clear, batch)
 
 

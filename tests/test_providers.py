@@ -13,9 +13,9 @@ import pytest
 import rasterio
 from fake_hub import Hub, hub
 from loopback import Server, quick_http, serving
-from scenes import GRID, PLACE, aoi, run_of
+from scenes import ALWAYS, AREA, GRID, PLACE, aoi, run_of
 from shapely.geometry import mapping
-from test_detect import ALWAYS, AREA, QUIET, SERIAL, SMALL, vars_of
+from test_detect import SERIAL, vars_of
 from test_safe import write_product
 from test_stac import make_item
 
@@ -32,17 +32,9 @@ from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import ReadRules, Scene
 from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 from pipeline.sources.stac import stac_source
-from pipeline.worlds.archive import build_archive
 
 RULES = ReadRules.of(SERIAL)
 SECRETS = {"LEACHWATCH_SH_CLIENT_ID": "the-client-7f3a", "LEACHWATCH_SH_CLIENT_SECRET": "the-secret-91bc"}
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("scenes")
-    build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pipeline import atomic
 from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.looks.file import GDAL, LookFile, encoded, open_look
-from pipeline.looks.observe import CLEAR, NO_DATA, Observation, observe
+from pipeline.looks.observe import CLEAR, NO_DATA, observe
 from pipeline.looks.segment import NetworkSegmenter
 from pipeline.looks.task import LookTask, Recipe
 from pipeline.looks.weights import Model, load_model
@@ -70,18 +70,34 @@ class Look:
     """10th-percentile clear-sky reflectance, one per band; empty where too little was clear."""
 
 
-def look_of(task: LookTask, key: str, seen: Observation, pixels: LookPixels) -> Look:
-    """The look of a task, from what was observed."""
+class LookFacts(Protocol):
+    """What is known of a look beside its pixels: of one just made, of a file, or of the index."""
+
+    @property
+    def clear_share(self) -> float:
+        """As in `Look`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As in `Look`."""
+
+    @property
+    def clear_p10(self) -> tuple[float, ...]:
+        """As in `Look`."""
+
+
+def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> Look:
+    """The look of a task, from what is known of it."""
     return Look(
         name=task.name,
         extent=task.extent,
         day=task.overpass.day,
         overpass=task.overpass.name,
-        clear_share=seen.clear_share,
+        clear_share=facts.clear_share,
         key=key,
         pixels=pixels,
-        notes=seen.notes,
-        clear_p10=seen.clear_p10,
+        notes=facts.notes,
+        clear_p10=facts.clear_p10,
     )
 
 

@@ -17,7 +17,7 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
 
 from pipeline.grid import Window
-from pipeline.looks.observe import NO_VALUE, Observation
+from pipeline.looks.observe import NO_VALUE, LookContent
 from pipeline.looks.segment import LEVELS
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
@@ -42,7 +42,7 @@ class LookFile:
         return pixels
 
 
-def open_look(path: Path, key: str, extent: Window) -> Observation | None:
+def open_look(path: Path, key: str, extent: Window) -> LookContent | None:
     """Content of the file at `path`, read whole, if it is valid and has this key; None otherwise."""
     if not path.is_file():
         return None
@@ -57,10 +57,10 @@ def open_look(path: Path, key: str, extent: Window) -> Observation | None:
     if tags.get("checksum") != _checksum(bands):
         return None
     notes = tuple(map(str, json.loads(tags.get("notes", "[]"))))
-    return Observation(bands, notes, tuple(map(float, json.loads(tags.get("clear_p10", "[]")))))
+    return LookContent(bands, notes, tuple(map(float, json.loads(tags.get("clear_p10", "[]")))))
 
 
-def encoded(seen: Observation, task: LookTask, key: str) -> bytes:
+def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
     """The bytes of a look file."""
     profile = {
         "driver": "COG",

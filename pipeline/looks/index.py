@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline import atomic
-from pipeline.looks.archive import Look, LookMaker
+from pipeline.looks.archive import Look, LookMaker, look_of
 from pipeline.looks.file import LookFile
 from pipeline.looks.task import LookTask
 
@@ -65,17 +65,7 @@ class LookIndex:
         path, key = maker.path_of(task), task.key(maker.recipe)
         entry, stamp = self.entries.get(self._name(path)), _stamp(path)
         if entry is not None and stamp is not None and (entry.key, entry.size, entry.modified_ns) == (key, *stamp):
-            return Look(
-                name=task.name,
-                extent=task.extent,
-                day=task.overpass.day,
-                overpass=task.overpass.name,
-                clear_share=entry.clear_share,
-                key=key,
-                pixels=LookFile(path, task.extent),
-                notes=entry.notes,
-                clear_p10=entry.clear_p10,
-            )
+            return look_of(task, key, entry, LookFile(path, task.extent))
         found = maker.kept(task)
         if found is not None:
             self.add(found, path)

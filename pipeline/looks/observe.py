@@ -30,7 +30,7 @@ PERCENTILE = 10
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Observation:
+class LookContent:
     """Content of a look before it is written to a file."""
 
     bands: Bytes
@@ -49,7 +49,7 @@ class Observation:
 
 def observe(
     task: LookTask, source: Source, segmenter: Segmenter, margin_px: int, settings: ClearSettings, batch: int
-) -> Observation:
+) -> LookContent:
     """What one overpass shows of a block; `batch` windows are read and segmented at once.
 
     Each window is read with `margin_px` around it (`task.read_margin_px`), so the result does not depend on how the
@@ -70,7 +70,7 @@ def observe(
             cut = window.within(raster.window)
             bands[(slice(None), *window.within(extent))] = _encoded(raster.valid[cut], where, answer)
             samples.append(raster.reflectance[:, *cut][:, where][:, ::SAMPLE_STEP])
-    return Observation(bands, tuple(sorted(notes)), _percentiles(np.concatenate(samples, axis=1)))
+    return LookContent(bands, tuple(sorted(notes)), _percentiles(np.concatenate(samples, axis=1)))
 
 
 def _segmented(
