@@ -133,7 +133,7 @@ def test_rates_are_changes_by_the_time_in_which_they_could_happen() -> None:
         SiteLook(START + timedelta(days=k), "o", 1.0, max(0.0, k), max(0.0, k + 60)) for k in range(-200, 900, 50)
     )
     found = SimpleNamespace(history=SimpleNamespace(looks=looks))
-    model = _state_model(worlds, [(found, site(-50, 365))])  # type: ignore[list-item]
+    model = _state_model(worlds, [(found, site(-50, 365))])
     assert model.per_year.built == pytest.approx(1.0, rel=0.02)
     assert model.per_year.idled < 0.01
     assert model.initial.ponds > 0.95
@@ -195,7 +195,7 @@ def result(rng: np.random.Generator, is_true: bool) -> TrialResult:
     item = SimpleNamespace(features=features, history=SimpleNamespace(looks=looks, pond_m2=750.0))
     reported = Reported(box(0.2, 0.2, 0.4, 0.4) if is_true else box(5, 5, 6, 6), 1.0, None, None, (750.0,) * 3)
     case = Case(26.0, START, LAST, (truth,), (), (reported,))
-    return TrialResult(case, (item,))  # type: ignore[arg-type]
+    return TrialResult(case, (item,))
 
 
 def test_a_calibration_is_fitted_on_all_that_is_reported_in_worlds_seen_often_and_seldom(

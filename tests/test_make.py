@@ -17,7 +17,7 @@ FLAGS = {"--limits", "--replay"}
 def options_of(command: str) -> set[str]:
     """The long options of a command."""
     commands = next(action for action in parser()._actions if action.dest == "command")
-    actions = commands.choices[command]._actions  # type: ignore[index]
+    actions = commands.choices[command]._actions
     return {name for action in actions for name in action.option_strings if name.startswith("--")} - {"--help"}
 
 

@@ -55,7 +55,7 @@ def test_every_dependency_is_pinned_and_every_pin_is_a_release() -> None:
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines), "no local builds, addresses or paths"
     wanted = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
     for requirement in wanted:
-        name = re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()  # type: ignore[index]
+        name = re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
         assert name in pins, f"{name} is not in constraints.txt; run make lock"
 
 

@@ -125,7 +125,7 @@ def test_model_is_the_same_when_training_was_cut_off(tmp_path: Path, monkeypatch
         done[0] += 1
         if done[0] == 4:
             raise KeyboardInterrupt
-        return step(*args)  # type: ignore[arg-type]
+        return step(*args)
 
     monkeypatch.setattr(fitting, "_step", failing)
     with pytest.raises(KeyboardInterrupt):

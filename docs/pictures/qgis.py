@@ -9,7 +9,7 @@ The latest clear simulated scene is laid below in natural colours; everything el
 
 from pathlib import Path
 
-from qgis.core import (  # type: ignore[import-not-found]
+from qgis.core import (
     QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
@@ -19,9 +19,9 @@ from qgis.core import (  # type: ignore[import-not-found]
     QgsRectangle,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QTimer  # type: ignore[import-not-found]
-from qgis.PyQt.QtWidgets import QDockWidget  # type: ignore[import-not-found]
-from qgis.utils import iface  # type: ignore[import-not-found]
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QDockWidget
+from qgis.utils import iface
 
 OUT = Path("out/shan")
 SCENE = OUT / "simulated" / "20250220T041103_w02.tif"
