@@ -1,3 +1,4 @@
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.cli import main
-from pipeline.cli.train import MAX_SEED
+from pipeline.cli.train import MAX_SEED, seed
 from pipeline.errors import InputError
 from pipeline.looks.network import Network, NetworkSpec, interpolated
 from pipeline.looks.segment import LEVELS, Segmentation
@@ -49,9 +50,12 @@ def one_thread() -> Iterator[None]:
 def test_no_seed_of_training_makes_a_world_of_validation(capsys) -> None:
     units = 1_000_000
     assert FIRST_SEED + units * (MAX_SEED + 1) <= VALIDATION_SEED
+    assert (seed("0"), seed(str(MAX_SEED))) == (0, MAX_SEED)
     for refused in (str(MAX_SEED + 1), "-1", "one"):
-        assert main(["train", "--out", "models/never", "--seed", refused]) == 2
-        assert f"not a number from 0 to {MAX_SEED}" in capsys.readouterr().err
+        with pytest.raises(ArgumentTypeError, match=f"not a number from 0 to {MAX_SEED}"):
+            seed(refused)
+    assert main(["train", "--out", "models/never", "--seed", "none"]) == 2
+    assert f"not a number from 0 to {MAX_SEED}" in capsys.readouterr().err
 
 
 def test_unit_is_the_same_when_made_again_and_another_when_of_another_seed() -> None:
