@@ -14,6 +14,7 @@ from pathlib import Path
 from shutil import copytree, rmtree
 
 from pipeline.aoi import Aoi
+from pipeline.archive import Archive
 from pipeline.config import load
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.looks.weights import load_model
@@ -23,7 +24,7 @@ from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
-from pipeline.worlds.archive import build_archive
+from pipeline.worlds.archive import build_archive, simulation_of
 
 PLACE = Window(-243_200, 51_200, 1024, 1024)
 YEARS = (1, 5, 10)
@@ -43,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
         build_archive(work / "scenes", aoi, archive, Period(None, None), Progress(), 2)
-        source = FolderSource(work / "scenes", name="simulated", simulated=True)
+        source = FolderSource(work / "scenes", name="simulated", simulation=simulation_of(aoi, archive))
         model = load_model(settings.model, "cpu", settings.segment.precision)
 
         def run(first: date, last: date, out: Path) -> Summary:
@@ -55,6 +56,7 @@ def main() -> None:
                     source=source,
                     settings=settings,
                     model=model,
+                    archive=Archive(out / "archive", source.simulation),
                     out=out,
                     today=LAST,
                     device="cpu",
@@ -69,7 +71,7 @@ def main() -> None:
                 rmtree(folder, ignore_errors=True)
             run(first, date(LAST.year, 11, 30), out)
             copytree(out, bare)
-            for kept in (*bare.rglob("cells"), *bare.rglob("index.json")):
+            for kept in (*bare.rglob("cells"), *bare.rglob("index.jsonl")):
                 rmtree(kept) if kept.is_dir() else kept.unlink()
             spent = []
             for folder in (out, bare):

@@ -22,8 +22,9 @@ def write_bytes(path: Path, chunks: bytes | Iterable[bytes]) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as cause:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
         raise write_error(path, cause) from cause
+    finally:
+        part.unlink(missing_ok=True) if part.parent.is_dir() else None
 
 
 def write_text(path: Path, text: str | Iterable[str]) -> None:

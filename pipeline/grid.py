@@ -6,11 +6,12 @@ AOI. Blocks and windows therefore always fall on the same lines.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+import numpy as np
 import shapely
 from pyproj import Transformer
 from rasterio.transform import Affine
@@ -106,6 +107,19 @@ class Window:
         for row in range(first_row, last_row + 1):
             for col in range(first_col, last_col + 1):
                 yield Window(row * size_px, col * size_px, size_px, size_px)
+
+
+def covers(parts: Sequence[Window], window: Window) -> bool:
+    """Whether windows together hold all pixels of another one."""
+    if window in parts:
+        return True
+    here = [part for part in (each.intersection(window) for each in parts) if part is not None]
+    if sum(part.height * part.width for part in here) < window.height * window.width:
+        return False
+    seen = np.zeros(window.shape, bool)
+    for part in here:
+        seen[part.within(window)] = True
+    return bool(seen.all())
 
 
 def window_of(bounds_m: tuple[float, float, float, float]) -> Window:

@@ -47,6 +47,24 @@ def among(chosen: tuple[str, ...] | None, known: Collection[str], what: str) -> 
     return chosen or ()
 
 
+def add_archive(parser: argparse.ArgumentParser) -> None:
+    """Add where the archive lies."""
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        metavar="DIR",
+        help="where looks and names are kept (default: LEACHWATCH_ARCHIVE, or archive/)",
+    )
+
+
+def archive_of(options: argparse.Namespace) -> Path:
+    """The folder of the archive."""
+    from pipeline.archive import archive_folder
+
+    chosen: Path | None = options.archive
+    return archive_folder(chosen)
+
+
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings file, with what the command line says instead. Raises `ConfigError`."""
     from pipeline.config import load, own_defaults

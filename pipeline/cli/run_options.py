@@ -6,12 +6,13 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import amount, settings_of, workers, writable
+from pipeline.cli.arguments import add_archive, amount, archive_of, settings_of, workers, writable
 from pipeline.cli.parser import Parser
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.aoi import Aoi
+    from pipeline.archive import Archive
     from pipeline.config import Settings
     from pipeline.progress import Progress
     from pipeline.run.context import Run
@@ -39,10 +40,18 @@ def add_run_options(parser: Parser) -> None:
     parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
     parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: out/<aoi>)")
+    add_archive(parser)
+    parser.add_argument(
+        "--remake",
+        default="auto",
+        choices=["auto", "all", "none"],
+        help="whether looks of an older model or look version are made again, in the months asked for (auto: all where "
+        "that is free of charge, none where the source is paid)",
+    )
     parser.add_argument("--max-pu", type=amount, metavar="N", help="spend no more processing units in this run")
     parser.add_argument("--max-gb", type=amount, metavar="N", help="fetch no more gigabytes in this run")
     parser.add_argument(
-        "--ledger", type=Path, metavar="FILE", help="where spending is recorded (default: ledger.jsonl in --out)"
+        "--ledger", type=Path, metavar="FILE", help="where spending is recorded (default: ledger.jsonl in the archive)"
     )
     parser.add_argument(
         "--device",
@@ -63,26 +72,34 @@ def open_run(options: argparse.Namespace) -> "Run":
     from datetime import UTC, datetime
 
     from pipeline.aoi import read_aoi
+    from pipeline.archive import Archive
+    from pipeline.export.publication import check_folder
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
-    from pipeline.run.context import Run
+    from pipeline.run.context import Remake, Run
     from pipeline.sources.interface import period_of
 
     _check_usage(options)
     settings = settings_of(options)
     aoi, period = read_aoi(options.aoi), period_of(options.first, options.last)
-    out = options.out or Path("out") / aoi.name
+    out, archive = options.out or Path("out") / aoi.name, Archive(archive_of(options))
     writable(out)
-    budget, progress = _budget(options, settings, out), Progress()
+    writable(archive.folder)
+    check_folder(out, aoi.name, options.source == "simulated" or None)
+    budget, progress = _budget(options, settings, archive), Progress()
     model = load_model(settings.model, options.device, settings.segment.precision)
     model.card.calibrated()
+    source = _source(options, aoi, settings, period, out, archive, budget, progress)
+    check_folder(out, aoi.name, bool(source.simulation))
     return Run(
         aoi=aoi,
         period=period,
-        source=_source(options, aoi, settings, period, out, budget, progress),
+        source=source,
         settings=settings,
         model=model,
+        archive=Archive(archive.folder, source.simulation),
         out=out,
+        remake=Remake(options.remake),
         today=datetime.now(UTC).date(),
         device=options.device,
         progress=progress,
@@ -98,13 +115,13 @@ def _check_usage(options: argparse.Namespace) -> None:
         raise InputError("--scenes goes with the other sources; the simulated source makes its own")
 
 
-def _budget(options: argparse.Namespace, settings: "Settings", out: Path) -> "Budget":
+def _budget(options: argparse.Namespace, settings: "Settings", archive: "Archive") -> "Budget":
     """What the run may spend. Raises `InputError` for a ledger that is damaged."""
     from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits
 
     gigabytes, monthly = options.max_gb, settings.spending
     budget = Budget(
-        ledger=options.ledger or out / "ledger.jsonl",
+        ledger=options.ledger or archive.ledger,
         run=uuid.uuid4().hex[:12],
         of_run=SpendingLimits(options.max_pu, None if gigabytes is None else gigabytes * GIGABYTE),
         of_month=SpendingLimits(monthly.monthly_pu or None, monthly.monthly_gb * GIGABYTE or None),
@@ -119,6 +136,7 @@ def _source(
     settings: "Settings",
     period: "Period",
     out: Path,
+    archive: "Archive",
     budget: "Budget",
     progress: "Progress",
 ) -> "Source":
@@ -132,9 +150,12 @@ def _source(
         return HttpClient(provider, retry, budget, retry_after_ms)
 
     if options.source == "folder":
-        from pipeline.sources.folder import FolderSource
+        from pipeline.sources.folder import FolderSource, simulation_in
 
-        return FolderSource(Path(os.path.expanduser(options.scenes)), decoded=out / "decoded", rules=rules)
+        folder = Path(os.path.expanduser(options.scenes))
+        simulation = simulation_in(folder)
+        name = "simulated-folder" if simulation else "folder"
+        return FolderSource(folder, name, simulation, archive.decoded, rules)
     if options.source == "stac":
         from pipeline.sources.stac import stac_sources
 

@@ -61,7 +61,7 @@ class Replay:
         """Replay the scan of one world."""
         observed = [runner.observed(trial) for runner in self.runners]
         world, days = observed[0], [look.day for look in observed[0].looks]
-        caches = [EvidenceCache(CellMemory(), r.settings.evidence, world.aoi.digest) for r in self.runners]
+        caches = [EvidenceCache(CellMemory(), r.settings.evidence) for r in self.runners]
         registry, reports = Registry("SIM"), []
         for count in range(1, len(days) + 1):
             turn = (count - 1) * (self.model_changes + 1) // len(days) % len(self.runners)

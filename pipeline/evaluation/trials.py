@@ -33,11 +33,13 @@ from pipeline.evaluation.truth import (
 )
 from pipeline.evidence.cells import CellMemory, EvidenceCache
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
-from pipeline.looks.archive import Look, LookArchive, LookArray, Stack, look_of
 from pipeline.looks.calibration import Calibration
+from pipeline.looks.look import Look, LookArray, look_of
 from pipeline.looks.observe import observe
+from pipeline.looks.recipe import read_margin_px
 from pipeline.looks.segment import NetworkSegmenter, Segmenter
-from pipeline.looks.task import plan, read_margin_px
+from pipeline.looks.stack import LookArchive, Stack
+from pipeline.looks.task import plan
 from pipeline.looks.weights import Model, load_model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
@@ -109,8 +111,10 @@ class RenderedSource:
     """The scene that it stands for."""
     name: str = "world"
     """Name, as of any source."""
-    simulated: bool = True
-    """Always True."""
+    simulation: str = "world"
+    """Not empty: it shows no real place."""
+    paid: bool = False
+    """Always False."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The one scene."""
@@ -190,7 +194,7 @@ class TrialRunner:
         self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache | None = None, progress: Progress | None = None
     ) -> Derived:
         """Coverage and sites from looks, by the code of a run; sites of any confidence."""
-        cache = cache or EvidenceCache(CellMemory(), self.settings.evidence, aoi.digest)
+        cache = cache or EvidenceCache(CellMemory(), self.settings.evidence)
         calibration = self.baseline_calibration if self.baseline else self._network().card.calibration
         return derive(aoi, looks, cache, self.settings, calibration, progress or Progress(quiet=True))
 
@@ -239,7 +243,6 @@ class TrialRunner:
             platform="",
             assets=HubItem("world", f"{day:%Y%m%d}"),
             footprint=aoi.polygon,
-            fingerprint="",
             has_scl=True,
             provider="world",
         )

@@ -17,7 +17,7 @@ from shapely.ops import unary_union
 
 from pipeline.errors import InputError
 from pipeline.grid import PIXEL_M, Window
-from pipeline.looks.archive import Stack
+from pipeline.looks.stack import Stack
 from pipeline.raster import Bools
 from pipeline.sites.names import Interval
 from pipeline.sites.states import SiteState

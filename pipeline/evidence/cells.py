@@ -1,8 +1,8 @@
 """The evidence cache: evidence and coverage of each cell from all looks so far, so that a run reads only new looks.
 
 What is cached follows from the looks alone. A cell is continued where its looks are the first of the present ones.
-Where an earlier look was added, removed or made again, where the rule or the AOI has changed, or where the file is
-damaged, the cell is derived again from its first look on.
+Where an earlier look was added, removed or made again, where the rule has changed, or where the file is damaged, the
+cell is derived again from its first look on. AOIs share cells, but for those that their borders cut.
 """
 
 import io
@@ -24,7 +24,8 @@ from pipeline.digest import sha256_of
 from pipeline.evidence.coverage import MonthCoverage, RunningCoverage
 from pipeline.evidence.fuse import RunningEvidence
 from pipeline.grid import Window
-from pipeline.looks.archive import Look, read_stack
+from pipeline.looks.look import Look
+from pipeline.looks.stack import read_stack
 from pipeline.raster import Bools
 
 FORMAT = 2
@@ -97,7 +98,7 @@ class CellEvidence:
     looks: int
     """Number of overpasses used."""
     digest: str
-    """Digest of those overpasses, the rule and the AOI."""
+    """Digest of those overpasses and the rule."""
     pond: RunningEvidence
     """Evidence of ponds."""
     coverage: RunningCoverage
@@ -112,8 +113,6 @@ class EvidenceCache:
     """Where cells are stored."""
     rule: EvidenceSettings
     """How looks are combined."""
-    aoi: str
-    """Digest of the AOI: coverage of a cell is that of its part inside the AOI."""
 
     def cell(self, name: str, cell: Window, inside: Bools, looks: Sequence[Look]) -> CellEvidence:
         """The evidence of all looks of a cell (any order); `name` of the cell, `inside` (y, x), True = in the AOI.
@@ -121,6 +120,8 @@ class EvidenceCache:
         Reads only the looks that are not in the cache, and writes only if there were any.
         """
         passes = _in_time(looks)
+        if not inside.all():  # coverage is that of this part
+            name = f"{name}-{zlib.crc32(np.packbits(inside).tobytes()):08x}"
         kept = self._kept(name, cell)
         if kept is None or kept.digest != self._digest(passes[: kept.looks]):
             kept = CellEvidence(
@@ -142,7 +143,7 @@ class EvidenceCache:
         return now
 
     def _digest(self, passes: Sequence[tuple[str, Sequence[Look]]]) -> str:
-        rule = [FORMAT, self.rule.model_dump(), self.aoi]
+        rule = [FORMAT, self.rule.model_dump()]
         parts = [[name, sorted(look.key for look in members)] for name, members in passes]
         return sha256_of([rule, parts])
 

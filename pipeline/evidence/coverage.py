@@ -3,14 +3,13 @@
 A month without a site means something only where coverage shows that the ground was seen.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
 from pipeline.grid import Window
-from pipeline.looks.archive import Stack
+from pipeline.looks.stack import Stack
+from pipeline.months import month_of
 from pipeline.raster import Bools
 
 MIN_CLEAR_SHARE = 0.05
@@ -42,17 +41,6 @@ class CellCoverage:
 Coverage = dict[Window, CellCoverage]
 """By cell; only cells that have looks."""
 NO_LOOKS = MonthCoverage(0, 0, 0.0)
-
-
-def month_of(day: date) -> str:
-    """`YYYY-MM`."""
-    return f"{day:%Y-%m}"
-
-
-def months_between(first: date, last: date) -> Iterator[str]:
-    """Every month from that of `first` to that of `last`."""
-    for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
-        yield f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

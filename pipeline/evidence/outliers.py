@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.bands import NAMES
 from pipeline.grid import Window
-from pipeline.looks.archive import Look
+from pipeline.looks.look import Look
 from pipeline.sources.interface import Refusal
 
 NEIGHBOURS = 5

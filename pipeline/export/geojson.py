@@ -10,7 +10,8 @@ from shapely.geometry import mapping
 
 from pipeline import atomic
 from pipeline.aoi import Polygonal
-from pipeline.export.records import CoverageRecord, SiteRecord
+from pipeline.export.coverage import CoverageRecord
+from pipeline.sites.records import SiteRecord
 
 SITE_DIGITS = 6
 """Decimals of a degree for sites: about 0.1 m."""
@@ -42,7 +43,8 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     values.update({name: _iso(getattr(site, name)) for name in DATES})
     values["clear_looks"] = site.clear_looks
     values.update({name: round(getattr(site, name)) for name in AREAS})
-    values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on), "simulated": site.simulated})
+    values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on)})
+    values.update({"stale_since": _iso(site.stale_since), "simulated": site.simulated})
     values.update({"source": site.source, "model": site.model, "run_id": site.run_id})
     values.update({"parent": site.parent, "earlier_dates": site.earlier_dates})
     return values

@@ -19,10 +19,11 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import MultiPolygon, Polygon
 
 from pipeline.errors import InputError, UnitsFailed, one_line, write_error
+from pipeline.export.coverage import CoverageRecord
 from pipeline.export.qgis import style
-from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT
 from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.sites.states import SiteState
 
 CHUNK = 20_000
@@ -43,6 +44,7 @@ DAYS = MappingProxyType(
             "last_seen",
             "last_clear",
             "reviewed_on",
+            "stale_since",
         ),
         "ponds": ("first_seen",),
         "looks": ("day",),

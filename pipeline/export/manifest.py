@@ -1,25 +1,23 @@
 """`manifest.json`: the provenance of a run. Holds no clock time: a re-run gives the same bytes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import __version__, atomic
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
-from pipeline.export.rows import Provenance
-from pipeline.looks.archive import Look
-from pipeline.looks.file import LookFile
-from pipeline.looks.task import Recipe
+from pipeline.looks.file import LookFile, software
+from pipeline.looks.look import Look
+from pipeline.looks.recipe import Recipe
+from pipeline.sites.statement import Provenance
 from pipeline.sources.interface import Refusal, Scene, SceneStatus, Search
 
 SIMULATED = (
     "SIMULATED: every scene, date and site here was made by leachwatch's own simulator. Nothing in it says "
     "anything about any real place. For real imagery: make detect AOI=… SOURCE=folder SCENES=<folder of GeoTIFFs>"
 )
-CODE_DIGITS = 16
-"""Length of the hash of the code, hexadecimal digits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -40,8 +38,16 @@ class Manifest:
     """Share of the AOI seen at least once, 0 to 1."""
     sites: int
     """Number of reported sites."""
+    waiting: int
+    """How many of them stand as last published, because the present recipe has not looked at them enough."""
+    outdated: int
+    """Looks in the period that there are only by another recipe, and that were not made again."""
     looks: Sequence[Look]
-    """The looks behind the sites."""
+    """All looks in the area, of any period, by the present recipe."""
+    damaged: Sequence[Path]
+    """Files of looks that could not be read."""
+    archive: Path
+    """Folder of the archive."""
     search: Search
     """Scenes that were used, and those that were not, and why."""
     outliers: Sequence[Refusal]
@@ -49,11 +55,11 @@ class Manifest:
     failures: Sequence[Refusal]
     """Looks that failed, and why."""
 
-    def content(self, folder: Path) -> dict[str, object]:
-        """The content as written; paths are relative to `folder`."""
+    def content(self, checksums: Mapping[str, str]) -> dict[str, object]:
+        """The content as written; `checksums`: SHA-256 of the other products by name."""
         simulated = self.provenance.simulated
         return {
-            "software": {"name": "leachwatch", "version": __version__, "code": self.recipe.code[:CODE_DIGITS]},
+            "software": {"name": "leachwatch", "version": __version__, "libraries": software()},
             "run_id": self.provenance.run_id,
             "aoi": {"name": self.aoi.name, "title": self.aoi.title, "sha256": self.aoi.digest},
             "source": self.provenance.source,
@@ -64,21 +70,30 @@ class Manifest:
                 "sha256": self.recipe.model_sha256,
                 "precision": self.recipe.precision,
             },
+            "look_version": self.recipe.version,
+            "recipe": self.recipe.folder,
             "settings": self.settings.model_dump(mode="json"),
             "months": list(self.months),
             "share_of_aoi_seen": round(self.seen_share, 6),
             "sites": self.sites,
+            "waiting_sites": self.waiting,
+            "outdated_looks": self.outdated,
             "overpasses": len({(look.day, look.overpass) for look in self.looks}),
-            "looks": [_look(look, folder) for look in self.looks],
+            "looks": [_look(look, self.archive) for look in self.looks],
             "scenes": [*map(_used, self.search.scenes), *map(_not_used, self.search.refusals)],
             "outlier_looks": [_unit(refusal) for refusal in self.outliers],
             "failed_units": [_unit(refusal) for refusal in self.failures],
+            "damaged_looks": [path.relative_to(self.archive).as_posix() for path in self.damaged],
+            "files": dict(checksums),
         }
 
 
-def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write the manifest atomically, as JSON that a person can read; raises as `atomic.write_text`."""
-    content = manifest.content(path.parent)
+def write_manifest(path: Path, manifest: Manifest, checksums: Mapping[str, str]) -> None:
+    """Write the manifest, as JSON that a person can read; raises as `atomic.write_text`.
+
+    `checksums`: SHA-256 of the other products by name.
+    """
+    content = manifest.content(checksums)
     atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

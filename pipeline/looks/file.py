@@ -1,29 +1,45 @@
 """Look files: small COGs with three uint8 bands, verified by a checksum of their pixels.
 
 The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a
-state: 0 no data, 1 measured but not clear, 2 clear. The tags hold the checksum and the look's key. A file is used only
-if both match, so after a change of scene, model, setting or code no stale file is used.
+state: 0 no data, 1 measured but not clear, 2 clear. The tags say all that is known of the look: its key, which parts of
+the file were read, from which acquisitions, and with which libraries. So a file needs nothing beside it.
 """
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import rasterio
+from pydantic import TypeAdapter
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
 
-from pipeline.grid import Window
-from pipeline.looks.observe import NO_VALUE, LookContent
+from pipeline import __version__
+from pipeline.grid import Window, window_of
+from pipeline.looks.look import Look
+from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, LookContent
 from pipeline.looks.segment import LEVELS
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
+from pipeline.sources.acquisitions import Acquisition
 
 GDAL = MappingProxyType({"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1})
 """A look is one file: neighbouring files, possibly thousands, are not listed."""
+ACQUISITIONS = TypeAdapter(tuple[Acquisition, ...])
+"""Acquisitions as JSON and back."""
+LIBRARIES = ("torch", "rasterio", "numpy")
+"""Whose versions are written into a look: they may move pixels, see `tests/looks_between.py`."""
+DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError)
+"""What reading a damaged file, or one of another program, may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +58,19 @@ class LookFile:
         return pixels
 
 
-def open_look(path: Path, key: str, extent: Window) -> LookContent | None:
-    """Content of the file at `path`, read whole, if it is valid and has this key; None otherwise."""
+def open_look(path: Path) -> Look | None:
+    """The look in a file, read whole and checked; None where there is none, or where it is damaged."""
     if not path.is_file():
         return None
     try:
-        with rasterio.Env(**GDAL), rasterio.open(path) as file:
-            tags = file.tags()
-            if tags.get("key") != key or (file.count, file.shape) != (3, extent.shape):
-                return None
-            bands = file.read()
-    except (RasterioError, RasterioIOError):
+        with rasterio.Env(**GDAL), rasterio.open(path, driver="GTiff") as file:
+            tags, bands = file.tags(), file.read()
+            extent = window_of(tuple(file.bounds))
+        if tags["checksum"] != _checksum(bands) or bands.shape != (3, *extent.shape):
+            return None
+        return _look(path, tags, extent, bands)
+    except DAMAGE_ERRORS:
         return None  # a damaged file is made again, and the new one is verified as well
-    if tags.get("checksum") != _checksum(bands):
-        return None
-    notes = tuple(map(str, json.loads(tags.get("notes", "[]"))))
-    return LookContent(bands, notes, tuple(map(float, json.loads(tags.get("clear_p10", "[]")))))
 
 
 def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
@@ -83,12 +96,44 @@ def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
             file.update_tags(
                 key=key,
                 checksum=_checksum(seen.bands),
+                unit=task.name,
                 overpass=task.overpass.name,
-                scenes=json.dumps([scene.id for scene in task.overpass.scenes]),
+                day=task.overpass.day.isoformat(),
+                windows=json.dumps(_numbers(task.windows)),
+                acquisitions=ACQUISITIONS.dump_json(task.acquisitions).decode(),
                 notes=json.dumps(seen.notes),
                 clear_p10=json.dumps(seen.clear_p10),
+                software=software(),
             )
         return bytes(memory.getbuffer())
+
+
+@lru_cache(maxsize=1)
+def software() -> str:
+    """This program and the libraries that make pixels, with their versions."""
+    libraries = "".join(f", {name} {version(name)}" for name in LIBRARIES)
+    return f"leachwatch {__version__}{libraries}, GDAL {rasterio.__gdal_version__}"
+
+
+def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Look:
+    measured = int((bands[2] != NO_DATA).sum())
+    return Look(
+        name=tags["unit"],
+        extent=extent,
+        windows=tuple(Window(*map(int, numbers)) for numbers in json.loads(tags["windows"])),
+        day=date.fromisoformat(tags["day"]),
+        overpass=tags["overpass"],
+        acquisitions=ACQUISITIONS.validate_json(tags["acquisitions"]),
+        clear_share=float(np.count_nonzero(bands[2] == CLEAR) / measured) if measured else 0.0,
+        key=tags["key"],
+        pixels=LookFile(path, extent),
+        notes=tuple(map(str, json.loads(tags["notes"]))),
+        clear_p10=tuple(map(float, json.loads(tags["clear_p10"]))),
+    )
+
+
+def _numbers(windows: Sequence[Window]) -> list[list[int]]:
+    return [[w.row, w.col, w.height, w.width] for w in windows]
 
 
 def _checksum(bands: Bytes) -> str:

@@ -1,47 +1,15 @@
 """Which looks to make: windows of a block in one overpass, and the key that identifies a look."""
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from shapely import box, prepare
 
-from pipeline.config import ClearSettings, OffsetError, Settings
 from pipeline.digest import sha256_of
-from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, aligned_up, hull, reprojected
-from pipeline.looks.clear import CLEAR_RADIUS_PX
-from pipeline.looks.weights import Model
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, hull, reprojected
+from pipeline.looks.recipe import Recipe
+from pipeline.sources.acquisitions import Acquisition
 from pipeline.sources.interface import Overpass
-
-CODE = ("sources", "looks", "raster.py", "grid.py", "bands.py")
-"""Files and folders of the package that decide the pixels of a look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides a look's pixels apart from the scenes and the place."""
-
-    model: str
-    """Name or path of the model."""
-    model_sha256: str
-    """Hash of its weights and of the parts of its card that decide pixels."""
-    precision: str
-    """`fp32` or `bf16`."""
-    margin_px: int
-    """How much wider than its windows a look is read, pixels."""
-    clear: ClearSettings
-    """Settings of the clear test."""
-    code: str
-    """Hash of the code, see `code_version`."""
-    offset_error: OffsetError = OffsetError.REFUSE
-    """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
-
-    @property
-    def digest(self) -> str:
-        """Hash of the recipe."""
-        clear_settings = self.clear.model_dump_json()
-        return sha256_of([self.model_sha256, self.precision, clear_settings, self.code, self.offset_error])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +35,25 @@ class LookTask:
         """Window that the look covers."""
         return hull(list(self.windows))
 
+    @property
+    def acquisitions(self) -> tuple[Acquisition, ...]:
+        """What it is made from, in the order of its granules."""
+        return tuple(scene.acquisition for scene in self.overpass.scenes)
+
+    def needed_for(self, window: Window, margin_px: int) -> tuple[Acquisition, ...]:
+        """The acquisitions that touch a window as it is read, with its margin."""
+        near = reprojected(window.grown(margin_px).polygon_m, self.grid.crs, LONLAT)
+        return tuple(scene.acquisition for scene in self.overpass.scenes if scene.footprint.intersects(near))
+
+    def only(self, windows: Sequence[Window]) -> "LookTask":
+        """The same task with some of its windows."""
+        return replace(self, windows=tuple(windows))
+
     def key(self, recipe: Recipe) -> str:
-        """Hash of everything that decides this look: recipe, grid, windows, overpass and scene fingerprints."""
-        scenes = [[scene.id, scene.fingerprint] for scene in self.overpass.scenes]
+        """Hash of everything that decides this look: recipe, grid, windows, overpass and acquisitions."""
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
-        return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, scenes])
-
-
-def recipe_of(settings: Settings, model: Model) -> Recipe:
-    """The recipe for the looks of a run.
-
-    It includes only those parts of the model that decide pixels, so a new calibration does not make looks again.
-    """
-    card = model.card
-    return Recipe(
-        model=settings.model,
-        model_sha256=sha256_of([card.sha256, card.network.model_dump(), card.mean, card.std]),
-        precision=model.precision,
-        margin_px=read_margin_px(card.receptive_radius_px),
-        clear=settings.clear,
-        code=code_version(),
-        offset_error=settings.reading.boa_offset_error,
-    )
-
-
-def read_margin_px(receptive_radius_px: int) -> int:
-    """How much wider than its windows a look must be read, pixels, for the clear test and the network to be exact."""
-    return aligned_up(max(receptive_radius_px, CLEAR_RADIUS_PX))
+        made_from = sorted(acquisition.identity for acquisition in self.acquisitions)
+        return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from])
 
 
 def plan(
@@ -120,15 +80,6 @@ def plan(
             if wanted:
                 granules = tuple(scene for scene, _ in here)
                 yield LookTask(grid, block, wanted, replace(overpass, scenes=granules))
-
-
-def code_version() -> str:
-    """Hash of the source files that decide a look's pixels."""
-    root = Path(__file__).parent.parent
-    files: list[Path] = []
-    for name in CODE:
-        files += sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]
-    return sha256_of([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
 
 
 def _by_block(windows: Iterable[Window], block_px: int) -> Iterator[tuple[Window, list[Window]]]:

@@ -2,17 +2,32 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 
 from pipeline.aoi import Aoi
+from pipeline.archive import Archive
 from pipeline.config import Settings
-from pipeline.looks.archive import LookMaker
+from pipeline.digest import sha256_of
 from pipeline.looks.calibration import Calibration
-from pipeline.looks.task import recipe_of
+from pipeline.looks.maker import LookMaker
+from pipeline.looks.recipe import Recipe, recipe_of
 from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.sources.budget import Budget
 from pipeline.sources.interface import Period, Source
+
+JUDGEMENT = ("evidence", "sites", "history")
+"""Tables of the settings that decide, with the calibration, what the same looks say."""
+
+
+class Remake(StrEnum):
+    """Whether looks of an older recipe are made again, in the months that are asked for."""
+
+    AUTO = "auto"
+    """All where that is free of charge, none where the source is paid."""
+    ALL = "all"
+    NONE = "none"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -29,8 +44,10 @@ class Run:
     """All settings."""
     model: Model
     """The network, with its card."""
+    archive: Archive
+    """Where looks and names are kept."""
     out: Path
-    """Where products and looks are written."""
+    """Where products are written."""
     today: date
     """Day of the run, UTC."""
     device: str
@@ -39,14 +56,20 @@ class Run:
     """How the work is reported."""
     budget: Budget | None = None
     """What the source may spend; None = it costs nothing."""
+    remake: Remake = Remake.AUTO
+    """Whether looks of an older recipe are made again."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How looks are made."""
+        return recipe_of(self.settings, self.model)
 
     @property
     def maker(self) -> LookMaker:
         """Makes the looks of this run."""
-        recipe = recipe_of(self.settings, self.model)
-        return LookMaker(
-            self.source, recipe, self.device, self.settings.segment.batch, self.out / "looks" / self.source.name
-        )
+        recipe = self.recipe
+        folder = self.archive.looks / recipe.folder
+        return LookMaker(self.source, recipe, self.device, self.settings.segment.batch, folder)
 
     @property
     def calibration(self) -> Calibration:
@@ -54,6 +77,12 @@ class Run:
         return self.model.card.calibrated()
 
     @property
-    def registry_path(self) -> Path:
-        """The file of site ids: simulated sites never share names with real ones."""
-        return self.out / ("registry-simulated.json" if self.source.simulated else "registry.json")
+    def judgement(self) -> str:
+        """Hash of what decides, from the same looks, what is said of a site."""
+        settings = {name: getattr(self.settings, name).model_dump(mode="json") for name in JUDGEMENT}
+        return sha256_of([settings, self.calibration.model_dump(mode="json")])
+
+    @property
+    def remakes(self) -> bool:
+        """Whether looks of an older recipe are made again."""
+        return self.remake is Remake.ALL or (self.remake is Remake.AUTO and not self.source.paid)

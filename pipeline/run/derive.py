@@ -1,10 +1,13 @@
 """From looks to coverage and sites: a pure function of looks, model and settings.
 
-Runs and evaluation both go through here, so a change to it changes what is measured as well.
+Runs and evaluation both go through here, so a change to it changes what is measured as well. Sites are drawn from all
+ground that was looked at, in the AOI and just around it, so that what is said of a site does not depend on where it ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
@@ -13,11 +16,13 @@ from pipeline.evidence.coverage import Coverage
 from pipeline.evidence.fuse import Evidence, fuse
 from pipeline.evidence.outliers import without_outliers
 from pipeline.grid import PIXEL_M, Window
-from pipeline.looks.archive import Look, LookArchive
 from pipeline.looks.calibration import Calibration
+from pipeline.looks.look import Look
+from pipeline.looks.stack import LookArchive
 from pipeline.progress import Progress
+from pipeline.raster import Bools
 from pipeline.sites.confidence import AssessedSite, assess
-from pipeline.sites.extract import PondPixels, find_sites, pond_pixels
+from pipeline.sites.extract import PondPixels, Site, find_sites, pond_pixels
 from pipeline.sources.interface import Refusal
 
 
@@ -34,7 +39,7 @@ class Derived:
     coverage: Coverage
     """What was seen, by cell and month."""
     sites: tuple[AssessedSite, ...]
-    """All sites, whatever their confidence, by place."""
+    """All sites with a pond in the AOI, whatever their confidence, by place."""
 
     @property
     def seen_px(self) -> int:
@@ -59,23 +64,41 @@ def derive(
     archive = LookArchive(used, settings.coverage.cell_px)
     coverage: Coverage = {}
     pieces: list[PondPixels] = []
-    cells = archive.cells()
+    cells = list(_cells(aoi, archive))
     with progress.stage("Weighing evidence", len(cells), unit="cells") as step:
-        for cell in cells:
-            inside = aoi.inside(cell)
-            if inside.any():
-                evidence = cache.cell(aoi.grid.name_of(cell), cell, inside, archive.looks(cell))
+        for cell, inside in cells:
+            everywhere = np.ones(cell.shape, bool)
+            part = everywhere if inside is None else inside
+            evidence = cache.cell(aoi.grid.name_of(cell), cell, part, archive.looks(cell))
+            if inside is not None:
                 coverage[cell] = evidence.coverage.by_month(inside)
-                pieces.append(pond_pixels(cell, evidence.pond.agreed(settings.evidence), inside, settings.sites))
+            pieces.append(pond_pixels(cell, evidence.pond.agreed(settings.evidence), everywhere, settings.sites))
             step(1)
 
     def evidence_at(window: Window) -> Evidence:
         return fuse(archive.stack(window), settings.evidence)
 
-    sites = find_sites(pieces, evidence_at, settings.sites)
+    sites = [site for site in find_sites(pieces, evidence_at, settings.sites) if _lies_in(aoi, site)]
     assessed: list[AssessedSite] = []
     with progress.stage("Dating", len(sites), unit="sites") as step:
         for site in sites:
             assessed.append(assess(site, archive.stack(site.window), settings, calibration))
             step(1)
     return Derived(archive, tuple(used), tuple(outliers), coverage, tuple(assessed))
+
+
+def _cells(aoi: Aoi, archive: LookArchive) -> Iterator[tuple[Window, Bools | None]]:
+    """The cells with looks in the AOI, each with its part inside; and those next to them, with None."""
+    own = set(aoi.windows(archive.cell_px))
+    near = {other for cell in own for other in cell.grown(archive.cell_px).cells(archive.cell_px)}
+    for cell in archive.cells():
+        inside = aoi.inside(cell) if cell in own else np.zeros((0, 0), bool)
+        if inside.any():
+            yield cell, inside
+        elif cell in near:
+            yield cell, None
+
+
+def _lies_in(aoi: Aoi, site: Site) -> bool:
+    """Whether a site has a pond pixel in the AOI."""
+    return bool((aoi.inside(site.window) & site.pond).any())

@@ -1,38 +1,36 @@
 """Detection: from an AOI to dated sites with names, in files. One function per step.
 
-search → looks → evidence, coverage, sites → names → files
+search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
+from pipeline import atomic
 from pipeline.digest import sha256_of
 from pipeline.evidence.cells import CellFiles, EvidenceCache
-from pipeline.evidence.coverage import months_between
+from pipeline.export.coverage import coverage_records
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.geopackage import write_geopackage
 from pipeline.export.manifest import SIMULATED, write_manifest
+from pipeline.export.publication import MANIFEST, Stage, complete, months_published, roll_back
 from pipeline.export.qgis import write_coverage_qml, write_sites_qml
-from pipeline.export.records import SiteRecord
-from pipeline.export.rows import (
-    Provenance,
-    coverage_records,
-    event_records,
-    lineage_events,
-    look_records,
-    pond_records,
-    published_state_of,
-    site_record,
-    with_lineage,
-)
+from pipeline.locks import PATIENCE_S, locked
+from pipeline.looks.look import Look
+from pipeline.months import month_of, months_between
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
-from pipeline.run.looks import LookPlan, make_looks, plan_looks
+from pipeline.run.looks import LookPlan, looks_near, make_looks, plan_looks
+from pipeline.run.price import outdated_text
 from pipeline.run.summary import Summary
-from pipeline.sites.confidence import AssessedSite
-from pipeline.sites.names import Registry
-from pipeline.sites.registry import locked, read_registry, write_registry
-from pipeline.sources.interface import Period, Refusal, Search
+from pipeline.sites.lineage import lineage_events, with_lineage
+from pipeline.sites.names import RegisteredSite, Registry
+from pipeline.sites.records import EventRecord
+from pipeline.sites.registry import read_registry, registry_text
+from pipeline.sites.standing import Publication, Rules, Said, publish
+from pipeline.sites.statement import Provenance, Statement, statement_of
+from pipeline.sources.interface import Refusal, Search
 
 RUN_ID_DIGITS = 12
 """Of the hash of what a run was made from."""
@@ -41,93 +39,153 @@ RUN_ID_DIGITS = 12
 def detect(context: Run) -> Summary:
     """Find and date the sites of an AOI and write the files of the contract.
 
-    Looks that an earlier run made are not made again. Raises `InputError` for what the user can correct; scenes and
-    looks that fail are in the summary and in `manifest.json`.
+    Looks that are in the archive are not made again, whichever AOI or period they were made for. Raises `InputError`
+    for what the user can correct; scenes and looks that fail are in the summary and in `manifest.json`.
     """
-    calibration = context.calibration
-    with locked(context.registry_path):
-        registry = read_registry(context.registry_path, context.aoi.prefix)  # a damaged one is reported before any work
-        registry.check_clock(context.today)
+    with locked(context.out / MANIFEST, str(context.out)):
+        _registry(context).check_clock(context.today)  # a damaged one, or a wrong clock, is told before any work
         planned = plan_looks(context)
-        looks, failures = make_looks(context, planned)
-        cells = CellFiles(planned.maker.recipe_folder / "cells")
-        cache = EvidenceCache(cells, context.settings.evidence, context.aoi.digest)
-        derived = derive(context.aoi, looks, cache, context.settings, calibration, context.progress)
-        reported = [site for site in derived.sites if site.confidence >= context.settings.sites.min_confidence]
-        provenance = _provenance(context, planned, failures)
-        registry, records = _named(context, registry, reported, provenance)
-        write_registry(context.registry_path, registry)
-        summary = Summary(
-            context=context,
-            provenance=provenance,
-            recipe=planned.maker.recipe,
-            search=planned.search,
-            looks=derived.looks,
-            outliers=derived.outliers,
-            failures=failures,
-            sites=tuple(records),
-            seen_share=derived.seen_share(context.aoi),
-            months=_months(planned.search, context.period),
-            usage=context.budget.spent() if context.budget is not None else {},
-        )
-        export(summary, reported, derived, registry)
+        if planned.outdated:
+            context.progress.note(outdated_text(context, planned))
+        tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
+        made, failures = make_looks(context, planned, tasks)
+        derived = _derived(context, planned, made)
+        with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
+            return _published(context, planned, tuple(made), failures, derived)
+
+
+def recover(context: Run) -> None:
+    """Complete what an interrupted run had published, and remove what it had not."""
+    with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
+        told = complete(context.archive)
+        roll_back(context.out)
+    if told:
+        context.progress.note(f"note: {told}")
+
+
+def _registry(context: Run) -> Registry:
+    """All names, after what an interrupted run left is in order."""
+    recover(context)
+    return read_registry(context.archive.registry, context.aoi.prefix)
+
+
+def _derived(context: Run, planned: LookPlan, made: Iterable[Look]) -> Derived:
+    settings, aoi = context.settings, context.aoi
+    cache = EvidenceCache(CellFiles(planned.maker.folder / "cells"), settings.evidence)
+    looks = looks_near(aoi, [*planned.kept, *made], settings.coverage.cell_px)
+    return derive(aoi, looks, cache, settings, context.calibration, context.progress)
+
+
+def _published(
+    context: Run, planned: LookPlan, made: tuple[Look, ...], failures: tuple[Refusal, ...], derived: Derived
+) -> Summary:
+    """Name the sites, publish what may be said of them, and sum up; to be called under the lock of the registry."""
+    complete(context.archive)
+    registry = read_registry(context.archive.registry, context.aoi.prefix)
+    provenance = _provenance(context, planned, derived, failures)
+    publication = _publication(context, registry, derived, provenance)
+    entries = [entry for entry in publication.registry.entries if _lies_in(entry, context)]
+    statements = [_shown(entry, publication) for entry in entries if entry.statement is not None]
+    summary = Summary(
+        context=context,
+        provenance=provenance,
+        recipe=planned.maker.recipe,
+        search=planned.search,
+        looks=derived.looks,
+        asked=(*planned.asked, *made),
+        outliers=derived.outliers,
+        failures=failures,
+        damaged=tuple(planned.store.damaged),
+        outdated=0 if context.remakes else len(planned.outdated),
+        statements=tuple(statements),
+        seen_share=derived.seen_share(context.aoi),
+        months=_months(context, planned.search, derived.looks),
+        usage=context.budget.spent() if context.budget is not None else {},
+    )
+    events = [event for entry in entries for event in lineage_events(entry, publication.registry)]
+    _export(summary, [*(event for each in statements for event in each.events), *events], derived, publication.registry)
     return summary
 
 
-def _named(
-    context: Run, registry: Registry, reported: list[AssessedSite], provenance: Provenance
-) -> tuple[Registry, list[SiteRecord]]:
-    """The registry after this publication, and the rows of the reported sites, in the same order."""
+def _publication(context: Run, registry: Registry, derived: Derived, provenance: Provenance) -> Publication:
+    """What is published of each site in the AOI: what the looks say now, where they are enough to say it."""
     grid, settings = context.aoi.grid, context.settings
-    registry, ids = registry.with_ids([item.site.polygon_m for item in reported], grid, settings.sites.link_m)
-    records = [site_record(name, item, grid, settings, provenance) for name, item in zip(ids, reported, strict=True)]
-    states = {record.site_id: published_state_of(record, context.today) for record in records}
-    registry = registry.recorded(states, context.today, provenance.run_id)
-    return registry, [with_lineage(record, registry.entry(record.site_id)) for record in records]
+    said = [
+        Said(item.site.polygon_m, statement_of("", item, grid, settings, provenance))
+        for item in derived.sites
+        if item.confidence >= settings.sites.min_confidence
+    ]
+    rules = Rules(
+        recipe=context.recipe.digest,
+        judgement=context.judgement,
+        confirm_looks=settings.sites.confirm_looks,
+        min_share_seen=settings.history.min_share_seen,
+        link_m=settings.sites.link_m,
+    )
+    known = [entry.site_id for entry in registry.entries if entry.statement and _lies_in(entry, context)]
+    return publish(registry, said, known, derived.archive, grid, rules, context.today, provenance.run_id)
 
 
-def export(summary: Summary, reported: list[AssessedSite], derived: Derived, registry: Registry) -> None:
-    """Write every file of the contract, each whole or not at all; `reported` in the order of `summary.sites`."""
-    context = summary.context
-    out, aoi, settings = context.out, context.aoi, context.settings
-    notice = SIMULATED if context.source.simulated else None
-    named = list(zip(summary.sites, reported, strict=True))
+def _lies_in(entry: RegisteredSite, context: Run) -> bool:
+    """Whether a site has a pond in the AOI; or, if nothing stands of it, whether its territory touches the AOI."""
+    if entry.statement is None:
+        return bool(entry.territory.intersects(context.aoi.polygon))
+    return any(pond.polygon.intersects(context.aoi.polygon) for pond in entry.statement.ponds)
+
+
+def _shown(entry: RegisteredSite, publication: Publication) -> Statement:
+    """What is shown of a site: what stands, since when nothing new is known of it, and what was said before."""
+    assert entry.statement is not None
+    site = with_lineage(entry.statement.site, entry)
+    stale = site.last_clear if entry.site_id in publication.stale else None
+    return replace(entry.statement, site=replace(site, stale_since=stale))
+
+
+def _export(summary: Summary, events: list[EventRecord], derived: Derived, registry: Registry) -> None:
+    """Write every file of the contract, and publish them as one."""
+    context, statements = summary.context, summary.statements
+    aoi, settings, stage = context.aoi, context.settings, Stage(context.out, context.archive)
+    notice = SIMULATED if context.source.simulation else None
     coverage = partial(coverage_records, aoi, settings.coverage.cell_px, summary.months, derived.coverage)
+    sites = [statement.site for statement in statements]
+    stage.begin()
     with context.progress.stage("Writing", 4, unit="files") as step:
-        write_sites(out / "sites.geojson", summary.sites, notice)
-        write_sites_qml(out / "sites.qml")
+        write_sites(stage.folder / "sites.geojson", sites, notice)
+        write_sites_qml(stage.folder / "sites.qml")
         step(1)
         write_geopackage(
-            out / "sites.gpkg",
-            sites=summary.sites,
-            ponds=[pond for record, item in named for pond in pond_records(record, item, aoi.grid)],
-            looks=[look for record, item in named for look in look_records(record, item, settings)],
-            events=[
-                *(event for record, item in named for event in event_records(record, item, settings)),
-                *lineage_events(registry),
-            ],
+            stage.folder / "sites.gpkg",
+            sites=sites,
+            ponds=[pond for statement in statements for pond in statement.ponds],
+            looks=[look for statement in statements for look in statement.looks],
+            events=events,
             coverage=coverage(),
         )
         step(1)
-        write_coverage(out / "coverage.geojson", coverage(), notice)
-        write_coverage_qml(out / "coverage.qml")
+        write_coverage(stage.folder / "coverage.geojson", coverage(), notice)
+        write_coverage_qml(stage.folder / "coverage.qml")
         step(1)
-        write_manifest(out / "manifest.json", summary.manifest())
+        atomic.write_text(stage.registry, registry_text(registry))
+        write_manifest(stage.folder / MANIFEST, summary.manifest(), stage.checksums())
+        stage.publish()
         step(1)
 
 
-def _months(search: Search, period: Period) -> tuple[str, ...]:
-    days: list[date] = [scene.time_utc.date() for scene in search.scenes]
-    first = period.first or min(days, default=None)
-    last = period.last or max(days, default=None)
-    return tuple(months_between(first, last)) if first and last else ()
+def _months(context: Run, search: Search, looks: Iterable[Look]) -> tuple[str, ...]:
+    """The months that were ever asked for, seen or not, and those of all looks."""
+    period, asked = context.period, [scene.time_utc.date() for scene in search.scenes]
+    first, last = period.first or min(asked, default=None), period.last or max(asked, default=None)
+    months = {month_of(look.day) for look in looks} | months_published(context.out)
+    return tuple(sorted(months | set(months_between(first, last) if first and last else ())))
 
 
-def _provenance(context: Run, planned: LookPlan, failures: tuple[Refusal, ...]) -> Provenance:
-    """Where the rows come from; the same inputs give the same run id."""
-    scenes = sorted([scene.id, scene.fingerprint] for scene in planned.search.scenes)
-    settings = context.settings.model_dump(exclude={"engine", "segment"}, mode="json")
+def _provenance(
+    context: Run, planned: LookPlan, derived: Derived, failures: tuple[Refusal, ...]
+) -> Provenance:  # fmt: skip
+    """Where the rows come from; the same inputs give the same run id, wherever they lie."""
+    scenes = sorted(list(scene.acquisition.identity) for scene in planned.search.scenes)
+    looks = sorted(look.key for look in derived.looks)
     failed = [failure.id for failure in failures]
-    parts = [context.aoi.digest, planned.maker.recipe.digest, settings, scenes, failed]
-    run_id = sha256_of(parts)[:RUN_ID_DIGITS]
-    return Provenance(context.source.name, context.source.simulated, context.model.card.name, run_id)
+    parts = [context.aoi.digest, context.recipe.digest, context.judgement, scenes, looks, failed]
+    simulated = bool(context.source.simulation)
+    return Provenance(context.source.name, simulated, context.model.card.name, sha256_of(parts)[:RUN_ID_DIGITS])

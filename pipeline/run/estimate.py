@@ -5,7 +5,6 @@ scene classification are read. No pixel of a band is fetched and no processing u
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,13 +16,13 @@ from pipeline.engine import usable_cores
 from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.looks.segment import NetworkSegmenter, segment
-from pipeline.looks.task import LookTask
 from pipeline.looks.weights import Model
 from pipeline.raster import Raster
 from pipeline.run.context import Run
 from pipeline.run.looks import LookPlan, plan_looks
+from pipeline.run.price import outdated_text, price_of
 from pipeline.sources.budget import SpendingLimits, Usage
-from pipeline.sources.interface import Price, Priced, Refusal, Search, Source
+from pipeline.sources.interface import Price, Refusal, Search
 
 BYTES_PER_S = 5e6
 """What a usual line carries, assumed."""
@@ -71,6 +70,8 @@ class Estimate:
     """Scenes to be used, and others with the reason."""
     kept: int
     """Looks that an earlier run made and that cost nothing."""
+    outdated: str | None
+    """What is to be said of looks that an older recipe made; None = there are none."""
     overpasses: tuple[OverpassEstimate, ...]
     """Those with something to do, in time."""
     failures: tuple[Refusal, ...]
@@ -103,6 +104,8 @@ class Estimate:
             f"  time     about {_duration(self.seconds)}, of it {_duration(self.usage.n_bytes / BYTES_PER_S)} for a "
             f"line of {BYTES_PER_S / 1e6:g} MB/s",
         ]
+        if self.outdated:
+            lines.append(f"  {self.outdated}")
         if self.failures:
             first = self.failures[0]
             lines.append(f"  failed   {len(self.failures)} looks could not be priced, first {first.id}: {first.reason}")
@@ -136,7 +139,8 @@ def estimate(context: Run) -> Estimate:
         aoi=context.aoi,
         source=context.source.name,
         search=planned.search,
-        kept=len(planned.kept),
+        kept=len(planned.asked),
+        outdated=outdated_text(context, planned) if planned.outdated else None,
         overpasses=overpasses,
         failures=failures,
         seconds=computing_s + fetching_s,
@@ -147,11 +151,12 @@ def _priced(context: Run, planned: LookPlan) -> tuple[tuple[OverpassEstimate, ..
     """The price of each overpass with something to do, in time, and the looks that have none."""
     found: dict[str, OverpassEstimate] = {}
     failures: list[Refusal] = []
-    with context.progress.stage("Pricing looks", len(planned.missing), unit="looks") as step:
-        for task in planned.missing:
+    tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
+    with context.progress.stage("Pricing looks", len(tasks), unit="looks") as step:
+        for task in tasks:
             step(1)
             try:
-                price = _price(context.source, task, planned.read_windows(task))
+                price = price_of(context.source, task, planned.read_windows(task))
             except SceneError as cause:
                 failures.append(Refusal(task.name, str(cause)))
                 continue
@@ -159,13 +164,6 @@ def _priced(context: Run, planned: LookPlan) -> tuple[tuple[OverpassEstimate, ..
             here = OverpassEstimate(overpass.day, overpass.platform, len(task.windows), price)
             found[overpass.name] = before.joined(here) if before is not None else here
     return tuple(found[name] for name in sorted(found)), tuple(failures)
-
-
-def _price(source: Source, task: LookTask, windows: Sequence[Window]) -> Price:
-    if isinstance(source, Priced):
-        return source.price(task.overpass.scenes, task.grid, windows)
-    stated = any(scene.cloud_share is not None for scene in task.overpass.scenes)
-    return Price(Usage(), len(windows), 1 - task.overpass.cloud_share if stated else None)
 
 
 def _seconds_per_window(model: Model, side_px: int) -> float:

@@ -1,18 +1,28 @@
-"""The looks of a run: which there must be, which an earlier run made, and making those that are missing."""
+"""The looks of a run: which there must be, which are there, and making those that are missing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
 
+from pipeline.aoi import Aoi
+from pipeline.archive import Archive
 from pipeline.engine import executor_for, run
-from pipeline.grid import Window
-from pipeline.looks.archive import Look, LookMaker
-from pipeline.looks.index import LookIndex
+from pipeline.grid import Window, covers, hull
+from pipeline.looks.look import Look, in_force
+from pipeline.looks.maker import LookMaker
+from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
+from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask, plan
 from pipeline.run.context import Run
+from pipeline.sources.contents import ContentHashes, with_contents
 from pipeline.sources.interface import Refusal, Search, overpasses
 
+RING_CELLS = 2
+"""How far around the AOI looks are used, in cells: what is said of a site must not depend on where an AOI ends."""
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class LookPlan:
     """All looks of an AOI and period."""
 
@@ -20,56 +30,147 @@ class LookPlan:
     """Scenes that are used, and those that are not, and why."""
     maker: LookMaker
     """Makes what is missing."""
-    index: LookIndex
-    """Of the looks that are there."""
+    store: LookStore
+    """The looks that are there."""
     kept: tuple[Look, ...]
-    """Looks that an earlier run made."""
+    """All looks in and around the AOI, of any period."""
+    asked: tuple[Look, ...]
+    """Those of them that show what was searched."""
     missing: tuple[LookTask, ...]
-    """Looks to make."""
+    """Looks to make: nobody looked there."""
+    outdated: tuple[LookTask, ...]
+    """Looks that there are only by another recipe ..."""
+    older: tuple[RecipeDescription, ...]
+    """... namely by one of these."""
 
     def read_windows(self, task: LookTask) -> list[Window]:
         """The windows of a task as they will be read, margins included."""
         return [window.grown(self.maker.recipe.margin_px) for window in task.windows]
 
 
+@dataclass(slots=True)
+class _ByPass:
+    """Looks by overpass, to tell what a task need not make."""
+
+    by_pass: dict[tuple[date, str], list[Look]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, looks: Iterable[Look]) -> "_ByPass":
+        found = cls()
+        for look in looks:
+            found.by_pass.setdefault((look.day, look.overpass), []).append(look)
+        return found
+
+    def shown(self, task: LookTask, margin_px: int) -> tuple[list[Look], list[Window]]:
+        """The looks that show windows of a task, from what it would be made from, and the windows that none shows."""
+        near = self.by_pass.get((task.overpass.day, task.overpass.name), [])
+        near = [look for look in near if look.extent.intersection(task.extent)]
+        whole = [look for look in near if look.serves(task.acquisitions)]
+        used: dict[str, Look] = {}
+        left: list[Window] = []
+        for window in task.windows:
+            looks = whole
+            if not _cover(looks, window) and len(near) > len(whole):
+                needed = task.needed_for(window, margin_px)
+                looks = [look for look in near if look.serves(needed)]
+            if _cover(looks, window):
+                used |= {look.key: look for look in looks if look.extent.intersection(window)}
+            else:
+                left.append(window)
+        return list(used.values()), left
+
+
 def plan_looks(context: Run) -> LookPlan:
     """Search, plan, and find what is there already; makes nothing. Raises as `Source.search`."""
-    maker, settings = context.maker, context.settings
-    search = context.source.search(context.aoi, context.period)
-    windows = context.aoi.windows(settings.segment.window_px)
+    maker, settings, aoi = context.maker, context.settings, context.aoi
+    found = context.source.search(aoi, context.period)
+    search = with_contents(found, ContentHashes.of(context.archive.contents), context.progress)
+    windows = aoi.windows(settings.segment.window_px)
     passes = overpasses(search.scenes)
-    tasks = list(plan(context.aoi.grid, windows, settings.grid.block_px, passes, maker.recipe.margin_px))
-    index = LookIndex.of(maker)
-    kept: list[Look] = []
+    tasks = list(plan(aoi.grid, windows, settings.grid.block_px, passes, maker.recipe.margin_px))
+    store, area = LookStore(maker.folder), _around(aoi, settings.coverage.cell_px)
+    kept = list(store.looks(aoi.grid, area))
+    shelf = _ByPass.of(kept)
+    others = _others(context, maker, aoi, area) if len(tasks) else {}
+    older = _ByPass.of(look for looks in others.values() for look in looks)
+    asked: dict[str, Look] = {}
     missing: list[LookTask] = []
+    outdated: list[LookTask] = []
     with context.progress.stage("Checking looks", len(tasks), unit="looks") as step:
         for task in tasks:
-            look = index.look(task, maker)
-            kept.append(look) if look is not None else missing.append(task)
+            shown, left = shelf.shown(task, maker.recipe.margin_px)
+            asked |= {look.key: look for look in shown}
+            _, never = older.shown(task.only(left), maker.recipe.margin_px) if left else ([], [])
+            again = [window for window in left if window not in never]
+            missing += [task.only(never)] if never else []
+            outdated += [task.only(again)] if again else []
             step(1)
-    return LookPlan(search, maker, index, tuple(kept), tuple(missing))
+    return LookPlan(
+        search=search,
+        maker=maker,
+        store=store,
+        kept=tuple(kept),
+        asked=tuple(asked.values()),
+        missing=tuple(missing),
+        outdated=tuple(outdated),
+        older=tuple(others),
+    )
 
 
-def make_looks(context: Run, planned: LookPlan) -> tuple[list[Look], tuple[Refusal, ...]]:
-    """Every look of a plan in time, and the units that failed with the reason.
+def make_looks(context: Run, planned: LookPlan, tasks: Sequence[LookTask]) -> tuple[list[Look], tuple[Refusal, ...]]:
+    """The looks of some tasks, in the order in which they were made, and the units that failed with the reason.
 
     Where spending is limited, the clearest overpasses come first.
     """
-    looks = list(planned.kept)
+    looks: list[Look] = []
     failures: list[Refusal] = []
-    missing = _in_order(context, planned.missing)
-    executor, width = executor_for(context.settings.engine.workers, len(missing))
-    with executor, context.progress.stage("Looking", len(missing), unit="looks") as step:
-        for outcome in run(missing, planned.maker, executor, width):
+    tasks = _in_order(context, tasks)
+    if tasks:
+        describe_recipe(planned.maker.folder, planned.maker.recipe)
+    executor, width = executor_for(context.settings.engine.workers, len(tasks))
+    with executor, context.progress.stage("Looking", len(tasks), unit="looks") as step:
+        for outcome in run(tasks, planned.maker, executor, width):
             if outcome.value is not None:
                 looks.append(outcome.value)
-                planned.index.add(outcome.value, planned.maker.path_of(outcome.unit))
+                planned.store.add(outcome.value)
             else:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
             step(1)
-    planned.index.write()
-    looks.sort(key=lambda look: (look.day, look.overpass, look.extent))
     return looks, tuple(sorted(failures, key=lambda failure: failure.id))
+
+
+def looks_near(aoi: Aoi, looks: Iterable[Look], cell_px: int) -> list[Look]:
+    """The looks that count in and around an AOI, in order of time."""
+    cells = {
+        near
+        for cell in aoi.windows(cell_px)
+        for near in cell.grown(RING_CELLS * cell_px).cells(cell_px)
+    }  # fmt: skip
+    return in_force(look for look in looks if any(cell in cells for cell in look.extent.cells(cell_px)))
+
+
+def recipe_folders(archive: Archive) -> list[Path]:
+    """The folders of all recipes by which there are looks."""
+    return sorted(path for path in archive.looks.glob("*") if path.is_dir())
+
+
+def _others(context: Run, maker: LookMaker, aoi: Aoi, area: Window) -> dict[RecipeDescription, list[Look]]:
+    """The looks around the AOI by other recipes, by recipe; none where there are none."""
+    found: dict[RecipeDescription, list[Look]] = {}
+    for folder in recipe_folders(context.archive):
+        if folder != maker.folder:
+            looks = list(LookStore(folder).looks(aoi.grid, area))
+            if looks:
+                found.setdefault(description_in(folder), []).extend(looks)
+    return found
+
+
+def _around(aoi: Aoi, cell_px: int) -> Window:
+    return hull(list(aoi.windows(cell_px))).grown(RING_CELLS * cell_px)
+
+
+def _cover(looks: Sequence[Look], window: Window) -> bool:
+    return covers([part for look in looks for part in look.windows], window)
 
 
 def _in_order(context: Run, tasks: Sequence[LookTask]) -> list[LookTask]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.manifest import SIMULATED, Manifest
-from pipeline.export.records import SiteRecord
-from pipeline.export.rows import Provenance
-from pipeline.looks.archive import Look
-from pipeline.looks.task import Recipe
+from pipeline.looks.look import Look
+from pipeline.looks.recipe import Recipe
 from pipeline.run.context import Run
+from pipeline.sites.records import SiteRecord
+from pipeline.sites.statement import Provenance, Statement
 from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Refusal, SceneStatus, Search
 
@@ -32,19 +33,35 @@ class Summary:
     search: Search
     """Scenes that were used, and those that were not, and why."""
     looks: tuple[Look, ...]
-    """The looks behind the sites."""
+    """All looks in the area, of any period, by the present recipe."""
+    asked: tuple[Look, ...]
+    """The looks that show what this run searched."""
     outliers: tuple[Refusal, ...]
     """Looks that were made and left out, and why."""
     failures: tuple[Refusal, ...]
     """Looks that failed, and why."""
-    sites: tuple[SiteRecord, ...]
-    """The reported sites."""
+    damaged: tuple[Path, ...]
+    """Files of looks that could not be read."""
+    outdated: int
+    """Looks that there are only by another recipe, and that were not made again."""
+    statements: tuple[Statement, ...]
+    """What stands of each site in the AOI."""
     seen_share: float
     """Share of the AOI seen at least once, 0 to 1."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What this run asked of whom."""
+
+    @property
+    def sites(self) -> list[SiteRecord]:
+        """The reported sites."""
+        return [statement.site for statement in self.statements]
+
+    @property
+    def waiting(self) -> int:
+        """Sites that stand as last published, because the present recipe has not looked at them enough."""
+        return sum(site.stale_since is not None for site in self.sites)
 
     @property
     def refused(self) -> list[Refusal]:
@@ -57,19 +74,21 @@ class Summary:
         title = self.context.aoi.title
         if self.failures:
             return self._failure()
-        if not self.looks:
+        if not self.asked:
+            if self.outdated:
+                return None
             refused = self.refused
             why = f", first {refused[0].id}: {refused[0].reason}" if refused else ""
             return f"nothing could be observed: no usable scene over {title} ({len(refused)} refused{why})"
-        if self.seen_share == 0:
-            return f"nothing could be observed: no clear pixel in {len(self.looks)} looks over {title}"
+        if not any(look.clear_share for look in self.asked):
+            return f"nothing could be observed: no clear pixel in {len(self.asked)} looks over {title}"
         return None
 
     def _failure(self) -> str:
         first = max(self.failures, key=lambda failure: failure.code in DECISIVE)
-        planned = len(self.failures) + len(self.looks)
+        planned = len(self.failures) + len(self.asked)
         if first.code in DECISIVE:
-            return f"{first.reason} ({len(self.looks)} of {planned} looks are there)"
+            return f"{first.reason} ({len(self.asked)} of {planned} looks are there)"
         failed = f"{len(self.failures)} of {planned} looks failed, first {first.id}: {first.reason}"
         return f"{failed}; run again to do only those"
 
@@ -89,6 +108,7 @@ class Summary:
         span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no month"
         lines = [
             f"{aoi.title}: {len(self.sites)} suspected leach-pond sites, {with_ponds} of them with dated ponds",
+            *self._waiting(),
             f"  seen     {_percent(self.seen_share)} of {aoi.area_km2:,.0f} km² at least once, {span}; "
             f"per cell and month in coverage.geojson",
             f"  looks    {len(self.looks)} ({made} new, {len(self.looks) - made} kept from before)",
@@ -97,9 +117,20 @@ class Summary:
             *_listed("refused", self.refused),
             *_listed("left out", self.outliers),
             *_listed("failed", self.failures),
+            *(
+                f"  damaged  {path}: the look cannot be read; it is made again when its month is asked for"
+                for path in self.damaged[:MAX_LINES]
+            ),
             f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
         return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
+
+    def _waiting(self) -> Iterator[str]:
+        if self.waiting:
+            yield (
+                f"  standing {self.waiting} of them as last published: the present model and look version have not "
+                "looked at their ground enough (stale_since)"
+            )
 
     def manifest(self) -> Manifest:
         """The provenance of the run."""
@@ -111,6 +142,10 @@ class Summary:
             months=self.months,
             seen_share=self.seen_share,
             sites=len(self.sites),
+            waiting=self.waiting,
+            outdated=self.outdated,
+            damaged=self.damaged,
+            archive=self.context.archive.folder,
             looks=self.looks,
             search=self.search,
             outliers=self.outliers,

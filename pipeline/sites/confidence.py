@@ -14,9 +14,9 @@ from scipy.ndimage import binary_dilation, label
 from scipy.special import expit
 
 from pipeline.config import Settings
-from pipeline.looks.archive import Stack
 from pipeline.looks.calibration import AreaModel, AreaQuantile, Calibration, ConfidenceModel
 from pipeline.looks.segment import LEVELS
+from pipeline.looks.stack import Stack
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.history import History, history

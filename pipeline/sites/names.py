@@ -7,7 +7,7 @@ most ground stays; the other id rests, is never given to another place, and retu
 again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -15,18 +15,21 @@ from typing import NamedTuple
 
 import numpy as np
 import shapely
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 from shapely.strtree import STRtree
 
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, Grid, reprojected
+from pipeline.sites.statement import Statement
 
 GROWN = 0.02
 """Share of new ground above which a territory is extended: so a re-run leaves the file byte for byte as it was."""
 SLIVER_M = 1.0
 """Parts narrower than twice this are not ground; pixels are 10 m."""
+NEAR_DEGREES = 0.05
+"""Territories farther from all sites than this play no part in naming them."""
 SNAP_M, SNAP_DEGREES = 0.01, 1e-8
 """Steps to which corners are snapped before overlays: reprojection there and back shifts them by less."""
 
@@ -78,6 +81,20 @@ class PublishedState:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a statement, or the withdrawal of one, rests on."""
+
+    recipe: str
+    """Digest of the recipe of the looks."""
+    judgement: str
+    """Digest of the settings and the calibration that turned looks into a statement."""
+    around: str
+    """Digest of all looks at the site and around it: while it is the same, there is nothing new."""
+    seen: tuple[str, ...]
+    """The overpasses that showed any of its ground clear, each with a digest of its looks; ascending."""
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredSite:
     """One named place."""
 
@@ -91,14 +108,24 @@ class RegisteredSite:
     """The site that holds its ground now; None = it stands for itself."""
     published: tuple[PublishedState, ...] = ()
     """What was published of it, oldest first."""
+    statement: Statement | None = None
+    """What stands of it, as it was last published; None = nothing: it was withdrawn, or is part of another site."""
+    basis: Basis | None = None
+    """What that, or its withdrawal, rests on; None = not known."""
+
+    def with_state(self, state: PublishedState) -> "RegisteredSite":
+        """The entry with a published state, where that differs from the one before."""
+        if self.published and state.statement == self.published[-1].statement:
+            return self
+        return replace(self, published=(*self.published, state))
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All ids given so far under one prefix."""
+    """All ids given so far, whatever AOI they were given in."""
 
     prefix: str
-    """Three capital letters from the AOI."""
+    """Three capital letters from the AOI, with which new ids begin."""
     entries: tuple[RegisteredSite, ...] = ()
     """In the order in which ids were given."""
 
@@ -107,16 +134,23 @@ class Registry:
         return next(entry for entry in self.entries if entry.site_id == site_id)
 
     def with_ids(
-        self, polygons_m: Sequence[Polygon | MultiPolygon], grid: Grid, link_m: float
+        self,
+        polygons_m: Sequence[Polygon | MultiPolygon],
+        grid: Grid,
+        link_m: float,
+        reserved: Collection[str] = (),
     ) -> tuple["Registry", list[str]]:
         """The registry after naming sites (outlines in metres on `grid`), and their ids in the same order.
 
         A site takes the id on whose territory most of it lies, or else the nearest id within `link_m` that no other
-        site takes. Each id goes to one site; the other sites get new ids in the order given.
+        site takes. Each id goes to one site; the other sites get new ids in the order given. `reserved`: ids that are
+        not given to any of them, because what was published under them stands.
         """
+        if not polygons_m:
+            return self, []
         polygons_m = [_snapped(polygon, SNAP_M) for polygon in polygons_m]
-        own = [_snapped(reprojected(entry.territory, LONLAT, grid.crs), SNAP_M) for entry in self.entries]
-        ids = self._known_ids(polygons_m, own, link_m)
+        own = self._near(polygons_m, grid)
+        ids = self._known_ids(polygons_m, own, link_m, reserved)
         entries = list(self.entries)
         for i, polygon in enumerate(polygons_m):
             if i not in ids:
@@ -136,19 +170,12 @@ class Registry:
                     "set the clock right, then run again"
                 )
 
-    def recorded(self, published: Mapping[str, PublishedState], today: date, run_id: str) -> "Registry":
-        """The registry after a run `published` states by id: keeps what changed, and which ids are no longer sites."""
-        self.check_clock(today)
-        return replace(self, entries=tuple(_recorded(entry, published, today, run_id) for entry in self.entries))
-
     def joined(self, other: "Registry") -> "Registry":
         """Two diverged copies of a registry, merged into one.
 
         The same id on the same ground is one site with both histories; an id that only one copy has is kept. Raises
         `InputError` where the copies gave one id to two places: no id is ever changed.
         """
-        if self.prefix != other.prefix:
-            raise InputError(f"registries of {self.prefix} and {other.prefix} do not belong together")
         found = {entry.site_id: entry for entry in self.entries}
         for theirs in other.entries:
             ours = found.get(theirs.site_id)
@@ -159,7 +186,7 @@ class Registry:
             else:
                 found[theirs.site_id] = _merged(ours, theirs)
         entries: list[RegisteredSite] = []
-        for name in sorted(found):
+        for name in sorted(found, key=lambda name: (_first_day(found[name]), name)):
             own = found[name].territory
             before = [entries[k].territory for k in _meeting([e.territory for e in entries], own)]
             if before:
@@ -167,14 +194,28 @@ class Registry:
                 own = polygonal(_snapped(own, SNAP_DEGREES).difference(cut))
             if own.is_empty:  # the copies gave one place two ids: the older one stands
                 holder = _holder(found[name].territory, [entry.territory for entry in entries], entries)
-                entries.append(replace(found[name], merged_into=holder))
+                entries.append(replace(found[name], merged_into=holder, statement=None))
             else:
                 entries.append(replace(found[name], territory=own))
         return replace(self, entries=tuple(entries))
 
-    def _known_ids(self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float) -> dict[int, str]:
+    def _near(self, polygons_m: Sequence[BaseGeometry], grid: Grid) -> list[BaseGeometry]:
+        """The territory of each entry, metres on `grid`; empty where it is far from all polygons."""
+        outlines = [reprojected(polygon, grid.crs, LONLAT) for polygon in polygons_m]
+        west, south, east, north = shapely.total_bounds(outlines)
+        near = box(west - NEAR_DEGREES, south - NEAR_DEGREES, east + NEAR_DEGREES, north + NEAR_DEGREES)
+        return [
+            _snapped(reprojected(entry.territory, LONLAT, grid.crs), SNAP_M)
+            if entry.territory.intersects(near)
+            else Polygon()
+            for entry in self.entries
+        ]
+
+    def _known_ids(
+        self, polygons_m: Sequence[BaseGeometry], own: list[BaseGeometry], link_m: float, reserved: Collection[str]
+    ) -> dict[int, str]:
         """Ids of the sites that lie on a known territory, or near one, by index in the list of sites."""
-        if not own or not polygons_m:
+        if not own:
             return {}
         near = STRtree(own).query(list(polygons_m), predicate="dwithin", distance=link_m).T
         matches = sorted(  # in whole metres: a tie goes to the older id, whatever reprojection does to the last digit
@@ -184,14 +225,15 @@ class Registry:
         ids: dict[int, str] = {}
         given: set[int] = set()
         for _, _, k, i in matches:
-            if i not in ids and k not in given:
+            if i not in ids and k not in given and self.entries[k].site_id not in reserved:
                 ids[i] = self.entries[k].site_id
                 given.add(k)
         return ids
 
     def _last(self) -> int:
-        """The highest number given so far."""
-        return max((int(entry.site_id.rsplit("-", 1)[1]) for entry in self.entries), default=0)
+        """The highest number given so far with the prefix."""
+        known = (entry.site_id.rsplit("-", 1) for entry in self.entries)
+        return max((int(number) for prefix, number in known if prefix == self.prefix), default=0)
 
 
 def _holder(polygon: BaseGeometry, own: Sequence[BaseGeometry], entries: Sequence[RegisteredSite]) -> str | None:
@@ -258,26 +300,19 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
     return unary_union(parts)
 
 
-def _recorded(
-    entry: RegisteredSite, published: Mapping[str, PublishedState], today: date, run_id: str
-) -> RegisteredSite:
-    """The entry with what a run published of it, where that differs from the state before."""
-    last = entry.published[-1] if entry.published else None
-    new = published.get(entry.site_id)
-    if new is None:
-        if last is None:
-            return entry
-        status = PublishedStatus.MERGED if entry.merged_into else PublishedStatus.WITHDRAWN
-        new = replace(last, on=today, run_id=run_id, status=status, merged_into=entry.merged_into)
-    unchanged = last is not None and new.statement == last.statement
-    return entry if unchanged else replace(entry, published=(*entry.published, new))
+def _first_day(entry: RegisteredSite) -> date:
+    """The day on which it was first published: the older name of a place stands."""
+    return entry.published[0].on if entry.published else date.max
 
 
 def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
     """One entry from two copies."""
     published = sorted({*ours.published, *theirs.published}, key=lambda state: (state.on, state.run_id))
+    later = max((ours, theirs), key=lambda entry: [state.on for state in entry.published[-1:]])
     return replace(
         ours,
+        statement=later.statement,
+        basis=later.basis,
         territory=ours.territory
         if ours.territory.covers(theirs.territory)
         else _snapped(ours.territory, SNAP_DEGREES).union(_snapped(theirs.territory, SNAP_DEGREES)),

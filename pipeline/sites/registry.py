@@ -1,52 +1,42 @@
-"""The registry on disk: one small JSON file beside the outputs, written whole or not at all, by one run at a time."""
+"""The registry on disk: one JSON file in the archive, written whole or not at all, by one run at a time."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
-from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 from shapely import from_wkt, to_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import atomic
 from pipeline.errors import InputError, one_line
-from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
+from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
+from pipeline.sites.statement import STATEMENT
 
-VERSION = 3
-"""Version of the file's layout; versions 1 (without lineage and published states) and 2 are read too."""
+VERSION = 4
+"""Version of the file's layout.
+
+Versions 1 (without lineage and published states), 2 and 3 (of one AOI, without statements) are read too.
+"""
+PREFIX = "[A-Z]{3}"
+"""Pattern of what ids begin with."""
+BASIS = TypeAdapter(Basis)
+"""What statements rest on, as JSON and back."""
 MERGED_2 = "merged into "
 """Prefix of the status of a merged site in version 2; the other site's id follows it."""
 REMEDY = "move it away to start new ids, or restore a copy of it"
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lock the registry at `path` for this run alone; the lock ends with the process, however that ends.
-
-    Raises `InputError` when another run holds it.
-    """
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as cause:
-        raise InputError(f"{path.parent}: another run is writing here; wait for it, or choose another --out") from cause
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def read_registry(path: Path, prefix: str = "") -> Registry:
-    """The registry at `path`, of any prefix when none is given, or an empty one when there is no file.
+    """The registry at `path`, or an empty one when there is no file; `prefix`: that of new ids.
 
-    Raises `InputError` when the file is damaged, of a newer version or of another AOI: ids are never guessed.
+    Raises `InputError` when the file is damaged or of a newer version: ids are never guessed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -57,27 +47,31 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
     try:
         content = json.loads(text)
         version = content["version"]
-        if version not in (1, 2, VERSION):
+        if version not in range(1, VERSION + 1) or isinstance(version, bool):
             raise InputError(f"{path}: registry version {version!r}, this program knows {VERSION}; {REMEDY}")
-        found = content["prefix"]
         entries = tuple(_entry(row, version) for row in content["sites"])
-        _check_ids([entry.site_id for entry in entries], str(found))
+        _check_ids([entry.site_id for entry in entries], str(content["prefix"]) if version < 4 else PREFIX)
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
         raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {REMEDY}") from cause
-    if prefix and found != prefix:
-        raise InputError(f"{path}: this registry belongs to {found}, not to {prefix}; choose another --out")
-    return Registry(str(found), entries)
+    return Registry(prefix, entries)
 
 
 def write_registry(path: Path, registry: Registry) -> None:
     """Write the registry atomically; raises as `atomic.write_bytes`."""
-    content = {"version": VERSION, "prefix": registry.prefix, "sites": [_row(entry) for entry in registry.entries]}
-    atomic.write_text(path, json.dumps(content, indent=1) + "\n")
+    atomic.write_text(path, registry_text(registry))
+
+
+def registry_text(registry: Registry) -> Iterator[str]:
+    """The content of a registry file: one line per name, so that a change shows in a line."""
+    yield f'{{"version": {VERSION}, "sites": ['
+    for number, entry in enumerate(registry.entries):
+        yield ("," if number else "") + "\n" + json.dumps(_row(entry))
+    yield "\n]}\n"
 
 
 def _check_ids(ids: list[str], prefix: str) -> None:
-    """Raise `ValueError` for ids that this program cannot have given."""
-    if any(re.fullmatch(rf"{re.escape(prefix)}-[0-9]{{4,}}", name) is None for name in ids):
+    """Raise `ValueError` for ids that this program cannot have given; `prefix`: a pattern."""
+    if any(re.fullmatch(rf"{prefix}-[0-9]{{4,}}", name) is None for name in ids):
         raise ValueError("not a site id")
     if len(set(ids)) != len(ids):
         raise ValueError("a duplicate id")
@@ -93,6 +87,8 @@ def _entry(row: Mapping[str, Any], version: int) -> RegisteredSite:
         parent=row["parent"],
         merged_into=row["merged_into"],
         published=tuple(map(state_of, states)),
+        statement=STATEMENT.validate_python(row["statement"]) if row.get("statement") is not None else None,
+        basis=BASIS.validate_python(row["basis"]) if row.get("basis") is not None else None,
     )
 
 
@@ -138,6 +134,8 @@ def _row(entry: RegisteredSite) -> dict[str, object]:
             }
             for state in entry.published
         ],
+        "statement": STATEMENT.dump_python(entry.statement, mode="json") if entry.statement else None,
+        "basis": BASIS.dump_python(entry.basis, mode="json") if entry.basis else None,
     }
 
 

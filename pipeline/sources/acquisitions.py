@@ -1,10 +1,8 @@
-"""Each acquisition is used once: of several processing versions the newest."""
+"""What a satellite recorded of one tile at one time: the same acquisition whoever lists it, and wherever it lies."""
 
-from collections.abc import Sequence
-from datetime import date
-from itertools import chain
-
-from pipeline.sources.interface import Refusal, Scene, SceneStatus
+import re
+from dataclasses import dataclass
+from datetime import datetime
 
 MAX_TIME_DIFFERENCE_S = 300
 """Largest time difference within one acquisition, seconds: some providers state its start, others its end."""
@@ -12,36 +10,77 @@ MAX_CENTRE_DIFFERENCE_DEGREES = 0.05
 """Largest distance between footprint centres of one tile, degrees; neighbouring tiles are a degree apart."""
 
 
-def newest_versions(scenes: Sequence[tuple[str, Scene]]) -> tuple[tuple[Scene, ...], list[Refusal]]:
-    """The newest processing version of each acquisition, sorted by time and id, and refusals of the others.
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """What decides the pixels of a scene; addresses, signatures and dates of files do not."""
 
-    `scenes`: each with its processing version; the greater text is the newer.
-    """
-    by_day: dict[tuple[str, date], list[list[tuple[str, Scene]]]] = {}
-    for version, scene in sorted(scenes, key=lambda member: (member[1].time_utc, member[1].id)):
-        groups = by_day.setdefault((scene.platform, scene.time_utc.date()), [])
-        group = next((group for group in groups if same_acquisition(group[0][1], scene)), None)
-        groups.append([(version, scene)]) if group is None else group.append((version, scene))
-    used: list[Scene] = []
-    older: list[Refusal] = []
-    for members in chain.from_iterable(by_day.values()):
-        best = max(members, key=lambda member: (member[0], member[1].id))[1]
-        used.append(best)
-        older += [
-            Refusal(
-                scene.id,
-                f"the same acquisition as {best.id}, which was processed later",
-                status=SceneStatus.NOT_NEEDED,
-            )
-            for _, scene in members
-            if scene is not best
-        ]
-    return tuple(sorted(used, key=lambda scene: (scene.time_utc, scene.id))), older
+    id: str
+    """Id of the scene, as listed."""
+    time_utc: datetime
+    """Acquisition time, UTC."""
+    platform: str
+    """`S2A` to `S2D`, or empty when not stated."""
+    centre: tuple[float, float]
+    """Centre of the footprint's bounds, lon/lat degrees."""
+    tile: str = ""
+    """MGRS tile, such as `47QNF`; empty = not stated."""
+    baseline: str = ""
+    """Processing baseline, such as `05.11`; empty = not stated."""
+    content: str = ""
+    """Hash of its local files and of how they are read; empty = on a server."""
+
+    def is_same(self, other: "Acquisition") -> bool:
+        """Whether both are the same acquisition of the same tile, in any processing version."""
+        if self.platform != other.platform or self.time_utc.date() != other.time_utc.date():
+            return False
+        if (self.id, self.time_utc) == (other.id, other.time_utc):
+            return True
+        if abs((self.time_utc - other.time_utc).total_seconds()) > MAX_TIME_DIFFERENCE_S:
+            return False
+        if self.tile and other.tile:
+            return self.tile == other.tile
+        if self.content or other.content:
+            return False  # a file of somebody's own may be a part of a tile
+        away = (one - two for one, two in zip(self.centre, other.centre, strict=True))
+        return sum(step**2 for step in away) <= MAX_CENTRE_DIFFERENCE_DEGREES**2
+
+    def serves(self, wanted: "Acquisition") -> bool:
+        """Whether a look made from this one need not be made again from `wanted`.
+
+        Local files are compared by content, others by acquisition: only a later processing baseline is a new one.
+        """
+        if self.content and wanted.content:
+            return self.content == wanted.content
+        return self.is_same(wanted) and not is_older(self.baseline, wanted.baseline)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What it is recognised by, as text: the content of local files, or else what the provider states."""
+        if self.content:
+            return (self.content,)
+        return self.id, self.time_utc.isoformat(), self.platform, self.tile, self.baseline
 
 
-def same_acquisition(one: Scene, other: Scene) -> bool:
-    """Whether two scenes show the same acquisition of the same tile."""
-    if one.platform != other.platform or one.time_utc.date() != other.time_utc.date():
-        return False
-    near = one.footprint.envelope.centroid.distance(other.footprint.envelope.centroid) <= MAX_CENTRE_DIFFERENCE_DEGREES
-    return near and abs((one.time_utc - other.time_utc).total_seconds()) <= MAX_TIME_DIFFERENCE_S
+def version_of(baseline: str) -> tuple[int, ...]:
+    """A processing baseline as numbers that can be compared; empty where none is stated."""
+    parts = baseline.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+
+
+def is_older(baseline: str, other: str) -> bool:
+    """Whether a processing baseline is older than another; one that is not stated is not."""
+    one, two = version_of(baseline), version_of(other)
+    return bool(one and two) and one < two
+
+
+def tile_in(*names: object) -> str:
+    """The MGRS tile in a product name, an item id or a grid code, the first that has one; empty if none has."""
+    found = (re.search(r"(?:^|_T|S2[A-D]_|MGRS-)(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=[_.]|$)", str(name)) for name in names)
+    return next((match[1].zfill(5) for match in found if match), "")
+
+
+def baseline_in(*names: object) -> str:
+    """The processing baseline in a product name (`_N0511_`) or as stated (`05.11`), the first; empty if none has."""
+    found = (re.search(r"_N(\d{2})(\d{2})_|^(\d{1,2})\.(\d{1,2})$", str(name)) for name in names)
+    numbers = ([part for part in match.groups() if part is not None] for match in found if match)
+    return next((f"{major.zfill(2)}.{minor.zfill(2)}" for major, minor in numbers), "")

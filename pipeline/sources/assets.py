@@ -1,14 +1,9 @@
 """Location of a scene's pixels: a source writes it to `Scene.assets` on search and uses it on read."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
-
-from pipeline.digest import sha256_of
-
-FINGERPRINT_DIGITS = 24
-"""Length of a scene's fingerprint, hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +49,6 @@ class BandAssets:
     def by_name(self) -> dict[str, Asset]:
         """Location of each band by its name."""
         return dict(self.items)
-
-    def fingerprint(self, *marks: object) -> str:
-        """Hash that changes when locations, scales, offsets or `marks` do."""
-        return sha256_of([{name: asdict(asset) for name, asset in self.items}, *marks])[:FINGERPRINT_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from pipeline.aoi import Aoi
 from pipeline.errors import CredentialsRefused, InputError, PipelineError, QuotaUsed, SceneError
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.acquisitions import same_acquisition
 from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
 from pipeline.sources.pixels import ScenePixels, mosaic
@@ -34,9 +33,14 @@ class FailoverSource:
         return "+".join(source.name for source in self.sources)
 
     @property
-    def simulated(self) -> bool:
+    def simulation(self) -> str:
+        """That of the first which is simulated; the known catalogues are not."""
+        return next((source.simulation for source in self.sources if source.simulation), "")
+
+    @property
+    def paid(self) -> bool:
         """True if any of them is."""
-        return any(source.simulated for source in self.sources)
+        return any(source.paid for source in self.sources)
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes of all providers, each acquisition once; raises the first one's error if none can be searched."""
@@ -53,7 +57,8 @@ class FailoverSource:
             refusals += [replace(refusal, id=f"{source.name}: {refusal.id}") for refusal in found.refusals]
             for scene in found.scenes:
                 known = by_day.setdefault((scene.platform, scene.time_utc.date()), [])
-                twin = next((k for k, other in enumerate(known) if same_acquisition(other, scene)), None)
+                same = scene.acquisition.is_same
+                twin = next((k for k, other in enumerate(known) if same(other.acquisition)), None)
                 if twin is None:
                     known.append(scene)
                 else:

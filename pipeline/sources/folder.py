@@ -6,7 +6,7 @@ An unusable file becomes a refusal with a reason; only a directory that cannot b
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from pipeline.bands import SCL
 from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
-from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import with_offset_checked
@@ -37,6 +36,7 @@ from pipeline.sources.pixels import (
     read_window,
 )
 from pipeline.sources.safe import decoded, is_product, product_scene
+from pipeline.sources.versions import newest_versions
 
 SUFFIXES = (".tif", ".tiff")
 HIDDEN = frozenset({".", "@"})
@@ -55,12 +55,17 @@ class FolderSource:
     """The directory; files may be anywhere below it."""
     name: str = "folder"
     """As written to every product."""
-    simulated: bool = False
-    """True: the files came from the simulator."""
-    decoded: Path = Path("out", "decoded")
+    simulation: str = ""
+    """Id of the simulation that its scenes come from; empty = they show real places."""
+    decoded: Path = Path("archive", "decoded")
     """Folder for the decoded bands of SAFE products; made when needed."""
     rules: ReadRules = ReadRules()  # noqa: RUF009 frozen
     """How scenes are read; bands of SAFE products are not decoded where nothing is clear."""
+
+    @property
+    def paid(self) -> bool:
+        """Always False: its files are at hand."""
+        return False
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Usable files over an AOI, and refusals with the reason; raises `InputError`."""
@@ -95,6 +100,21 @@ class FolderSource:
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; a pixel's value does not depend on the window."""
         return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
+
+
+def simulation_in(folder: Path) -> str:
+    """Id of the simulation whose scenes lie in a directory, by its first GeoTIFF that can be opened; empty = none.
+
+    Raises `InputError` when the directory cannot be listed.
+    """
+    for path, passed_over in _files(folder):
+        if passed_over is None and not is_product(path):
+            try:
+                with rasterio.Env(**GDAL), _opened(path) as file:
+                    return _simulation_of(file.tags())
+            except LIBRARY_ERRORS:
+                continue  # refused with the reason when it is searched
+    return ""
 
 
 def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
@@ -160,6 +180,9 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
         with rasterio.Env(**GDAL), _opened(path) as file:
             if {"key", "checksum", "overpass"} <= file.tags().keys():
                 raise SceneNotNeeded("a look that leachwatch made, not a scene")
+            if _simulation_of(file.tags()) != source.simulation:
+                kind = "simulated" if _simulation_of(file.tags()) else "not simulated, or not by the same simulation"
+                raise SceneError(f"{kind}, unlike the first file here: they are never mixed")
             names = bands_of(file)
             footprint = footprint_of(file)
             _check_not_truncated(file, size.st_size)
@@ -170,13 +193,17 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
                 platform=_platform(file.tags().get("platform"), path.name),
                 assets=GeoTiff(path),
                 footprint=footprint,
-                fingerprint=f"{size.st_size}-{size.st_mtime_ns}",
                 has_scl=SCL in names,
                 provider=source.name,
             )
             return scene, file.shape
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
+
+
+def _simulation_of(tags: Mapping[str, str]) -> str:
+    """Id of the simulation that made a file; empty for any other file."""
+    return one_line(tags.get("simulation") or "unknown")[:20] if tags.get("simulated") else ""
 
 
 def _opened(path: Path) -> Any:

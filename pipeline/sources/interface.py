@@ -1,6 +1,5 @@
 """Interface of all sources: `search` returns scenes, `read` returns reflectance; provider objects stay inside."""
 
-import calendar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from pipeline.aoi import Aoi
 from pipeline.config import OffsetError, Settings
 from pipeline.errors import InputError, SceneError, SceneNotNeeded, one_line
 from pipeline.grid import Grid, Window
+from pipeline.months import first_day, last_day
 from pipeline.raster import Raster
+from pipeline.sources.acquisitions import Acquisition
 from pipeline.sources.assets import SceneAssets
 from pipeline.sources.budget import Usage
 
@@ -58,16 +59,34 @@ class Scene:
     """Location of its pixels, for its source."""
     footprint: Polygon
     """Outline of the raster, lon/lat, EPSG:4326."""
-    fingerprint: str
-    """Changes when the bytes may have changed."""
     has_scl: bool
     """True: it includes ESA's scene classification."""
     provider: str
     """Name of the source."""
+    tile: str = ""
+    """MGRS tile, such as `47QNF`; empty = not stated."""
+    baseline: str = ""
+    """Processing baseline, such as `05.11`; empty = not stated."""
+    content: str = ""
+    """Hash of its local files and of how they are read, see `contents.py`; empty = on a server, or not yet read."""
     cloud_share: float | None = None
     """Cloud cover stated by the provider, 0 to 1; None = not stated."""
     others: tuple["Scene", ...] = ()
     """The same acquisition as listed by other providers, in order of preference."""
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """What decides its pixels."""
+        centre = self.footprint.envelope.centroid
+        return Acquisition(
+            id=self.id,
+            time_utc=self.time_utc,
+            platform=self.platform,
+            centre=(round(centre.x, 4), round(centre.y, 4)),
+            tile=self.tile,
+            baseline=self.baseline,
+            content=self.content,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +190,12 @@ class Source(Protocol):
         """As written to every product."""
 
     @property
-    def simulated(self) -> bool:
-        """True: none of its scenes shows a real place."""
+    def simulation(self) -> str:
+        """Id of the simulation that its scenes come from; empty = they show real places."""
+
+    @property
+    def paid(self) -> bool:
+        """True: reading costs processing units."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
@@ -213,14 +236,10 @@ def period_of(first: str | None, last: str | None) -> Period:
     end = _month("--to", last)
     if begin and end and begin > end:
         raise InputError(f"--from {first} is after --to {last}")
-    if end:
-        end = end.replace(day=calendar.monthrange(end.year, end.month)[1])
-    return Period(begin, end)
+    return Period(first_day(begin) if begin else None, last_day(end) if end else None)
 
 
-def _month(option: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    if not re.fullmatch(r"(19|20)[0-9][0-9]-(0[1-9]|1[0-2])", text):
+def _month(option: str, text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"(19|20)[0-9][0-9]-(0[1-9]|1[0-2])", text):
         raise InputError(f"{option} {text}: not a month; write YYYY-MM, such as 2025-01")
-    return date.fromisoformat(f"{text}-01")
+    return text

@@ -29,6 +29,7 @@ from pipeline import atomic
 from pipeline.bands import NAMES, SCL
 from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, describe, write_error
+from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.band_stack import ZIPPED, BandStack, file_stamp
 from pipeline.sources.interface import Scene
@@ -78,16 +79,16 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
         with rasterio.Env(**GDAL), BandStack(parts) as file:
             footprint = footprint_of(file)
         moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
-        assets = BandAssets.of(parts)
         scene = Scene(
             id=name,
             time_utc=moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC),
             platform="S2" + _text(root, "SPACECRAFT_NAME")[-1:].upper(),
-            assets=assets,
+            assets=BandAssets.of(parts),
             footprint=footprint,
-            fingerprint=assets.fingerprint([file_stamp(asset.href) for _, asset in assets.items]),
             has_scl=SCL in parts,
             provider=provider,
+            tile=tile_in(*(element.text for element in root.iter("PRODUCT_URI")), path.name),
+            baseline=baseline_in(baseline),
         )
     except PRODUCT_ERRORS as cause:
         raise SceneError(f"not a SAFE product that can be read ({describe(cause)})") from cause

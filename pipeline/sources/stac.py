@@ -29,9 +29,9 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import InputError, SceneError, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.acquisitions import newest_versions
+from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import Asset, BandAssets
-from pipeline.sources.band_stack import BandStack, file_stamp
+from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import with_offset_checked
 from pipeline.sources.budget import Usage
 from pipeline.sources.credentials import authenticator_of, cdse_address
@@ -43,6 +43,7 @@ from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, r
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of
 from pipeline.sources.remote import RemoteFiles
+from pipeline.sources.versions import newest_versions
 
 KNOWN = MappingProxyType(
     {
@@ -54,6 +55,8 @@ KNOWN = MappingProxyType(
 """URL and collections of each known catalogue, by name."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue of simulated scenes: all results from it are marked as simulated."""
+SIMULATION = "leachwatch:simulation"
+"""Its field with the id of the simulation."""
 BAND_KEYS = MappingProxyType(
     {
         "B02": ("B02", "blue", "B02_10m"),
@@ -97,15 +100,20 @@ class StacSource:
     """Collections to search; empty: all."""
     rules: ReadRules
     """How scenes are read; bands are not fetched where nothing is clear."""
-    simulated: bool
-    """True: its scenes are simulated."""
+    simulation: str
+    """Id of the simulation that its scenes come from; empty = they show real places."""
     http: HttpClient
     """Client for its documents and files."""
 
     @property
     def name(self) -> str:
         """As written to every product."""
-        return "simulated-stac" if self.simulated else self.provider
+        return "simulated-stac" if self.simulation else self.provider
+
+    @property
+    def paid(self) -> bool:
+        """Always False: it counts no processing units."""
+        return False
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI, and refusals with the reason; reads no pixels, raises `InputError`."""
@@ -189,19 +197,18 @@ class StacSource:
         missing = [name for name in NAMES if name not in parts]
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
-        assets = BandAssets.of(parts)
-        stamps = [file_stamp(asset.href) for asset in parts.values() if not asset.remote]
-        marks = (item.properties.get(key) for key in ("updated", "s2:processing_baseline"))
+        known, product = item.properties, item.properties.get("s2:product_uri")
         return Scene(
             id=one_line(item.id)[:120],
             time_utc=moment.astimezone(UTC),
-            platform=platform_of(item.properties.get("platform")),
-            assets=assets,
+            platform=platform_of(known.get("platform")),
+            assets=BandAssets.of(parts),
             footprint=footprint_of_item(item.geometry),
-            fingerprint=assets.fingerprint(stamps, *marks),
             has_scl=SCL in parts,
             provider=self.name,
-            cloud_share=cloud_share_of(item.properties.get("eo:cloud_cover")),
+            tile=tile_in(known.get("s2:mgrs_tile"), known.get("grid:code"), product, item.id),
+            baseline=baseline_in(_stated_baseline(item), product, item.id),
+            cloud_share=cloud_share_of(known.get("eo:cloud_cover")),
         )
 
     def _assets(self, item: pystac.Item) -> dict[str, Asset]:
@@ -216,13 +223,11 @@ class StacSource:
         return parts
 
     def _radiometry(self, item: pystac.Item, stated: tuple[float, float] | None) -> tuple[float, float]:
-        properties = item.properties
-        baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
-        applied = properties.get("earthsearch:boa_offset_applied")
+        baseline, applied = _stated_baseline(item), item.properties.get("earthsearch:boa_offset_applied")
         return scale_and_offset_of(
             self.provider,
             item.collection_id or "",
-            str(baseline) if baseline else None,
+            baseline or None,
             applied if isinstance(applied, bool) else None,
             stated,
         )
@@ -258,12 +263,19 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
     provider = scenes if scenes in KNOWN else "stac"
     http = http_client_of(provider, False)
     try:
-        simulated = scenes not in KNOWN and _catalogue(address, http).id == SIMULATED
+        simulation = "" if scenes in KNOWN else _simulation_of(_catalogue(address, http))
     except UNREADABLE as cause:
         raise InputError(
             f"{_without_query(address)}: not a STAC catalogue that can be read ({describe(cause)})"
         ) from cause
-    return StacSource(address, provider, collections, rules, simulated, http)
+    return StacSource(address, provider, collections, rules, simulation, http)
+
+
+def _simulation_of(catalogue: pystac.Catalog) -> str:
+    """Id of the simulation that a catalogue lists; empty for one of real scenes."""
+    if catalogue.id != SIMULATED:
+        return ""
+    return one_line(catalogue.extra_fields.get(SIMULATION) or "unknown")[:20]
 
 
 def stac_sources(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory) -> StacSource | FailoverSource:
@@ -378,11 +390,14 @@ def _href_of(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     return str(path)
 
 
+def _stated_baseline(item: pystac.Item) -> str:
+    """The processing baseline that an item states; empty if it states none."""
+    return str(item.properties.get("s2:processing_baseline") or item.properties.get("processing:version") or "")
+
+
 def _version(item: pystac.Item) -> str:
     """Processing version of an item: the greater text is the newer."""
-    properties = item.properties
-    baseline = str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
-    return f"{baseline:>6} {properties.get('updated') or properties.get('created') or ''}"
+    return f"{_stated_baseline(item):>6} {item.properties.get('updated') or item.properties.get('created') or ''}"
 
 
 def _without_query(address: str) -> str:

@@ -1,17 +1,18 @@
 """A small archive of simulated acquisitions inside an AOI, as GeoTIFFs in the format of the folder source.
 
-The files are cloud-optimised and listed in a static STAC catalogue; `truth.geojson` holds the true sites.
-`build.json`, written last, marks the archive as complete; an incomplete or outdated archive is rebuilt.
+The files are cloud-optimised and listed in a static STAC catalogue; `truth.geojson` holds the true sites. What happens
+in the worlds follows from the settings alone: a period only says of which months there are scenes, and months that were
+not there are added. `build.json`, written last, lists what is there; an archive of another simulation is rebuilt.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -26,17 +27,23 @@ from pipeline import atomic
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.config import SimulatedSettings
+from pipeline.digest import sha256_of
 from pipeline.errors import AoiError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.months import first_day, last_day, months_between, number_of
 from pipeline.progress import Progress
 from pipeline.raster import Bools
 from pipeline.sources.interface import Period
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.catalogue import FOLDER, ListedScene, write_catalogue
-from pipeline.worlds.parameters import parameters_file
+from pipeline.worlds.parameters import parameters
 from pipeline.worlds.ponds import SitePlan
 from pipeline.worlds.world import Rendering, World, make_world, render
 
+WORLDS_VERSION = 1
+"""Raise it when the simulator draws other pixels: looks and names of another simulation are not mixed with these."""
+SIMULATION_DIGITS = 8
+"""Length of the id of a simulation, hexadecimal digits."""
 MARKER = "build.json"
 TRUTH = "truth.geojson"
 SCALE = 0.0001
@@ -55,7 +62,7 @@ STYLE_LATITUDE = 23.8
 """Worlds north of this latitude have the Kachin style, the others the Shan style; degrees."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Acquisition:
     """One scene to write."""
 
@@ -72,9 +79,11 @@ class Acquisition:
     grid: Grid
     """Grid of the AOI."""
     first: date
-    """First day of the archive."""
+    """First day of the worlds' history."""
     last: date
-    """Last day of the archive."""
+    """Last day on which a site can begin is `LAST_ONSET_DAYS` before this one."""
+    simulation: str
+    """Id of the simulation."""
     time_utc: datetime
     """Sensing time."""
     platform: str
@@ -105,36 +114,31 @@ def build_archive(
 
     Raises `AoiError` when the AOI is too narrow for a world, `UnitsFailed` when the disk is full.
     """
-    first, last = _span(settings, period)
-    marker = {"aoi": aoi.digest, "settings": settings.model_dump(), "code": code_version(),
-              "first": first.isoformat(), "last": last.isoformat()}  # fmt: skip
-    if _is_built(folder, marker):
+    simulation = simulation_of(aoi, settings)
+    built, clouds = _built(folder, simulation)
+    months = sorted({*built, *_months(settings, period)})
+    if clouds and months == built:
         return
-    if folder.is_dir():
+    if not clouds and folder.is_dir():
         for old in [folder / MARKER, *folder.glob("*_w??.tif"), *(folder / FOLDER).glob("*.json")]:
             old.unlink(missing_ok=True)
-    places = choose_places(aoi, settings)
-    work = list(_acquisitions(folder, aoi, settings, places, first, last))
+    everything = list(_acquisitions(folder, aoi, settings, choose_places(aoi, settings), months, simulation))
+    work = [acquisition for acquisition in everything if acquisition.path.name not in clouds]
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
     with pool as executor, progress.stage("Simulating", len(work), unit="scenes") as step:
-        listed = []
         for acquisition, cloud in zip(work, _written(work, executor), strict=True):
-            listed.append(
-                ListedScene(
-                    path=acquisition.path,
-                    window=acquisition.window,
-                    grid=acquisition.grid,
-                    time_utc=acquisition.time_utc,
-                    platform=acquisition.platform,
-                    cloud_percent=cloud,
-                    scale=SCALE,
-                    offset=acquisition.offset,
-                )
-            )
+            clouds[acquisition.path.name] = cloud
             step(1)
-    write_catalogue(folder, listed)
-    atomic.write_text(folder / TRUTH, _truth(aoi, work, last))
-    atomic.write_text(folder / MARKER, json.dumps(marker, indent=1, default=str) + "\n")
+    write_catalogue(folder, simulation, [_listed(one, clouds[one.path.name]) for one in everything])
+    atomic.write_text(folder / TRUTH, _truth(aoi, everything, last_day(months[-1])))
+    marker = {"simulation": simulation, "months": months, "cloud_percent": clouds}
+    atomic.write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")
+
+
+def simulation_of(aoi: Aoi, settings: SimulatedSettings) -> str:
+    """Id of the simulation that an AOI shows: equal ids mean equal worlds, whatever months were asked for."""
+    parts = [WORLDS_VERSION, settings.model_dump(), parameters().model_dump(mode="json"), aoi.digest]
+    return sha256_of(parts)[:SIMULATION_DIGITS]
 
 
 def choose_places(aoi: Aoi, settings: SimulatedSettings) -> list[Window]:
@@ -162,64 +166,99 @@ def write_acquisition(acquisition: Acquisition) -> float:
     return 100 * float(np.isin(seen.scl, CLOUD_CLASSES).mean())
 
 
-def code_version() -> str:
-    """Hash of the simulator's source files and parameter file."""
-    digest = hashlib.sha256()
-    for file in [*sorted(Path(__file__).parent.glob("*.py")), parameters_file()]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def _months(settings: SimulatedSettings, period: Period) -> list[str]:
+    """The months, `YYYY-MM`, of which there must be scenes: those of the settings where the period is open."""
+    first, last = _history(settings)
+    begin, end = period.first or min(first, period.last or first), period.last or max(last, period.first or last)
+    return list(months_between(begin, end))
 
 
-def _span(settings: SimulatedSettings, period: Period) -> tuple[date, date]:
-    """First and last day of the archive: from `period` where given, otherwise from the months in the settings."""
-    year, month = map(int, settings.start.split("-"))
-    start = date(year, month, 1)
-    after = month - 1 + settings.months
-    end = date(year + after // 12, after % 12 + 1, 1) - timedelta(days=1)
-    first, last = (
-        period.first or min(start, period.last or start),
-        period.last or max(end, period.first or end),
-    )
-    return first.replace(day=1), last
+def _history(settings: SimulatedSettings) -> tuple[date, date]:
+    """First and last day of the worlds' history."""
+    return first_day(settings.start), last_day(number_of(settings.start) + settings.months - 1)
 
 
-def _is_built(folder: Path, marker: Mapping[str, object]) -> bool:
+def _built(folder: Path, simulation: str) -> tuple[list[str], dict[str, float]]:
+    """Months and cloud cover (percent, by file name) of the archive that is there; none where it is of another one."""
     try:
         found = json.loads((folder / MARKER).read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(found == json.loads(json.dumps(marker, default=str)))
+        if found["simulation"] == simulation:
+            return list(found["months"]), dict(found["cloud_percent"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing there, or half an archive: it is built anew
+    return [], {}
 
 
 def _acquisitions(
-    folder: Path, aoi: Aoi, settings: SimulatedSettings, places: list[Window], first: date, last: date
+    folder: Path,
+    aoi: Aoi,
+    settings: SimulatedSettings,
+    places: list[Window],
+    months: Collection[str],
+    simulation: str,
 ) -> Iterator[Acquisition]:
-    """All scenes to write, grouped by world."""
+    """All scenes of some months, grouped by world."""
+    first, last = _history(settings)
     for number, window in enumerate(places):
         centre = reprojected(window.polygon_m.centroid, aoi.grid.crs, LONLAT)
         style = "kachin" if centre.y > STYLE_LATITUDE else "shan"
-        for time_utc, platform, cloud in _times(settings, first, last):
-            seed = 1_000 * settings.seed + number
-            yield Acquisition(folder, number, seed, style, window, aoi.grid, first, last, time_utc, platform, cloud)
+        for time_utc, platform, cloud in _times(settings, months):
+            yield Acquisition(
+                folder=folder,
+                number=number,
+                seed=1_000 * settings.seed + number,
+                style=style,
+                window=window,
+                grid=aoi.grid,
+                first=first,
+                last=last,
+                simulation=simulation,
+                time_utc=time_utc,
+                platform=platform,
+                cloud=cloud,
+            )
 
 
-def _times(settings: SimulatedSettings, first: date, last: date) -> Iterator[tuple[datetime, str, float]]:
-    """Sensing time, platform and cloud fraction of each scene, the clearest of a few overpasses."""
-    rng = np.random.default_rng([settings.seed, 77])
-    month = first
-    count = 0
-    while month <= last:
-        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+def _times(settings: SimulatedSettings, months: Collection[str]) -> Iterator[tuple[datetime, str, float]]:
+    """Sensing time, platform and cloud fraction of the scenes of some months, ascending.
+
+    A month has the same scenes whichever others are asked for: draws go month by month from the start of the history,
+    onwards and back.
+    """
+    start, wanted = number_of(settings.start), sorted(map(number_of, months))
+    before = _slots(settings, range(start - 1, min(wanted[0], start) - 1, -1), [settings.seed, 78])
+    onwards = _slots(settings, range(start, max(wanted[-1], start) + 1), [settings.seed, 77])
+    found = [scene for month, scene in (*before, *onwards) if month in wanted]
+    yield from sorted(found)
+
+
+def _slots(
+    settings: SimulatedSettings, months: range, seed: list[int]
+) -> Iterator[tuple[int, tuple[datetime, str, float]]]:
+    """Number of the month and scene, the clearest of a few overpasses, for each slot of some months in a row."""
+    rng, order = np.random.default_rng(seed), count()
+    for number in months:
+        month = first_day(number)
         for part in np.linspace(0, 28, settings.overpasses_per_month, endpoint=False):
             days = [
                 month + timedelta(days=int(part) + shift) for shift in (OVERPASS_DAYS + rng.integers(0, 4)).tolist()
             ]
             cloud, day = min((cloud_share(rng, day), day) for day in days)
             time = datetime(day.year, day.month, day.day, 4, int(rng.integers(60)), int(rng.integers(60)), tzinfo=UTC)
-            if first <= day <= last:
-                yield time, "S2A" if count % 2 else "S2B", cloud
-                count += 1
-        month = following
+            yield number, (time, "S2A" if next(order) % 2 else "S2B", cloud)
+
+
+def _listed(acquisition: Acquisition, cloud_percent: float) -> ListedScene:
+    return ListedScene(
+        path=acquisition.path,
+        window=acquisition.window,
+        grid=acquisition.grid,
+        time_utc=acquisition.time_utc,
+        platform=acquisition.platform,
+        cloud_percent=cloud_percent,
+        scale=SCALE,
+        offset=acquisition.offset,
+    )
 
 
 def _written(work: list[Acquisition], executor: Executor | None) -> Iterator[float]:
@@ -258,6 +297,7 @@ def _cog(seen: Rendering, acquisition: Acquisition) -> bytes:
                 datetime=acquisition.time_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 platform=acquisition.platform,
                 simulated="true",
+                simulation=acquisition.simulation,
             )
         copy(
             memory.name, cog.name, driver="COG", blocksize=256, compress="deflate", level=1, predictor=2,

@@ -12,6 +12,7 @@ from shapely.geometry import mapping
 
 from pipeline.bands import NAMES, SCL
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.sources.stac import SIMULATED, SIMULATION
 
 FOLDER = "stac"
 """Folder of the catalogue, next to the scenes."""
@@ -44,11 +45,12 @@ class ListedScene:
     """Offset in the same formula."""
 
 
-def write_catalogue(folder: Path, scenes: Iterable[ListedScene]) -> None:
-    """Write `stac/catalog.json` and one item per scene."""
+def write_catalogue(folder: Path, simulation: str, scenes: Iterable[ListedScene]) -> None:
+    """Write `stac/catalog.json` and one item per scene; `simulation`: its id."""
     catalogue = pystac.Catalog(
-        "leachwatch-simulated",
+        SIMULATED,
         "SIMULATED Sentinel-2 scenes with known truth, made by leachwatch; see truth.geojson beside the scenes.",
+        extra_fields={SIMULATION: simulation},
     )
     catalogue.add_items([_item(scene) for scene in scenes])
     catalogue.normalize_hrefs(str(folder / FOLDER), TemplateLayoutStrategy(item_template="${id}.json"))

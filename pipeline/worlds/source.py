@@ -12,7 +12,7 @@ from pipeline.engine import usable_cores
 from pipeline.progress import Progress
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period, ReadRules
-from pipeline.worlds.archive import build_archive
+from pipeline.worlds.archive import build_archive, simulation_of
 
 
 def simulated_source(folder: Path, aoi: Aoi, settings: Settings, period: Period, progress: Progress) -> FolderSource:
@@ -22,4 +22,5 @@ def simulated_source(folder: Path, aoi: Aoi, settings: Settings, period: Period,
     """
     workers = settings.engine.workers or usable_cores()
     build_archive(folder, aoi, settings.simulated, period, progress, workers=workers)
-    return FolderSource(folder, name="simulated", simulated=True, rules=ReadRules.of(settings))
+    simulation = simulation_of(aoi, settings.simulated)
+    return FolderSource(folder, name="simulated", simulation=simulation, rules=ReadRules.of(settings))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.aoi import Aoi
-from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, one_line
-from pipeline.sources.assets import FINGERPRINT_DIGITS, HubItem
+from pipeline.sources.acquisitions import baseline_in, tile_in
+from pipeline.sources.assets import HubItem
 from pipeline.sources.http import InvalidResponse, Response
 from pipeline.sources.interface import Period, Scene, cloud_share_of, platform_of
 from pipeline.sources.items import footprint_of_item
@@ -22,8 +22,8 @@ PAGE = 100
 """Items per page, the catalogue's maximum."""
 MAX_ITEMS = 20_000
 """Most items of one search."""
-PRODUCT_NAME = re.compile(r"(S2[A-D])_MSIL2A_\d{8}T\d{6}_N(\d{2})(\d{2})_R\d{3}_T\w{5}_(\d{8}T\d{6})")
-"""ESA's product name: platform, processing baseline, time of processing."""
+PRODUCT_NAME = re.compile(r"S2[A-D]_MSIL2A_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}_(\d{8}T\d{6})")
+"""ESA's product name, with the time of processing."""
 ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
 """What libraries raise for an invalid item."""
 
@@ -64,16 +64,16 @@ def scene_of(item: Any, provider: str) -> Scene:
         raise SceneError(f"of the collection {one_line(item['collection'])[:60]}, not {COLLECTION}")
     moment = datetime.fromisoformat(properties["datetime"])
     moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    marks = [name, properties.get("updated"), properties.get("created")]
     return Scene(
         id=one_line(name)[:120],
         time_utc=moment,
         platform=_platform(name, properties),
         assets=HubItem(COLLECTION, name),
         footprint=footprint_of_item(item["geometry"]),
-        fingerprint=sha256_of(marks)[:FINGERPRINT_DIGITS],
         has_scl=True,
         provider=provider,
+        tile=tile_in(properties.get("grid:code"), name),
+        baseline=baseline_in(_stated_baseline(properties), name),
         cloud_share=cloud_share_of(properties.get("eo:cloud_cover")),
     )
 
@@ -81,10 +81,14 @@ def scene_of(item: Any, provider: str) -> Scene:
 def version_of(item: Any) -> str:
     """Processing version of an item: the greater text is the newer."""
     properties, named = item["properties"], PRODUCT_NAME.match(item["id"])
-    baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
-    baseline = str(baseline or (f"{named[2]}.{named[3]}" if named else ""))
-    processed = properties.get("updated") or properties.get("created") or (named[4] if named else "")
+    baseline = _stated_baseline(properties) or baseline_in(item["id"])
+    processed = properties.get("updated") or properties.get("created") or (named[1] if named else "")
     return f"{baseline:>6} {processed}"
+
+
+def _stated_baseline(properties: Mapping[str, Any]) -> str:
+    """The processing baseline that an item states; empty if it states none."""
+    return str(properties.get("s2:processing_baseline") or properties.get("processing:version") or "")
 
 
 def shown_id(item: Any) -> str:

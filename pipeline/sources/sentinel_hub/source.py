@@ -16,7 +16,6 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.acquisitions import newest_versions
 from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
 from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_needed, refused_item
@@ -33,6 +32,7 @@ from pipeline.sources.sentinel_hub.catalogue import (
 )
 from pipeline.sources.sentinel_hub.pricing import cost_of, price_of
 from pipeline.sources.sentinel_hub.request import Numbers, decoded, request_of
+from pipeline.sources.versions import newest_versions
 
 MAX_PAGE_BYTES = 50_000_000
 """Largest page of the catalogue, bytes."""
@@ -65,9 +65,14 @@ class SentinelHubSource:
         return self.deployment.provider
 
     @property
-    def simulated(self) -> bool:
-        """Always False: its scenes show real places."""
-        return False
+    def simulation(self) -> str:
+        """Always empty: its scenes show real places."""
+        return ""
+
+    @property
+    def paid(self) -> bool:
+        """Always True: it counts processing units."""
+        return True
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI, and refusals with the reason; reads no pixels.

@@ -1,16 +1,69 @@
-"""Rows of the outputs, with the names of the contract. Geometries are lon/lat, EPSG:4326."""
+"""What is said of a site, as rows with the names of the contract. Geometries are lon/lat, EPSG:4326.
+
+Rows are kept in the registry as they were published, so they are the same after a round trip through JSON: coordinates
+have `DIGITS` decimals from the start.
+"""
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated, Any
 
-from shapely.geometry import Point, Polygon
+import numpy as np
+import shapely
+from pydantic import PlainSerializer, PlainValidator
+from shapely.errors import ShapelyError
+from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
-from pipeline.aoi import Polygonal
 from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.states import SiteState
 
+DIGITS = 7
+"""Decimals of a degree: about a centimetre."""
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+
+def rounded(geometry: Any) -> Any:
+    """A geometry with coordinates of `DIGITS` decimals, valid where that can be."""
+    snapped = shapely.transform(geometry, lambda xy: np.round(xy, DIGITS))
+    if snapped.is_valid:
+        return snapped
+    mended = shapely.set_precision(shapely.make_valid(geometry), 10.0**-DIGITS)  # rounding made edges cross
+    return shapely.transform(mended, lambda xy: np.round(xy, DIGITS))
+
+
+def _to_text(geometry: BaseGeometry) -> str:
+    text: str = shapely.to_wkt(geometry, rounding_precision=DIGITS)
+    return text
+
+
+def _from_text(kinds: tuple[type[BaseGeometry], ...], text: Any) -> Any:
+    """A geometry of one of some kinds from WKT, on Earth; raises `ValueError`."""
+    if isinstance(text, kinds):
+        return text
+    try:
+        with np.errstate(all="ignore"):  # infinite coordinates are refused below
+            found = shapely.from_wkt(text)
+    except (ShapelyError, TypeError) as cause:
+        raise ValueError("not a geometry") from cause
+    if not isinstance(found, kinds) or found.is_empty:
+        raise ValueError(f"not {' or '.join(kind.__name__ for kind in kinds)}")
+    west, south, east, north = found.bounds
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValueError("not on Earth")
+    return found
+
+
+Place = Annotated[Point, PlainValidator(lambda text: _from_text((Point,), text)), PlainSerializer(_to_text)]
+"""A point, as WKT in JSON."""
+Outline = Annotated[
+    Polygon | MultiPolygon,
+    PlainValidator(lambda text: _from_text((Polygon, MultiPolygon), text)),
+    PlainSerializer(_to_text),
+]
+"""Polygons, as WKT in JSON."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SiteRecord:
     """One site, as in `sites.geojson`."""
 
@@ -46,6 +99,8 @@ class SiteRecord:
     """Verdict of the reviewer."""
     reviewed_on: date | None
     """Day of the review."""
+    stale_since: date | None = None
+    """Since when its ground has not been looked at under the present recipe; None = it has."""
     simulated: bool
     """True: made from simulated input."""
     source: str
@@ -58,11 +113,11 @@ class SiteRecord:
     """The site it split from."""
     earlier_dates: str | None = None
     """Earlier published dates that differ from the present ones, oldest first, each with the day of publication."""
-    polygon: Polygonal
+    polygon: Outline
     """Outline of the ground."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PondRecord:
     """One patch of touching pond pixels; below about 20 m several ponds may share one."""
 
@@ -74,11 +129,11 @@ class PondRecord:
     """Pond area from pond fractions, square metres."""
     first_seen: date | None
     """First clear look in which the site has ponds."""
-    polygon: Polygonal
+    polygon: Outline
     """Outline of its pixels."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LookRecord:
     """One clear look at one site."""
 
@@ -104,11 +159,11 @@ class LookRecord:
     """Whether this look alone shows ponds."""
     ground_present: bool
     """Whether this look alone shows cleared ground."""
-    point: Point
+    point: Place
     """A point in the site."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EventRecord:
     """Something that happened to a site."""
 
@@ -122,23 +177,5 @@ class EventRecord:
     """By this day."""
     evidence: str
     """The overpasses on either side that prove it; for changes of what was published, the runs."""
-    point: Point
+    point: Place
     """A point in the site."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class CoverageRecord:
-    """One cell in one month."""
-
-    cell: str
-    """Name of the cell."""
-    month: str
-    """`YYYY-MM`."""
-    looks: int
-    """Overpasses that measured it, clear or not."""
-    clear_looks: int
-    """Overpasses that saw at least 5 % of it."""
-    share_seen: float
-    """Share of the cell's part of the AOI seen at least once that month, 0 to 1."""
-    polygon: Polygon
-    """The cell."""

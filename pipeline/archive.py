@@ -1,0 +1,69 @@
+"""The archive: what belongs to the ground and not to an AOI. Looks, names, and what was asked of providers.
+
+    archive/registry.json               names, and what was published under them: cannot be made again
+    archive/ledger.jsonl                what was asked of providers: cannot be made again
+    archive/looks/<recipe>/<shelf>/     looks, one small file each
+    archive/decoded/                    decoded bands of SAFE products
+    archive/contents.json               hashes of local files
+
+Simulated looks and names lie beside the real ones, in folders and files of their own for each simulation.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "LEACHWATCH_ARCHIVE"
+"""Environment variable that names another place."""
+DEFAULT = Path("archive")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where the archive keeps what."""
+
+    folder: Path
+    """The folder."""
+    simulation: str = ""
+    """Id of the simulation whose looks and names are meant; empty = those of real places."""
+
+    @property
+    def looks(self) -> Path:
+        """Folder of the looks, with one folder per recipe."""
+        return self.folder / f"looks{self._suffix}"
+
+    @property
+    def registry(self) -> Path:
+        """The names, and what was published under them."""
+        return self.folder / f"registry{self._suffix}.json"
+
+    @property
+    def pending(self) -> Path:
+        """The publication that is being put in place; there is none between two runs, unless one was killed."""
+        return self.folder / f"pending{self._suffix}.json"
+
+    @property
+    def ledger(self) -> Path:
+        """What was asked of providers."""
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def decoded(self) -> Path:
+        """Folder of decoded bands."""
+        return self.folder / "decoded"
+
+    @property
+    def contents(self) -> Path:
+        """Hashes of local files."""
+        return self.folder / "contents.json"
+
+    @property
+    def _suffix(self) -> str:
+        return f"-simulated-{self.simulation}" if self.simulation else ""
+
+
+def archive_folder(chosen: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder that was chosen, or that the environment names, or `archive/` in the working directory."""
+    named = environment.get(VARIABLE, "")
+    return chosen or (Path(named).expanduser() if named else DEFAULT)

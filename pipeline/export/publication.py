@@ -1,0 +1,151 @@
+"""Products are published as one: all of them, and the registry, or none.
+
+New files are written beside the old ones, then listed with their checksums in one small file in the archive. Writing
+that file is the moment of publication: whoever finds it puts the rest in place, also after a crash. New files that are
+not listed were never published, and are removed. In a product folder the manifest comes last.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import atomic
+from pipeline.archive import Archive
+from pipeline.errors import InputError, write_error
+
+STAGE = ".new"
+"""Folder of new products inside the product folder."""
+MANIFEST = "manifest.json"
+ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a damaged list may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """New products that are not published yet."""
+
+    out: Path
+    """The product folder."""
+    archive: Archive
+    """The archive whose registry belongs to them."""
+
+    @property
+    def folder(self) -> Path:
+        """Where new products are written."""
+        return self.out / STAGE
+
+    @property
+    def registry(self) -> Path:
+        """Where the new registry is written."""
+        return _staged(self.archive.registry)
+
+    def begin(self) -> None:
+        """Remove what a crash left before it was published; raises as `write_error`."""
+        _remove(self.folder)
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as cause:
+            raise write_error(self.folder, cause) from cause
+
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each new product by name."""
+        return {path.name: _sha256(path) for path in sorted(self.folder.iterdir())}
+
+    def publish(self) -> None:
+        """Put the new products and the new registry in place; raises as `atomic.write_text`."""
+        files = self.checksums()
+        content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
+        atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
+        complete(self.archive)
+
+
+def complete(archive: Archive) -> str | None:
+    """Put in place what was published and not yet moved; returns what was done in words, None if nothing was.
+
+    To be called by whoever holds the lock of the registry. Raises `InputError` for a damaged list.
+    """
+    try:
+        content = json.loads(archive.pending.read_text(encoding="utf-8"))
+        out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
+    except FileNotFoundError:
+        _staged(archive.registry).unlink(missing_ok=True)
+        return None
+    except ERRORS as cause:
+        raise InputError(
+            f"{archive.pending}: damaged ({cause}); move it away, then run detect again for the last AOI"
+        ) from cause
+    try:
+        _move(_staged(archive.registry), archive.registry, registry)
+        for name in sorted(files, key=lambda name: (name == MANIFEST, name)):
+            _move(out / STAGE / name, out / name, files[name])
+        _remove(out / STAGE)
+        archive.pending.unlink()
+    except OSError as cause:
+        raise write_error(out, cause) from cause
+    return f"the last publication, in {out}, had been interrupted and was completed"
+
+
+def roll_back(out: Path) -> None:
+    """Remove new products in a folder that were never published; there must be no list of them."""
+    _remove(out / STAGE)
+
+
+def published(out: Path) -> Mapping[str, object]:
+    """The manifest in a product folder; empty where there is none. Raises `InputError` for a damaged one."""
+    path = out / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as cause:
+        raise InputError(f"{path}: damaged ({cause}); move it away, or choose another --out") from cause
+
+
+def months_published(out: Path) -> set[str]:
+    """The months, `YYYY-MM`, that the products in a folder cover; none where there are none."""
+    months = published(out).get("months")
+    return {str(month) for month in months} if isinstance(months, list) else set()
+
+
+def check_folder(out: Path, aoi: str, simulated: bool | None) -> None:
+    """Raise `InputError` for a folder with products of another AOI, of the other kind of input, or of an old version.
+
+    `simulated`: None = not yet known.
+    """
+    known = published(out)
+    found = known.get("aoi")
+    other = found.get("name") if isinstance(found, dict) else None
+    if other is not None and other != aoi:
+        raise InputError(f"{out}: holds products of the AOI {other}, not of {aoi}; choose another --out")
+    if known and simulated is not None and known.get("simulated") is not simulated:
+        there, here = ("real", "simulated") if simulated else ("simulated", "real")
+        raise InputError(f"{out}: holds products of {there} input, and this is {here}; choose another --out")
+    for name in ("registry.json", "registry-simulated.json"):
+        if (out / name).is_file():
+            raise InputError(f"{out}: holds the names of an earlier version; take them over: leachwatch adopt {out}")
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def _move(staged: Path, target: Path, checksum: str) -> None:
+    """Put a file in place, unless an interrupted run did so; one whose bytes are already there is not touched."""
+    if staged.is_file() and _sha256(staged) == checksum:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staged, target)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

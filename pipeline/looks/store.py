@@ -1,0 +1,191 @@
+"""The looks of one recipe on disk, found by place.
+
+Looks lie in shelves, one folder per square of the grid, each with an index: one line per look with all that is known of
+it, so that a run need not read the looks themselves. A look is trusted while size and time of its file are those of its
+line; any other file is read whole and checked. A lost or damaged index is only made again.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import write_error
+from pipeline.grid import Grid, Window
+from pipeline.looks.file import LookFile, open_look
+from pipeline.looks.look import Look
+from pipeline.looks.task import LookTask
+from pipeline.sources.acquisitions import Acquisition
+
+SHELF_PX = 2048
+"""Side of the square of a shelf; it does not depend on settings, so looks are found after these change."""
+MAX_EXTENT_PX = 8192
+"""Longest side of a look: the largest block."""
+INDEX = "index.jsonl"
+KEY_DIGITS = 8
+"""Of the key, in the name of a look's file."""
+
+Bounds = tuple[int, int, int, int]
+
+
+class IndexEntry(BaseModel):
+    """One line of an index."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    """Name of the file."""
+    size: int
+    """Its size, bytes."""
+    modified_ns: int
+    """Its time of modification, nanoseconds."""
+    name: str
+    """As in `Look`, and so are the others; windows as row, column, height, width."""
+    extent: Bounds
+    windows: tuple[Bounds, ...]
+    day: date
+    overpass: str
+    acquisitions: tuple[Acquisition, ...]
+    clear_share: float
+    key: str
+    notes: tuple[str, ...]
+    clear_p10: tuple[float, ...]
+
+    @classmethod
+    def of(cls, path: Path, look: Look) -> "IndexEntry":
+        """The line of a look that was just read whole from `path`."""
+        size, modified_ns = _stamp(path)
+        return cls(
+            file=path.name,
+            size=size,
+            modified_ns=modified_ns,
+            name=look.name,
+            extent=_bounds(look.extent),
+            windows=tuple(map(_bounds, look.windows)),
+            day=look.day,
+            overpass=look.overpass,
+            acquisitions=look.acquisitions,
+            clear_share=look.clear_share,
+            key=look.key,
+            notes=look.notes,
+            clear_p10=look.clear_p10,
+        )
+
+    def look(self, folder: Path) -> Look:
+        """The look that it describes."""
+        extent = Window(*self.extent)
+        return Look(
+            name=self.name,
+            extent=extent,
+            windows=tuple(Window(*bounds) for bounds in self.windows),
+            day=self.day,
+            overpass=self.overpass,
+            acquisitions=self.acquisitions,
+            clear_share=self.clear_share,
+            key=self.key,
+            pixels=LookFile(folder / self.file, extent),
+            notes=self.notes,
+            clear_p10=self.clear_p10,
+        )
+
+
+def path_in(folder: Path, task: LookTask, key: str) -> Path:
+    """Where the look of a task lies in the folder of its recipe."""
+    return folder / task.grid.name_of(_shelf(task.extent)) / f"{task.overpass.name}-{key[:KEY_DIGITS]}.tif"
+
+
+@dataclass(slots=True)
+class LookStore:
+    """The looks of one recipe."""
+
+    folder: Path
+    """Folder of the recipe."""
+    damaged: list[Path] = field(default_factory=list)
+    """Files that are no valid looks, as far as was read."""
+
+    def looks(self, grid: Grid, area: Window | None = None) -> Iterator[Look]:
+        """All valid looks on a grid, or those that touch an area, shelf by shelf."""
+        for shelf in self._shelves(grid, area):
+            for look in self._on_shelf(shelf):
+                if area is None or look.extent.intersection(area) is not None:
+                    yield look
+
+    def add(self, look: Look) -> None:
+        """Add a look that was just made to its index; raises as `write_error`."""
+        if isinstance(look.pixels, LookFile):
+            path = look.pixels.path
+            _append(path.parent / INDEX, [IndexEntry.of(path, look)])
+
+    def _shelves(self, grid: Grid, area: Window | None) -> list[Path]:
+        """Shelves whose looks may touch an area."""
+        found = sorted(self.folder.glob(f"{grid.zone}_r*_c*"))
+        if area is None:
+            return found
+        near = Window(
+            area.row - MAX_EXTENT_PX, area.col - MAX_EXTENT_PX,
+            area.height + MAX_EXTENT_PX, area.width + MAX_EXTENT_PX,
+        )  # fmt: skip
+        wanted = {grid.name_of(cell) for cell in near.cells(SHELF_PX)}
+        return [path for path in found if path.name in wanted]
+
+    def _on_shelf(self, shelf: Path) -> Iterator[Look]:
+        known = {entry.file: entry for entry in _entries(shelf / INDEX)}
+        fresh: list[IndexEntry] = []
+        for path in sorted(shelf.glob("*.tif")):
+            entry = known.get(path.name)
+            if entry is not None and (entry.size, entry.modified_ns) == _stamp(path):
+                yield entry.look(shelf)
+                continue
+            look = open_look(path)
+            if look is None:
+                self.damaged.append(path)
+                continue
+            fresh.append(IndexEntry.of(path, look))
+            yield look
+        _append(shelf / INDEX, fresh)
+
+
+def _entries(path: Path) -> Iterator[IndexEntry]:
+    """The lines of an index; of several for one file the last counts. What cannot be read is left out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return
+    for line in lines:
+        try:
+            if line:
+                yield IndexEntry.model_validate_json(line)
+        except ValidationError:
+            continue  # the look itself is read instead
+
+
+def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
+    """Add lines, each begun and ended by a newline, so that the unfinished line of a killed process harms no other."""
+    content = b"".join(b"\n" + entry.model_dump_json().encode() + b"\n" for entry in entries)
+    if not content:
+        return
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, content)
+        finally:
+            os.close(file)
+    except OSError as cause:
+        raise write_error(path, cause) from cause
+
+
+def _shelf(extent: Window) -> Window:
+    return next(Window(extent.row, extent.col, 1, 1).cells(SHELF_PX))
+
+
+def _bounds(window: Window) -> Bounds:
+    return window.row, window.col, window.height, window.width
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and modification time (ns) of a file."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

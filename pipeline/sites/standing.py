@@ -1,0 +1,283 @@
+"""What stands: what was published of a site changes only by clear looks at its ground.
+
+Sites follow from the looks. What is published of them is changed, site by site, only where the present recipe has clear
+looks at the ground that it had not when it was published, or where settings or calibration now judge the same looks
+otherwise. A site that is no longer found is withdrawn only if enough clear looks fall in the time in which it was said
+to have ponds. Whatever else happens (another period, no scene, a failed look, a limit of spending, a new model), the
+statement stands as it was last published.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum, auto
+
+import numpy as np
+from rasterio.features import geometry_mask
+from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.digest import sha256_of
+from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
+from pipeline.looks.look import Look
+from pipeline.looks.stack import LookArchive, read_stack
+from pipeline.raster import Bools
+from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
+from pipeline.sites.statement import Statement, renamed, with_onsets_of
+
+TAG_DIGITS = 8
+"""Of the digest of an overpass's looks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What decides whether a statement may change."""
+
+    recipe: str
+    """Digest of the present recipe."""
+    judgement: str
+    """Digest of the present settings and calibration."""
+    confirm_looks: int
+    """Clear looks without which nothing is withdrawn."""
+    min_share_seen: float
+    """Share of its ground that a clear look shows, 0 to 1."""
+    link_m: float
+    """Sites no farther from a known one than this may be it, metres."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Said:
+    """What the looks say of a place now."""
+
+    polygon_m: Polygon | MultiPolygon
+    """Outline of its ground, metres on the grid."""
+    statement: Statement
+    """The statement, under no id yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the looks of the present recipe show of the ground of a known site."""
+
+    around: str
+    """As in `Basis`."""
+    seen: tuple[str, ...]
+    """As in `Basis`."""
+    clear_days: tuple[date, ...]
+    """Days of the looks that showed enough of it, ascending."""
+
+
+class Change(Enum):
+    """Whether what was published of a site may change."""
+
+    STANDS = auto()
+    """Nothing new is known of it."""
+    FREE = auto()
+    """There are new clear looks, or they are judged otherwise."""
+    HELD = auto()
+    """There are, but what is found concerns other sites of which nothing new is known."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Publication:
+    """What is published after a run."""
+
+    registry: Registry
+    """All names, and what stands under each."""
+    stale: frozenset[str]
+    """Ids whose ground has not been looked at under the present recipe, or not enough to say anything else."""
+
+
+def publish(
+    registry: Registry,
+    said: Sequence[Said],
+    known: Sequence[str],
+    archive: LookArchive,
+    grid: Grid,
+    rules: Rules,
+    on: date,
+    run_id: str,
+) -> Publication:
+    """What is published when the looks say this; `known`: ids in the area of which something stands.
+
+    `on`: day of the publication, UTC.
+    """
+    registry.check_clock(on)
+    touched = [_touched(registry, item.polygon_m, grid) for item in said]
+    concerned = dict.fromkeys([*known, *(name for names in touched for name in names)])
+    entries = {entry.site_id: entry for entry in registry.entries if entry.site_id in concerned}
+    sights = {name: sight_of(entry, archive, grid, rules) for name, entry in entries.items()}
+    changes = {name: _change(entry, sights[name], rules) for name, entry in entries.items()}
+    free: list[Said] = []
+    for item, names in zip(said, touched, strict=True):
+        if _is_held(names, entries, changes):
+            changes |= {name: Change.HELD for name in names if changes[name] is Change.FREE}
+        else:
+            free.append(item)
+    reserved = {name for name, change in changes.items() if change is not Change.FREE and _stands(entries[name])}
+    registry, ids = registry.with_ids([item.polygon_m for item in free], grid, rules.link_m, reserved)
+    stated = {name: item.statement for name, item in zip(ids, free, strict=True)}
+    updated = _Update(stated, sights, changes, archive, grid, rules, on, run_id)
+    registry = replace(registry, entries=tuple(map(updated.entry, registry.entries)))
+    return Publication(registry, _stale(registry, sights, rules))
+
+
+def sight_of(entry: RegisteredSite, archive: LookArchive, grid: Grid, rules: Rules) -> Sight:
+    """What the looks show of a known site: of the ground that was published, or else of its territory."""
+    outline = reprojected(entry.statement.site.polygon if entry.statement else entry.territory, LONLAT, grid.crs)
+    return _sight(outline, archive, rules, entry.basis)
+
+
+def _sight(outline_m: BaseGeometry, archive: LookArchive, rules: Rules, basis: Basis | None) -> Sight:
+    window = window_of(outline_m.bounds)
+    looks = archive.looks_at(window)
+    around = sha256_of([look.key for look in looks])
+    if basis is not None and (basis.recipe, basis.judgement, basis.around) == (rules.recipe, rules.judgement, around):
+        return Sight(around, basis.seen, ())  # nothing new: days are not needed
+    ground, stack = _mask(outline_m, window), read_stack(looks, window)
+    shares = [float(clear[ground].mean()) for clear in stack.clear]
+    tags = _tags(looks)
+    return Sight(
+        around=around,
+        seen=tuple(tags[name] for name, share in zip(stack.overpasses, shares, strict=True) if share > 0),
+        clear_days=tuple(
+            day for day, share in zip(stack.days, shares, strict=True) if share >= rules.min_share_seen
+        ),
+    )  # fmt: skip
+
+
+def _tags(looks: Sequence[Look]) -> dict[str, str]:
+    """Name of each overpass with a digest of its looks: one that is made again from more or newer scenes is new."""
+    keys: dict[str, list[str]] = {}
+    for look in looks:
+        keys.setdefault(look.overpass, []).append(look.key)
+    return {name: f"{name}:{sha256_of(sorted(members))[:TAG_DIGITS]}" for name, members in keys.items()}
+
+
+def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
+    """The pixels of an outline, shape (y, x) of `window`; all of them where it is smaller than a pixel."""
+    inside: Bools = geometry_mask([outline_m], window.shape, window.transform, invert=True)
+    return inside if inside.any() else np.ones(window.shape, bool)
+
+
+def _touched(registry: Registry, polygon_m: BaseGeometry, grid: Grid) -> list[str]:
+    """Ids on whose territory or published ground a place lies."""
+    place = reprojected(polygon_m, grid.crs, LONLAT)
+    return [
+        entry.site_id
+        for entry in registry.entries
+        if _shares_ground(place, entry.territory)
+        or (entry.statement is not None and _shares_ground(place, entry.statement.site.polygon))
+    ]
+
+
+def _shares_ground(place: BaseGeometry, other: BaseGeometry) -> bool:
+    return bool(place.intersects(other) and place.intersection(other).area > 0)
+
+
+def _stands(entry: RegisteredSite) -> bool:
+    return entry.statement is not None
+
+
+def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
+    """Whether what was published of a site may change: by new clear looks at it, or by another judgement of them."""
+    basis, statement = entry.basis, entry.statement
+    if basis is None or basis.recipe != rules.recipe:
+        first = statement.had_ponds()[0] if statement else date.min
+        enough = sum(day >= first for day in sight.clear_days) >= rules.confirm_looks
+        return Change.FREE if enough else Change.STANDS
+    new = set(sight.seen) - set(basis.seen)
+    return Change.FREE if new or (sight.seen and basis.judgement != rules.judgement) else Change.STANDS
+
+
+def _is_held(names: Sequence[str], entries: Mapping[str, RegisteredSite], changes: Mapping[str, Change]) -> bool:
+    """Whether a place may not be published now, because of a known site on its ground nothing new is known."""
+    standing = [name for name in names if _stands(entries[name])]
+    concerned = standing or [name for name in names if entries[name].merged_into is None]
+    return any(changes[name] is Change.STANDS for name in concerned)
+
+
+def speaks_against(statement: Statement, clear_days: Sequence[date], confirm_looks: int) -> bool:
+    """Whether clear looks are enough to withdraw a statement, when what they show is below the bar.
+
+    So many of them must fall in the time in which it was said to have ponds; and of the time up to the day on which it
+    was last seen there must be as many, or as many as it rested on itself: looks of later months alone cannot tell a
+    site that has ended from one that never was.
+    """
+    first, last = statement.had_ponds()
+    within = [day for day in clear_days if day >= first and (last is None or day <= last)]
+    until = statement.site.last_seen or date.max
+    rested_on = sum(first <= look.day <= until for look in statement.looks)
+    again = sum(day <= until for day in within)
+    return len(within) >= confirm_looks and again >= max(1, min(confirm_looks, rested_on))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Update:
+    """Entries of the registry after a publication."""
+
+    stated: Mapping[str, Statement]
+    """What is said now, by id."""
+    sights: Mapping[str, Sight]
+    changes: Mapping[str, Change]
+    archive: LookArchive
+    grid: Grid
+    rules: Rules
+    on: date
+    run_id: str
+
+    def entry(self, entry: RegisteredSite) -> RegisteredSite:
+        """The entry with what is published of it now."""
+        if entry.site_id in self.stated:
+            return self._stated(entry, renamed(self.stated[entry.site_id], entry.site_id))
+        sight = self.sights.get(entry.site_id)
+        if sight is None or entry.statement is None:
+            return entry
+        if self.changes[entry.site_id] is Change.FREE:
+            if entry.merged_into is not None:
+                return self._ended(entry, PublishedStatus.MERGED)
+            if speaks_against(entry.statement, sight.clear_days, self.rules.confirm_looks):
+                return self._ended(entry, PublishedStatus.WITHDRAWN)
+        same = entry.basis is not None and entry.basis.recipe == self.rules.recipe
+        return replace(entry, basis=self._basis(sight)) if same and sight.seen else entry
+
+    def _stated(self, entry: RegisteredSite, new: Statement) -> RegisteredSite:
+        if entry.statement is not None:
+            new = with_onsets_of(new, entry.statement)
+        outline = reprojected(new.site.polygon, LONLAT, self.grid.crs)
+        basis = self._basis(_sight(outline, self.archive, self.rules, None))
+        return replace(entry, statement=new, basis=basis).with_state(_state(new, self.on, self.run_id))
+
+    def _ended(self, entry: RegisteredSite, status: PublishedStatus) -> RegisteredSite:
+        merged_into = entry.merged_into if status is PublishedStatus.MERGED else None
+        assert entry.statement is not None
+        last = entry.published[-1] if entry.published else _state(entry.statement, self.on, self.run_id)
+        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into)
+        basis = self._basis(self.sights[entry.site_id])
+        return replace(entry, statement=None, basis=basis).with_state(state)
+
+    def _basis(self, sight: Sight) -> Basis:
+        return Basis(self.rules.recipe, self.rules.judgement, sight.around, sight.seen)
+
+
+def _state(statement: Statement, on: date, run_id: str) -> PublishedState:
+    """The published state that a statement stands for."""
+    site = statement.site
+    return PublishedState(
+        on=on,
+        run_id=run_id,
+        status=PublishedStatus(site.status.value),
+        ground=Interval(site.ground_after, site.ground_by) if site.ground_by else None,
+        ponds=Interval(site.ponds_after, site.ponds_by) if site.ponds_by else None,
+    )
+
+
+def _stale(registry: Registry, sights: Mapping[str, Sight], rules: Rules) -> frozenset[str]:
+    """Ids of standing sites that the present recipe has not seen, or that still wait for enough looks of it."""
+    return frozenset(
+        entry.site_id
+        for entry in registry.entries
+        if entry.statement is not None
+        and entry.site_id in sights
+        and (entry.basis is None or entry.basis.recipe != rules.recipe or not sights[entry.site_id].seen)
+    )
