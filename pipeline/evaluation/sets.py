@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.config import Settings
-from pipeline.errors import InputError
+from pipeline.errors import InputError, describe
 from pipeline.evaluation.calibrate import WORLDS, fitted
 from pipeline.evaluation.trials import MONTHS, Trial, TrialRunner, run_trials
 from pipeline.evaluation.truth import Case, read_case
@@ -80,7 +80,7 @@ def case_of_run(out: Path) -> Case:
         looks = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["looks"]
         days = sorted(date.fromisoformat(look["overpass"][:8]) for look in looks)
     except (OSError, ValueError, KeyError) as cause:
-        raise InputError(f"{out}: not the folder of a run ({cause})") from cause
+        raise InputError(f"{out}: not the folder of a run ({describe(cause)})") from cause
     if not days:
         raise InputError(f"{out}: the run has no look to score")
     return read_case(out / "sites.geojson", out / "simulated" / "truth.geojson", days[0], days[-1])

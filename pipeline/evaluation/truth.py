@@ -15,7 +15,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, describe
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.archive import Stack
 from pipeline.raster import Bools
@@ -190,7 +190,7 @@ def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Feat
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         return [made(shape(f["geometry"]), f["properties"]) for f in features]
     except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise InputError(f"{path}: cannot be scored ({cause})") from cause
+        raise InputError(f"{path}: cannot be scored ({describe(cause)})") from cause
 
 
 def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
