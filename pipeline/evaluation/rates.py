@@ -2,7 +2,7 @@
 
 Intervals come from a cluster bootstrap by case (a world, or a cluster of labels): what lies in one case is not
 independent. Where there are no hits or only hits, or few cases, they are the exact bounds of a binomial proportion, or
-of a Poisson rate with no event. In a share of an amount, such as pixels, it is the cases that are trials, never the pixels.
+of a Poisson rate with no event. In a share of an amount, such as pixels, cases are the trials, never the pixels.
 """
 
 from collections.abc import Callable, Sequence
