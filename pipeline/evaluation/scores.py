@@ -43,7 +43,8 @@ class Scores:
     found: RateEstimate
     """Eligible sites found."""
     found_seen: RateEstimate
-    """The same with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
+    """The same with at least two clear looks at them while they had ponds, where known; with fewer nobody could have
+    found them."""
     found_large: RateEstimate
     """Eligible sites with ponds of 15 m and more that were found."""
     found_small: RateEstimate
@@ -124,7 +125,7 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         cases=len(cases),
         km2=sum(case.km2 for case in cases),
         found=rate(kept, lambda k: k.hits(k.eligible)),
-        found_seen=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_looks >= MIN_LOOKS])),
+        found_seen=rate(kept, lambda k: k.hits([t for t in k.eligible if (t.pond_looks or 0) >= MIN_LOOKS])),
         found_large=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_diameter_m >= LARGE_M])),
         found_small=rate(kept, lambda k: k.hits([t for t in k.eligible if SMALL_M <= t.pond_diameter_m < LARGE_M])),
         true=rate(kept, lambda k: (len(k.reported) - len(k.false), len(k.reported))),
