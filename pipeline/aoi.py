@@ -143,7 +143,7 @@ def _polygon(content: dict[str, Any], path: Path) -> Polygonal:
     except KeyError as cause:
         raise AoiError(f"{path}: broken GeoJSON geometry (no {cause} where there must be one)") from cause
     except (ShapelyError, AttributeError, TypeError, ValueError, IndexError, RecursionError, ArithmeticError) as cause:
-        reason = one_line(cause)[:120] or "unexpected structure"
+        reason = one_line(cause) or "unexpected structure"
         raise AoiError(f"{path}: broken GeoJSON geometry ({reason})") from cause
     areas = [g for g in geometries if g.geom_type in {"Polygon", "MultiPolygon"} and not g.is_empty]
     if not areas:

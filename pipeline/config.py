@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline import resources
-from pipeline.errors import ConfigError, one_line
+from pipeline.errors import ConfigError, describe, one_line
 
 DEFAULTS = "default.toml"
 """The file in `configs/` that holds every setting."""
@@ -208,7 +208,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as cause:
         raise ConfigError(f"{path}: the settings file cannot be read ({cause.strerror})") from cause
     except (ValueError, RecursionError) as cause:  # not TOML, not UTF-8, or a number of thousands of digits
-        raise ConfigError(f"{path}: not TOML: {one_line(cause)}") from cause
+        raise ConfigError(f"{path}: not TOML: {describe(cause)}") from cause
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:

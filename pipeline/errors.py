@@ -16,6 +16,7 @@ Everything else that is raised is a bug and shows its traceback.
 """
 
 import errno
+import re
 
 
 class PipelineError(Exception):
@@ -74,18 +75,52 @@ class UnitsFailed(PipelineError):
 
 MAX_MESSAGE = 300
 """Longest text quoted from outside in a message, characters."""
+MAX_CAUSE = 220
+"""Longest message of a library, characters; short enough to stay whole in a text of `MAX_MESSAGE`."""
+MAX_PATH = 120
+"""A path or address that is longer than this, characters, is shortened in the message of a library ..."""
+SHORT_PATH = 60
+"""... to at most so many characters of its end, which tells files apart."""
+PATH = re.compile(rf"(?<![^\s'\"(])[^\s'\"(][^\s'\"]{{{MAX_PATH},}}")
+"""What may be a path that is too long; one with spaces is shortened word by word."""
+SECRET = re.compile(r"(?<=://)[^\s/'\"@]*@|\?[^\s'\"]*=[^\s'\"]*?(?=[),.:;\]]*(?:[\s'\"]|$))")
+"""User and query of an address, which may hold a password or a signature."""
+POINTER = "previous exception"
+"""In a message of rasterio: what went wrong is told by the exception that it was raised from."""
 
 
-def one_line(text: object) -> str:
-    """Text from outside (a file name, a library's message) in one short, printable line."""
+def one_line(text: object, most: int = MAX_MESSAGE) -> str:
+    """Text from outside (a file name, a library's message) in one short, printable line.
+
+    Of one with more than `most` characters the middle is left out: the cause stands at its beginning or at its end.
+    """
     line = " ".join(str(text).split())
     shown = "".join(k if k.isprintable() else k.encode("unicode_escape").decode() for k in line)
-    return shown if len(shown) <= MAX_MESSAGE else shown[: MAX_MESSAGE - 1] + "…"
+    end = most // 2
+    return shown if len(shown) <= most else f"{shown[: most - end - 1]}…{shown[-end:]}"
 
 
 def describe(cause: BaseException) -> str:
-    """The message of a library's exception in one short line."""
-    return one_line(cause)[:160] or type(cause).__name__
+    """The message of a library's exception in one short line that holds the cause whole.
+
+    Long paths are shortened first; addresses lose their user and query.
+    """
+    if POINTER in str(cause) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, OSError) and cause.strerror and isinstance(cause.filename, str):
+        told = f"{cause.strerror}: {_shortened(SECRET.sub('', cause.filename))!r}"
+    else:
+        told = PATH.sub(lambda found: _shortened(found[0]), SECRET.sub("", str(cause)))
+    return one_line(told, MAX_CAUSE) or type(cause).__name__
+
+
+def _shortened(path: str) -> str:
+    """The end of a long path, if possible from the beginning of a folder; other text as it is."""
+    if len(path) <= MAX_PATH or not re.search(r"[/\\]", path):
+        return path
+    end = path[-SHORT_PATH:]
+    folder = re.search(r"[/\\](?=.)", end)
+    return f"…{end[folder.start() :] if folder else end}"
 
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -101,4 +136,4 @@ def write_error(path: object, cause: OSError) -> PipelineError:
         return UnitsFailed(f"{path}: the disk is full; free some space and run again, what was done is kept")
     if cause.errno in (errno.EEXIST, errno.ENOTDIR):
         return InputError(f"{path}: cannot be written, a file or a dangling link is in the way; move it")
-    return InputError(f"{path}: cannot be written ({cause.strerror or cause})")
+    return InputError(f"{path}: cannot be written ({cause.strerror or describe(cause)})")

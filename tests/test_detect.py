@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -16,17 +17,20 @@ import pandas as pd
 import pytest
 import rasterio
 from loopback import quick_http
+from pipeline.export.records import SiteRecord
+from pipeline.looks.archive import Look
+from rasterio.features import geometry_mask
 from scenes import ALWAYS, AREA, run_of
 from shapely.geometry import box, mapping
 
 from pipeline.aoi import Aoi
 from pipeline.config import Settings, load
 from pipeline.evaluation.scores import scores
+from pipeline.evaluation.sets import case_of_run
 from pipeline.evaluation.truth import read_case
-from pipeline.export.records import SiteRecord
 from pipeline.grid import LONLAT, Grid, reprojected
-from pipeline.looks.archive import Look
 from pipeline.looks.file import LookFile
+from pipeline.looks.observe import CLEAR
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sources.folder import FolderSource
@@ -75,6 +79,27 @@ def test_sites_are_found_where_they_are(first: Summary, scenes: Path) -> None:
     assert found.found.value >= 0.5, found.table()
     assert found.true.value >= 0.5, found.table()
     assert first.error is None
+
+
+def test_evaluation_counts_the_clear_looks_of_a_run_in_its_look_files(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(first.context.out, tmp_path / "out")
+    (out / "simulated").mkdir()
+    shutil.copy(scenes / "truth.geojson", out / "simulated")
+    truth = [site for site in case_of_run(out).truth if site.ponds_from is not None]
+    assert any(site.pond_looks for site in truth)
+    for site in truth:
+        outline = reprojected(site.polygon, LONLAT, Grid(32647).crs)
+        seen: Counter[date] = Counter()
+        for look in first.looks:
+            with rasterio.open(path_of(look)) as file:
+                if box(*file.bounds).intersects(outline):
+                    inside = geometry_mask([outline], file.shape, file.transform, invert=True)
+                    seen[look.day] += int((file.read(3)[inside] == CLEAR).sum())
+        clear = [day for day, n in seen.items() if n * 100 >= 0.6 * outline.area and site.state_on(day).has_ponds]
+        assert list(site.pond_days) == sorted(clear)
+        assert site.pond_looks == len(clear)
 
 
 def test_simulated_output_says_so_everywhere(first: Summary) -> None:

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import rasterio
 import scenes
+from pipeline.export.records import SiteRecord
+from pipeline.export.rows import Provenance, coverage_records, site_record
+from pipeline.looks.archive import Look, LookArchive, LookArray, Stack
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
@@ -44,10 +47,7 @@ from pipeline.evaluation.truth import (
     overlap,
     true_sites,
 )
-from pipeline.export.records import SiteRecord
-from pipeline.export.rows import Provenance, coverage_records, site_record
 from pipeline.grid import Window
-from pipeline.looks.archive import Look, LookArchive, LookArray, Stack
 from pipeline.looks.file import LookFile
 from pipeline.looks.observe import CLEAR, NOT_CLEAR
 from pipeline.looks.weights import load_model
@@ -365,6 +365,28 @@ def test_iou_is_summed_over_worlds() -> None:
     found = scored(one, replace(one, ground=(30, 40), ponds=(0, 0)))
     assert found.ground_iou.value == pytest.approx(0.6)
     assert found.ponds_iou.value == pytest.approx(0.25)
+
+
+def test_the_interval_of_an_iou_does_not_depend_on_the_number_of_pixels() -> None:
+    """A world is one draw, however many pixels it has: with few worlds little is known."""
+    empty = case([], [])
+    for iou, low, high in ((0.6, 0.05, 0.999), (0.0, 0.0, 0.9), (1.0, 0.1, 1.0)):
+        small, large = (scored(replace(empty, ponds=(round(iou * n), n))).ponds_iou for n in (50, 50_000))
+        assert small.value == large.value == pytest.approx(iou)
+        assert (small.low, small.high) == pytest.approx((large.low, large.high))
+        assert large.low <= low
+        assert large.high >= high
+    halves = [replace(empty, ponds=(900, 1000)), replace(empty, ponds=(300, 1000))]
+    few, many = (scored(*halves * n).ponds_iou for n in (2, 30))
+    assert few.value == many.value == pytest.approx(0.6)
+    assert few.high - few.low > 0.5
+    assert 0.1 < many.high - many.low < 0.3
+
+
+def test_worlds_without_a_pixel_to_judge_do_not_narrow_the_interval_of_an_iou() -> None:
+    known = [replace(case([], []), ponds=(60, 100))] * 3
+    alone, among = scored(*known).ponds_iou, scored(*known, *[case([], [])] * 20).ponds_iou
+    assert (alone.low, alone.high) == (among.low, among.high)
 
 
 def test_an_interval_is_narrow_when_it_is_the_gap_between_the_clear_looks_around_the_onset() -> None:

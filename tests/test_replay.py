@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pipeline.looks.archive import Look, LookArray, LookPixels
 from shapely.geometry import box
 
 from pipeline.aoi import Aoi
@@ -18,7 +19,6 @@ from pipeline.evaluation.trials import PLACE, ObservedWorld, Trial, TrialRunner,
 from pipeline.evaluation.truth import TrueSite
 from pipeline.evidence.cells import EvidenceCache
 from pipeline.grid import Window
-from pipeline.looks.archive import Look, LookArray, LookPixels
 from pipeline.looks.observe import CLEAR
 from pipeline.raster import Bytes
 from pipeline.run.derive import Derived
@@ -90,18 +90,45 @@ def test_delays_count_the_clear_looks_with_ponds_before_the_announcement() -> No
     truth = (true(0, 2), true(1000, 4), true(2000, 6), true(3000, -1))
     told = ((4, 11, ground(0), 0.9), (3, 11, ground(1000), 0.9), (0, 11, ground(3000), 0.9))
     result = lived(Seer(truth, told))
-    assert result.delays == (
-        2,
-        0,
-        None,
-    )  # two looks later; before its ponds; never; the fourth was there from the start
-    assert (result.announced, result.false, result.switches, result.known) == (3, 0, 0, 3)
+    # two looks later; before its ponds, and still at the first look with them; never; the fourth was there from the start
+    assert result.delays == (2, 0, None)
+    assert (result.announced, result.switches, result.known) == (3, 0, 3)
+
+
+def test_a_report_before_the_ponds_is_false_and_does_not_announce_the_site() -> None:
+    """On cleared ground, and where nothing had begun: both told ponds that were not there."""
+    cleared, nothing = true(0, 6), replace(true(1000, 6), ground_from=DAYS[5])
+    told = ((1, 3, ground(0), 0.9), (2, 4, ground(1000), 0.9))
+    result = lived(Seer((cleared, nothing), told))
+    assert result.delays == (None, None)
+    assert (result.announced, result.false, result.early) == (2, 2, 2)
+    again = (*told, (8, 11, ground(0), 0.9), (6, 11, ground(1000), 0.9))
+    result = lived(Seer((cleared, nothing), again))
+    assert result.delays == (2, 0)
+    assert (result.announced, result.false, result.early) == (2, 2, 2)  # under the ids of the early reports
+
+
+def test_the_look_that_announces_a_site_saw_its_ponds() -> None:
+    """Ponds from look 4 on, under cloud until look 6: what was reported by look 5 was not seen."""
+    clouded = replace(true(0, 4), pond_days=DAYS[6:], pond_looks=6)
+    assert lived(Seer((clouded,), ((3, 5, ground(0), 0.9), (7, 11, ground(0), 0.9)))).delays == (1,)
+    assert lived(Seer((clouded,), ((3, 5, ground(0), 0.9),))).delays == (None,)
+    assert lived(Seer((clouded,), ((5, 11, ground(0), 0.9),))).delays == (0,)
+
+
+def test_a_report_on_two_sites_is_early_only_where_neither_had_ponds() -> None:
+    wide = ((3, 11, ground(0, 1200), 0.9),)
+    for begun, early in ((2, 0), (3, 0), (4, 1)):
+        result = lived(Seer((true(0, begun), true(1000, 8)), wide))
+        assert (result.announced, result.false, result.early) == (1, early, early)
+    never = replace(true(0, 2), ponds_from=None, pond_days=(), pond_looks=0)
+    assert lived(Seer((never,), wide)).early == 1
 
 
 def test_what_is_announced_on_no_site_is_false_once_and_doubtful_sites_are_not_announced() -> None:
     told = ((2, 4, ground(5000), 0.9), (6, 11, ground(5000), 0.9), (0, 11, ground(7000), 0.3))
     result = lived(Seer((true(0, 2),), told))
-    assert (result.announced, result.false) == (1, 1)
+    assert (result.announced, result.false, result.early) == (1, 1, 0)
     assert result.known == 0
 
 
@@ -182,6 +209,15 @@ def test_the_table_names_what_was_never_announced() -> None:
     table = replay_table([lived(Seer((true(0, 2), true(900, 2)), ((4, 11, ground(0), 0.9),)))] * 2)
     assert "2 of 4" in table
     assert "median delay, further clear looks      inf" in table
+
+
+def test_the_table_tells_how_many_false_announcements_came_too_early() -> None:
+    told = ((1, 11, ground(0), 0.9), (4, 11, ground(900), 0.9), (4, 11, ground(5000), 0.9))
+    lines = replay_table([lived(Seer((true(0, 6), true(900, 2)), told))] * 2).splitlines()
+    (false,) = (line for line in lines if line.startswith("announcements that are not sites"))
+    (early,) = (line for line in lines if line.startswith("  on a later site, before its ponds"))
+    assert "4 of 6" in false
+    assert early.split()[-3:] == ["2", "of", "4"]
 
 
 @pytest.mark.parametrize("words", [["--other-model", "second"], ["--replay", "--set", "real"]])

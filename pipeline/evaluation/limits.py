@@ -1,6 +1,6 @@
 """Detection limits: the share of true sites that was found, by their properties; as a table and as a picture."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -44,24 +44,30 @@ class DetectionLimit:
     """Name of the property."""
     classes: tuple[tuple[str, RateEstimate], ...]
     """Name of each class, and the share of its sites that was found."""
+    unknown: int = 0
+    """Number of sites with ponds of which the property is not known; they are in no class."""
+
+    @property
+    def known(self) -> bool:
+        """False: the property is not known of any site."""
+        return not self.unknown or any(share.of for _, share in self.classes)
 
 
 def limits(cases: Sequence[Case], min_confidence: float) -> list[DetectionLimit]:
     """Share of true sites with ponds that were found, by property and class."""
     matched = [MatchedCase(case, min_confidence) for case in cases]
-    return [
-        DetectionLimit(
-            title, tuple((name, rate(matched, partial(_found_among, belongs))) for name, belongs in classes.items())
-        )
-        for title, classes in _limits().items()
-    ]
+    return [_limit(matched, title, classes) for title, classes in _limits().items()]
 
 
 def limits_table(found: Sequence[DetectionLimit]) -> str:
-    """One line per class."""
+    """One line per class; of a property that is not known of any site, one line that says so."""
     lines = []
     for limit in found:
-        lines += ["", limit.title, *(f"  {name:34} {interval_text(share)}" for name, share in limit.classes)]
+        if limit.known:
+            lines += ["", limit.title, *(f"  {name:34} {interval_text(share)}" for name, share in limit.classes)]
+            lines += [f"  {'not known':34} {limit.unknown}"] if limit.unknown else []
+        else:
+            lines += ["", f"{limit.title}: not known here"]
     return "\n".join(lines[1:])
 
 
@@ -74,7 +80,7 @@ def require_matplotlib() -> None:
 
 
 def write_limits_picture(path: Path, found: Sequence[DetectionLimit], caption: str) -> None:
-    """Draw an SVG: a panel for each property, a bar for each class, its 95 % interval as a whisker.
+    """Draw an SVG: a panel for each property that is known, a bar for each class, its 95 % interval as a whisker.
 
     The same limits give the same bytes. Raises as `require_matplotlib` and `atomic.write_bytes`.
     """
@@ -83,16 +89,24 @@ def write_limits_picture(path: Path, found: Sequence[DetectionLimit], caption: s
 
     drawn, metadata = BytesIO(), {"Title": TITLE, "Date": None, "Creator": None}
     with rc_context({"svg.hashsalt": "limits", "svg.fonttype": "none"}):
-        _figure(found, caption).savefig(drawn, format="svg", metadata=metadata)
+        _figure([limit for limit in found if limit.known], [caption, *_left_out(found)]).savefig(
+            drawn, format="svg", metadata=metadata
+        )
     write_bytes(path, drawn.getvalue())
 
 
-def _figure(found: Sequence[DetectionLimit], caption: str) -> "Figure":
+def _left_out(found: Sequence[DetectionLimit]) -> list[str]:
+    """What the picture says of properties that are not known."""
+    titles = [limit.title for limit in found if not limit.known]
+    return [f"Left out, because not known here: {'; '.join(titles)}."] if titles else []
+
+
+def _figure(found: Sequence[DetectionLimit], captions: Sequence[str]) -> "Figure":
     """The figure, made without `pyplot`, which would keep it and look for a display."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    words = [*wrap(caption, CAPTION), KEY]
+    words = [*(line for caption in captions for line in wrap(caption, CAPTION)), KEY]
     bars = [max(len(limit.classes) for limit in found[n : n + ACROSS]) for n in range(0, len(found), ACROSS)]
     head = 0.4 + 0.18 * len(words)
     high = head + sum(HEADING + BAR * count for count in bars)
@@ -133,29 +147,48 @@ def _draw(panel: "Axes", limit: DetectionLimit, rows: int) -> None:
 Belongs = Callable[[TrueSite], bool]
 
 
-def _limits() -> dict[str, dict[str, Belongs]]:
+def _limit(matched: Sequence[MatchedCase], title: str, classes: "Classes") -> DetectionLimit:
+    """The share found by one property."""
+    found = tuple((name, rate(matched, partial(_found_among, belongs))) for name, belongs in classes.by_name.items())
+    unknown = sum(getattr(site, classes.of) in (None, "") for one in matched for site in one.with_ponds)
+    return DetectionLimit(title, found, unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of one property."""
+
+    of: str
+    """Field of `TrueSite`; None or empty = not known."""
+    by_name: Mapping[str, Belongs]
+    """Whether a site belongs to a class, by the class's name."""
+
+
+def _limits() -> dict[str, Classes]:
     """The classes of each property; edges of diameters in metres."""
     return {
         "Mean diameter of its ponds, metres": _classes("pond_diameter_m", (8, 10, 12, 15, 18, 22, inf)),
         "Number of ponds": _classes("n_ponds", (3, 6, 10, 15, inf)),
         "Clear looks at it while it had ponds": _classes("pond_looks", (0, 1, 3, 6, 12, inf)),
         "Share of the looks that were clear": _classes("clear_share", (0, 0.2, 0.4, 0.6, 0.8, inf)),
-        "What most ponds are filled or covered with": {
-            kind.removeprefix("pond_"): partial(_is_filled, kind) for kind in parameters().pond_colours
-        },
+        "What most ponds are filled or covered with": Classes(
+            "filling", {kind.removeprefix("pond_"): partial(_is_filled, kind) for kind in parameters().pond_colours}
+        ),
     }
 
 
-def _classes(what: str, edges: tuple[float, ...]) -> dict[str, Belongs]:
+def _classes(what: str, edges: tuple[float, ...]) -> Classes:
     """Classes from each edge up to, but not including, the next; the last has no upper edge."""
-    return {
+    names = {
         f"{low:g} and more" if high == inf else f"{low:g} to below {high:g}": partial(_lies, what, low, high)
         for low, high in pairwise(edges)
     }
+    return Classes(what, names)
 
 
 def _lies(what: str, low: float, high: float, site: TrueSite) -> bool:
-    return bool(low <= getattr(site, what) < high)
+    value = getattr(site, what)
+    return value is not None and bool(low <= value < high)
 
 
 def _is_filled(kind: str, site: TrueSite) -> bool:

@@ -17,7 +17,7 @@ from shapely import STRtree
 from shapely.geometry import Point
 from sklearn.cluster import DBSCAN
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, describe
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Reported
 from pipeline.grid import LONLAT, grid_at, reprojected
@@ -82,7 +82,7 @@ def read_points(path: Path) -> list[PointLabel]:
             raise InputError(f"{path}: more than {MAX_BYTES // 1_000_000} MB; split it")
         rows = list(_csv(path) if path.suffix.lower() == ".csv" else _geojson(path))
     except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as cause:
-        raise InputError(f"{path}: cannot be read as labels ({cause})") from cause
+        raise InputError(f"{path}: cannot be read as labels ({describe(cause)})") from cause
     if not rows:
         raise InputError(f"{path}: holds no label")
     return [_label(f"{path}: {where}", row) for where, row in rows]

@@ -2,6 +2,8 @@
 
 After each look the sites are found, dated and named again from all looks so far, as in a monthly scan. At times the
 model is replaced by another one, which makes all looks again.
+
+A site is a place with ponds: a report on ground where ponds were built only later was false when it was made.
 """
 
 from bisect import bisect_right
@@ -38,10 +40,12 @@ class ReplayResult:
     announced: int
     """Number of sites announced."""
     false: int
-    """Announced sites that lie on no true site."""
+    """Announced sites that lay on no true site with ponds by the day of the first report."""
+    early: int
+    """Those of them that lay on a true site, which had ponds only later or never."""
     delays: tuple[int | None, ...]
     """Delay of each eligible site that first had ponds during the scan, and was seen with them: clear looks with ponds
-    before the one after which the site was announced; None = never announced."""
+    before the one after which the site was announced; None = never announced since its ponds were seen."""
     known: int
     """True sites that were reported under some id."""
     switches: int
@@ -81,14 +85,16 @@ Reports = Sequence[Sequence[tuple[str, BaseGeometry]]]
 def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> ReplayResult:
     """The result of a scan from its reports after each look."""
     truth = world.truth
-    first = {name: polygon for sites in reversed(reports) for name, polygon in sites}
+    first = _first_reports(days, reports)
+    false = [polygon for day, polygon in first if not _lies_on(polygon, _with_ponds(truth, day))]
     known_by = [_ids_of(site, reports) for site in truth]
     eligible = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, days[0])]
     km2 = float(world.stack().clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
     return ReplayResult(
         km2_years=km2 * (days[-1] - days[0]).days / 365.25,
         announced=len(first),
-        false=sum(not any(polygon.intersects(t.polygon) for t in truth) for polygon in first.values()),
+        false=len(false),
+        early=sum(_lies_on(polygon, truth) for polygon in false),
         delays=tuple(_delay(site, ids, days) for site, ids in eligible),
         known=sum(any(ids) for ids in known_by),
         switches=sum(_switches(ids) for ids in known_by),
@@ -111,6 +117,7 @@ def replay_table(worlds: Sequence[ReplayResult]) -> str:
     rows = {
         "worlds": f"{len(worlds)} ({sum(w.km2_years for w in worlds):,.0f} km² x years)",
         "announcements that are not sites": interval_text(false),
+        "  on a later site, before its ponds": f"{sum(w.early for w in worlds)} of {sum(w.false for w in worlds)}",
         "  per 1,000 km² and year": f"{per_area.value:.2f} ({per_area.low:.2f} to {per_area.high:.2f})",
         "announced within 1 further clear look": interval_text(soon),
         "median delay, further clear looks": f"{delays[len(delays) // 2]:g}" if delays else "none to judge",
@@ -118,6 +125,22 @@ def replay_table(worlds: Sequence[ReplayResult]) -> str:
         "id switches": f"{sum(w.switches for w in worlds)} in {sum(w.known for w in worlds)} sites",
     }
     return "\n".join(f"{name:38} {words}" for name, words in rows.items())
+
+
+def _first_reports(days: Sequence[date], reports: Reports) -> list[tuple[date, BaseGeometry]]:
+    """Day and outline of the first report under each id."""
+    told = list(zip(days, reports, strict=True))
+    first = {name: (day, polygon) for day, sites in reversed(told) for name, polygon in sites}
+    return list(first.values())
+
+
+def _with_ponds(truth: Sequence[TrueSite], day: date) -> list[TrueSite]:
+    """The true sites that had ponds by a day."""
+    return [site for site in truth if site.ponds_from is not None and site.ponds_from <= day]
+
+
+def _lies_on(polygon: BaseGeometry, sites: Sequence[TrueSite]) -> bool:
+    return any(polygon.intersects(site.polygon) for site in sites)
 
 
 def _began(site: TrueSite, first: date) -> bool:
@@ -142,6 +165,9 @@ def _switches(ids: Sequence[str | None]) -> int:
 
 
 def _delay(site: TrueSite, ids: Sequence[str | None], days: Sequence[date]) -> int | None:
-    """Clear looks with ponds before the one after which a site was announced; 0 = by the first one, None = never."""
-    named = [day for day, name in zip(days, ids, strict=True) if name is not None]
-    return max(0, bisect_right(site.pond_days, named[0]) - 1) if named else None
+    """Clear looks with ponds before the one after which a site was announced; 0 = by the first one, None = never.
+
+    What was reported before the first of them cannot rest on its ponds; it counts if the report still stands then.
+    """
+    named = [day for day, name in zip(days, ids, strict=True) if name is not None and day >= site.pond_days[0]]
+    return bisect_right(site.pond_days, named[0]) - 1 if named else None

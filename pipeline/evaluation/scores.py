@@ -2,7 +2,8 @@
 
 A true site is found when a reported site lies on it; a reported site on no true one is false. A true site is eligible
 when it has six or more round ponds by the last day observed. Intervals come from a cluster bootstrap by world, or from
-exact binomial bounds where nothing or everything was right or there are few worlds.
+exact binomial bounds where nothing or everything was right or there are few worlds. Of IoU the trials are worlds, not
+pixels.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.evaluation.rates import RateEstimate, interval_text, rate
+from pipeline.evaluation.rates import RateEstimate, amount_share, interval_text, rate
 from pipeline.evaluation.truth import Case, Reported, TrueSite
 from pipeline.sites.names import Interval
 
@@ -42,7 +43,8 @@ class Scores:
     found: RateEstimate
     """Eligible sites found."""
     found_seen: RateEstimate
-    """The same with at least two clear looks at them while they had ponds; with fewer nobody could have found them."""
+    """The same with at least two clear looks at them while they had ponds, where known; with fewer nobody could have
+    found them."""
     found_large: RateEstimate
     """Eligible sites with ponds of 15 m and more that were found."""
     found_small: RateEstimate
@@ -123,7 +125,7 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         cases=len(cases),
         km2=sum(case.km2 for case in cases),
         found=rate(kept, lambda k: k.hits(k.eligible)),
-        found_seen=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_looks >= MIN_LOOKS])),
+        found_seen=rate(kept, lambda k: k.hits([t for t in k.eligible if (t.pond_looks or 0) >= MIN_LOOKS])),
         found_large=rate(kept, lambda k: k.hits([t for t in k.eligible if t.pond_diameter_m >= LARGE_M])),
         found_small=rate(kept, lambda k: k.hits([t for t in k.eligible if SMALL_M <= t.pond_diameter_m < LARGE_M])),
         true=rate(kept, lambda k: (len(k.reported) - len(k.false), len(k.reported))),
@@ -141,8 +143,8 @@ def scores(cases: Sequence[Case], min_confidence: float) -> Scores:
         area_ratio=rate(kept, _areas, proportion=False),
         area_close=rate(kept, lambda k: _tally(_close(t, r) for t, r in k.pairs if _among(t, k.eligible))),
         area_covered=rate(kept, lambda k: _tally(_covers(t, r) for t, r in k.pairs if _among(t, k.eligible))),
-        ground_iou=rate(kept, lambda k: k.case.ground),
-        ponds_iou=rate(kept, lambda k: k.case.ponds),
+        ground_iou=amount_share(kept, lambda k: k.case.ground),
+        ponds_iou=amount_share(kept, lambda k: k.case.ponds),
         found_at_max_false=_found_at_max_false(cases),
         curve=curve,
         calibration_error=calibration_error(curve),

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.config import Settings
-from pipeline.errors import InputError
+from pipeline.errors import InputError, describe
 from pipeline.evaluation.calibrate import WORLDS, fitted
+from pipeline.evaluation.clear_looks import with_clear_looks
 from pipeline.evaluation.trials import MONTHS, Trial, TrialRunner, run_trials
 from pipeline.evaluation.truth import Case, read_case
 from pipeline.progress import Progress
@@ -75,12 +76,16 @@ def baseline_of(name: str, settings: Settings, workers: int, progress: Progress,
 
 
 def case_of_run(out: Path) -> Case:
-    """The case of a finished run on simulated input. Raises `InputError`."""
+    """The case of a finished run on simulated input; clear looks as far as its look files are there.
+
+    Raises `InputError`.
+    """
     try:
-        looks = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["looks"]
-        days = sorted(date.fromisoformat(look["overpass"][:8]) for look in looks)
+        rows = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["looks"]
+        days = sorted(date.fromisoformat(row["overpass"][:8]) for row in rows)
     except (OSError, ValueError, KeyError) as cause:
-        raise InputError(f"{out}: not the folder of a run ({cause})") from cause
+        raise InputError(f"{out}: not the folder of a run ({describe(cause)})") from cause
     if not days:
         raise InputError(f"{out}: the run has no look to score")
-    return read_case(out / "sites.geojson", out / "simulated" / "truth.geojson", days[0], days[-1])
+    case = read_case(out / "sites.geojson", out / "simulated" / "truth.geojson", days[0], days[-1])
+    return with_clear_looks(case, out, rows)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, describe
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.stack import Stack
 from pipeline.raster import Bools
@@ -53,12 +53,12 @@ class TrueSite:
     """First day on which its ground counts as overgrown; None = never, or not known."""
     filling: str = ""
     """What most of its round ponds are filled or covered with, as in `configs/worlds.toml`; empty = not known."""
-    pond_looks: int = 0
-    """Number of clear looks at it while it had ponds; 0 = none or not known."""
+    pond_looks: int | None = None
+    """Number of clear looks at it while it had ponds; None = not known."""
     pond_days: tuple[date, ...] = ()
     """Days of those looks, ascending; empty = none or not known."""
-    clear_share: float = 0.0
-    """Share of the looks at it while it had ponds that were clear, 0 to 1; 0 = none or not known."""
+    clear_share: float | None = None
+    """Share of the looks at it while it had ponds that were clear, 0 to 1; 0 without a look, None = not known."""
 
     def state_on(self, day: date) -> SiteState:
         """Its state on a day."""
@@ -165,6 +165,14 @@ def outline_m(mask: Bools, window: Window) -> BaseGeometry:
     return unary_union([shape(geometry) for geometry, _ in parts])
 
 
+def counted(site: TrueSite, looks: Iterable[tuple[date, float]]) -> TrueSite:
+    """A site with its clear looks; `looks`: day of each look while it had ponds, share of its ground seen (0 to 1)."""
+    shares = list(looks)
+    clear_days = tuple(day for day, seen in shares if seen >= MIN_SHARE_SEEN)
+    clear_share = len(clear_days) / len(shares) if shares else 0.0
+    return replace(site, pond_looks=len(clear_days), pond_days=clear_days, clear_share=clear_share)
+
+
 def read_case(sites: Path, truth: Path, first: date, last: date) -> Case:
     """The case of a run on a simulated archive: `sites.geojson` compared with `truth.geojson`; lon/lat.
 
@@ -190,7 +198,7 @@ def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Feat
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         return [made(shape(f["geometry"]), f["properties"]) for f in features]
     except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise InputError(f"{path}: cannot be scored ({cause})") from cause
+        raise InputError(f"{path}: cannot be scored ({describe(cause)})") from cause
 
 
 def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
@@ -200,8 +208,7 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
     round_ones = [pond for pond in ponds if not pond.square]
     fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
     with_ponds = [(when, seen) for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
-    clear_days = tuple(when for when, seen in with_ponds if seen[site.footprint].mean() >= MIN_SHARE_SEEN)
-    return TrueSite(
+    true = TrueSite(
         polygon=outline_m(site.footprint, looks.window),
         ground_from=site.ground_from,
         ponds_from=site.ponds_from,
@@ -212,13 +219,12 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
         pond_diameter_m=float(np.mean([pond.diameter_m for pond in round_ones])) if round_ones else 0.0,
         pond_area_m2=sum(pond.area_m2 for pond in ponds),
         filling=fillings.most_common(1)[0][0] if fillings else "",
-        pond_looks=len(clear_days),
-        pond_days=clear_days,
-        clear_share=len(clear_days) / len(with_ponds) if with_ponds else 0.0,
     )
+    return counted(true, [(when, float(seen[site.footprint].mean())) for when, seen in with_ponds])
 
 
 def _read_true(polygon: BaseGeometry, of: dict[str, object]) -> TrueSite:
+    idle_from, idle_to = _day(of.get("idle_from")), _day(of.get("idle_to"))
     return TrueSite(
         polygon=polygon,
         ground_from=date.fromisoformat(str(of["ground_from"])),
@@ -227,6 +233,7 @@ def _read_true(polygon: BaseGeometry, of: dict[str, object]) -> TrueSite:
         n_ponds=int(str(of["n_ponds"])),
         pond_diameter_m=float(str(of["pond_diameter_m"] or 0)),
         pond_area_m2=float(str(of["pond_area_m2"])),
+        idle=(idle_from, idle_to) if idle_from and idle_to else None,
     )
 
 

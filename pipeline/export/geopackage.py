@@ -18,7 +18,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from shapely.geometry import MultiPolygon, Polygon
 
-from pipeline.errors import InputError, UnitsFailed, one_line, write_error
+from pipeline.errors import InputError, UnitsFailed, describe, write_error
 from pipeline.export.coverage import CoverageRecord
 from pipeline.export.qgis import style
 from pipeline.grid import LONLAT
@@ -96,8 +96,9 @@ def write_geopackage(
     except OSError as cause:
         raise write_error(path, cause) from cause
     except (sqlite3.Error, *PYOGRIO) as cause:
-        reason = one_line(cause)[:160]
-        if "full" in reason.lower() or "space" in reason.lower() or disk_usage(path.parent).free < NEARLY_FULL:
+        reason = describe(cause)
+        words = str(cause).replace(str(path.parent), "").lower()  # a folder may be called workspace
+        if "full" in words or "space" in words or disk_usage(path.parent).free < NEARLY_FULL:
             raise UnitsFailed(f"{path}: the disk is full; free some space and run again") from cause
         raise InputError(f"{path}: cannot be written ({reason})") from cause
     finally:

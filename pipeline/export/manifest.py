@@ -1,6 +1,7 @@
 """`manifest.json`: the provenance of a run. Holds no clock time: a re-run gives the same bytes."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,8 @@ class Manifest:
     """All looks in the area, of any period, by the present recipe."""
     damaged: Sequence[Path]
     """Files of looks that could not be read."""
-    archive: Path
-    """Folder of the archive."""
+    out: Path
+    """The product folder."""
     search: Search
     """Scenes that were used, and those that were not, and why."""
     outliers: Sequence[Refusal]
@@ -79,11 +80,11 @@ class Manifest:
             "waiting_sites": self.waiting,
             "outdated_looks": self.outdated,
             "overpasses": len({(look.day, look.overpass) for look in self.looks}),
-            "looks": [_look(look, self.archive) for look in self.looks],
+            "looks": [_look(look, self.out) for look in self.looks],
             "scenes": [*map(_used, self.search.scenes), *map(_not_used, self.search.refusals)],
             "outlier_looks": [_unit(refusal) for refusal in self.outliers],
             "failed_units": [_unit(refusal) for refusal in self.failures],
-            "damaged_looks": [path.relative_to(self.archive).as_posix() for path in self.damaged],
+            "damaged_looks": [_relative(path, self.out) for path in self.damaged],
             "files": dict(checksums),
         }
 
@@ -98,9 +99,14 @@ def write_manifest(path: Path, manifest: Manifest, checksums: Mapping[str, str])
 
 
 def _look(look: Look, folder: Path) -> dict[str, object]:
-    file = look.pixels.path.relative_to(folder).as_posix() if isinstance(look.pixels, LookFile) else None
+    file = _relative(look.pixels.path, folder) if isinstance(look.pixels, LookFile) else None
     notes = {"notes": list(look.notes)} if look.notes else {}
     return {"file": file, "overpass": look.overpass, "clear_share": round(look.clear_share, 4), **notes}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, so that both can be moved together."""
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _unit(refusal: Refusal) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """From looks to coverage and sites: a pure function of looks, model and settings.
 
 Runs and evaluation both go through here, so a change to it changes what is measured as well. Sites are drawn from all
-ground that was looked at, in the AOI and just around it, so that what is said of a site does not depend on where it ends.
+ground that was looked at, in the AOI and just around it: what is said of a site does not depend on where an AOI ends.
 """
 
 from collections.abc import Iterator, Sequence

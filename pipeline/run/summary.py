@@ -145,7 +145,7 @@ class Summary:
             waiting=self.waiting,
             outdated=self.outdated,
             damaged=self.damaged,
-            archive=self.context.archive.folder,
+            out=self.context.out,
             looks=self.looks,
             search=self.search,
             outliers=self.outliers,

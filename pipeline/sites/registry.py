@@ -15,7 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import atomic
-from pipeline.errors import InputError, one_line
+from pipeline.errors import InputError, describe
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
 from pipeline.sites.statement import STATEMENT
 
@@ -43,7 +43,7 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
     except FileNotFoundError:
         return Registry(prefix)
     except (OSError, UnicodeDecodeError) as cause:
-        raise InputError(f"{path}: the registry of site ids cannot be read ({cause}); {REMEDY}") from cause
+        raise InputError(f"{path}: the registry of site ids cannot be read ({describe(cause)}); {REMEDY}") from cause
     try:
         content = json.loads(text)
         version = content["version"]
@@ -52,7 +52,7 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
         entries = tuple(_entry(row, version) for row in content["sites"])
         _check_ids([entry.site_id for entry in entries], str(content["prefix"]) if version < 4 else PREFIX)
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
-        raise InputError(f"{path}: the registry of site ids is damaged ({one_line(cause)}); {REMEDY}") from cause
+        raise InputError(f"{path}: the registry of site ids is damaged ({describe(cause)}); {REMEDY}") from cause
     return Registry(prefix, entries)
 
 

@@ -23,7 +23,7 @@ from shapely.strtree import STRtree
 
 from pipeline.aoi import Aoi
 from pipeline.config import ClearSettings
-from pipeline.errors import InputError, SceneError
+from pipeline.errors import InputError, SceneError, describe
 from pipeline.grid import ALIGN_PX, LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.clear import clear
 from pipeline.looks.segment import LEVELS, segment
@@ -97,7 +97,7 @@ def read_label_areas(path: Path) -> list[AreaLabel]:
     try:
         table = geopandas.read_file(path)
     except (DataSourceError, ValueError) as cause:
-        raise InputError(f"{path}: cannot be read as labels ({cause})") from cause
+        raise InputError(f"{path}: cannot be read as labels ({describe(cause)})") from cause
     if table.crs is None:
         raise InputError(f"{path}: has no CRS")
     table = table.to_crs(LONLAT)
