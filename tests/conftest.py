@@ -5,6 +5,7 @@ import pytest
 from hypothesis import settings
 from scenes import ALWAYS, AREA, QUIET, SMALL
 
+from pipeline.archive import VARIABLE
 from pipeline.sources.credentials import token_cache
 from pipeline.sources.stac import files_of
 from pipeline.worlds.archive import build_archive
@@ -19,6 +20,12 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     build_archive(folder, AREA, SMALL, ALWAYS, QUIET)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def an_archive_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands keep looks and names where only their test sees them."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "archive"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from shapely.geometry import box
 from pipeline.bands import BANDS
 from pipeline.errors import SceneError
 from pipeline.grid import Grid, Window
+from pipeline.looks.look import Look, LookPixels
 from pipeline.raster import Raster
 from pipeline.sources.assets import GeoTiff
 from pipeline.sources.interface import Period, Scene, Search
@@ -18,16 +19,34 @@ from pipeline.sources.interface import Period, Scene, Search
 GRID = Grid(32647)
 
 
-def scene(name: str = "one", day: str = "2025-01-05", fingerprint: str = "1") -> Scene:
+def scene(name: str = "one", day: str = "2025-01-05", content: str = "1") -> Scene:
     return Scene(
         id=name,
         time_utc=datetime.fromisoformat(day).replace(tzinfo=UTC),
         platform="",
         assets=GeoTiff(Path(name)),
         footprint=box(98.0, 20.0, 101.0, 24.0),
-        fingerprint=fingerprint,
         has_scl=True,
         provider="test",
+        content=content,
+    )
+
+
+def look_at(
+    extent: Window, day: date, pixels: LookPixels, *, name: str = "", key: str = "", clear_p10: tuple[float, ...] = ()
+) -> Look:
+    """A look on a day as if it had been made."""
+    return Look(
+        name=name or f"b/{day:%Y%m%d}",
+        extent=extent,
+        windows=(extent,),
+        day=day,
+        overpass=f"{day:%Y%m%d}",
+        acquisitions=(scene(day=f"{day}").acquisition,),
+        clear_share=1.0,
+        key=key or f"key of {day}",
+        pixels=pixels,
+        clear_p10=clear_p10,
     )
 
 
@@ -36,7 +55,8 @@ class Field:
     """Smooth ground with bright dots and clouds, the same for a pixel however it is asked for."""
 
     name: str = "field"
-    simulated: bool = False
+    simulation: str = ""
+    paid: bool = False
     broken: bool = False
     clouded: bool = False
 

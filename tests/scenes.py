@@ -9,6 +9,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from pipeline.aoi import Aoi
+from pipeline.archive import Archive
 from pipeline.bands import NAMES
 from pipeline.config import Settings, load
 from pipeline.grid import LONLAT, Grid, Window, reprojected
@@ -16,6 +17,7 @@ from pipeline.looks.weights import load_model
 from pipeline.progress import Progress
 from pipeline.run.context import Run
 from pipeline.sources.interface import Period, Source
+from pipeline.worlds.archive import simulation_of
 
 GRID = Grid(32647)
 PLACE = Window(-243_000, 53_008, 96, 112)
@@ -36,6 +38,8 @@ SMALL = load(None).simulated.model_copy(
     update={"worlds": 2, "world_px": 512, "months": 7, "start": "2024-10", "seed": 8, "overpasses_per_month": 1}
 )
 """What is in it."""
+SIMULATION = simulation_of(AREA, SMALL)
+"""Its id."""
 model_of = lru_cache(load_model)
 """A model by name, device and precision, loaded once."""
 
@@ -47,6 +51,7 @@ def run_of(aoi: Aoi, source: Source, settings: Settings, period: Period, out: Pa
         "period": period,
         "source": source,
         "settings": settings,
+        "archive": Archive(out / "archive", source.simulation),
         "out": out,
         "today": datetime.now(UTC).date(),
         "device": "cpu",

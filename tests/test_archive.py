@@ -69,7 +69,7 @@ def test_the_embedded_source_is_an_archive_read_as_a_folder(tmp_path: Path) -> N
     built = build(tmp_path / "built")
     assert {scene.id for scene in found.scenes} == {name for name in built if name.endswith(".tif")}
     assert found.refusals == ()
-    assert source.simulated
+    assert source.simulation
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fields import look_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import EvidenceSettings, load
 from pipeline.evidence.cells import CellEvidence, CellFiles, CellMemory, CellStore, EvidenceCache
-from pipeline.evidence.coverage import RunningCoverage, months_between
+from pipeline.evidence.coverage import RunningCoverage
 from pipeline.evidence.fuse import RunningEvidence
 from pipeline.grid import Window
-from pipeline.looks.archive import Look, LookArray, read_stack
+from pipeline.looks.look import Look, LookArray
 from pipeline.looks.observe import CLEAR, NO_VALUE, NOT_CLEAR
+from pipeline.looks.stack import read_stack
+from pipeline.months import months_between
 from pipeline.raster import Bytes
 
 RULE = load(None).evidence
@@ -44,9 +47,7 @@ class Counted:
 
 
 def look_on(day: date, key: str) -> Look:
-    return Look(
-        name=f"c/{day}", extent=CELL, day=day, overpass=f"{day:%Y%m%d}", clear_share=1.0, key=key, pixels=Counted(key)
-    )
+    return look_at(CELL, day, Counted(key), key=key)
 
 
 def look(number: int, key: str = "", every: int = 11) -> Look:
@@ -60,13 +61,13 @@ def layer(key: str) -> tuple[np.ndarray, np.ndarray]:
     return np.where(clear, rng.integers(0, 201, CELL.shape), 0).astype(np.uint8), clear
 
 
-def evidence_of(store: CellStore, looks: list[Look], aoi: str = "a", rule: EvidenceSettings = RULE) -> CellEvidence:
-    return EvidenceCache(store, rule, aoi).cell("c", CELL, INSIDE, looks)
+def evidence_of(store: CellStore, looks: list[Look], rule: EvidenceSettings = RULE) -> CellEvidence:
+    return EvidenceCache(store, rule).cell("c", CELL, INSIDE, looks)
 
 
-def afresh(looks: list[Look], aoi: str = "a", rule: EvidenceSettings = RULE) -> CellEvidence:
+def afresh(looks: list[Look], rule: EvidenceSettings = RULE) -> CellEvidence:
     """What they say where nothing is kept."""
-    return evidence_of(CellMemory(), looks, aoi, rule)
+    return evidence_of(CellMemory(), looks, rule)
 
 
 @pytest.fixture(params=["files", "memory"])
@@ -115,23 +116,24 @@ def test_looks_that_are_not_the_same_and_more_are_weighed_from_the_first(later: 
     assert same(now, afresh(later))
 
 
-def test_another_rule_or_area_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
+def test_another_rule_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
     looks, store = [look(k) for k in range(5)], CellFiles(tmp_path)
     other = RULE.model_copy(update={"agreeing_looks": 3, "among_looks": 5})
     evidence_of(store, looks)
-    for change in ({"aoi": "b"}, {"rule": other}, {}):
+    for change in ({"rule": other}, {}):
         READ.clear()
         now = evidence_of(store, looks, **change)
         assert len(READ) == len(looks)
         assert same(now, afresh(looks, **change))
-    whole = (tmp_path / "c.npz").read_bytes()
+    (path,) = tmp_path.glob("*.npz")
+    whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04" + whole[10:], whole[:300] + bytes(200) + whole[500:]):
-        (tmp_path / "c.npz").write_bytes(damaged)
+        path.write_bytes(damaged)
         READ.clear()
         now = evidence_of(store, looks)
         assert len(READ) == len(looks)
         assert same(now, afresh(looks))
-    assert (tmp_path / "c.npz").read_bytes() == whole
+    assert path.read_bytes() == whole
 
 
 @settings(max_examples=40)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import rasterio
+from fields import scene
 from scenes import GRID, PLACE
 from shapely.geometry import mapping
 
@@ -18,7 +18,10 @@ from pipeline.evaluation.scores import scores
 from pipeline.evaluation.sets import case_of_run
 from pipeline.evaluation.truth import TrueSite
 from pipeline.grid import LONLAT, Window, reprojected
-from pipeline.looks.observe import CLEAR, NO_DATA, NOT_CLEAR
+from pipeline.looks.file import encoded
+from pipeline.looks.observe import CLEAR, NO_DATA, NOT_CLEAR, LookContent
+from pipeline.looks.task import LookTask
+from pipeline.sources.interface import overpasses
 
 SITE = Window(PLACE.row + 40, PLACE.col + 30, 20, 10)
 """A site that lies on two blocks ..."""
@@ -69,11 +72,9 @@ class Run:
     def _look(self, name: str, block: Window, state: np.ndarray) -> dict[str, object]:
         path = self.out / "looks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with rasterio.open(
-            path, "w", driver="GTiff", count=3, dtype="uint8", height=block.height, width=block.width, crs=GRID.crs,
-            transform=block.transform,
-        ) as file:  # fmt: skip
-            file.write(np.stack([state[block.within(PLACE)]] * 3))
+        (overpass,) = overpasses([scene(day=path.stem[:8])])
+        task = LookTask(GRID, block, (block,), overpass)
+        path.write_bytes(encoded(LookContent(np.stack([state[block.within(PLACE)]] * 3), (), ()), task, name))
         return {"file": f"looks/{name}", "overpass": path.stem, "clear_share": 0.5}
 
 

@@ -17,10 +17,8 @@ import pandas as pd
 import pytest
 import rasterio
 from loopback import quick_http
-from pipeline.export.records import SiteRecord
-from pipeline.looks.archive import Look
 from rasterio.features import geometry_mask
-from scenes import ALWAYS, AREA, run_of
+from scenes import ALWAYS, AREA, SIMULATION, run_of
 from shapely.geometry import box, mapping
 
 from pipeline.aoi import Aoi
@@ -30,9 +28,11 @@ from pipeline.evaluation.sets import case_of_run
 from pipeline.evaluation.truth import read_case
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.looks.file import LookFile
+from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
+from pipeline.sites.records import SiteRecord
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period, ReadRules
 from pipeline.sources.stac import stac_source
@@ -57,7 +57,7 @@ def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
 def look(
     scenes: Path, out: Path, settings: Settings = SERIAL, simulated: bool = True, period: Period = ALWAYS
 ) -> Summary:
-    source = FolderSource(scenes, name="simulated" if simulated else "folder", simulated=simulated)
+    source = FolderSource(scenes, name="simulated" if simulated else "folder", simulation=SIMULATION * simulated)
     return detect(run_of(AREA, source, settings, period, out))
 
 
@@ -67,8 +67,12 @@ def path_of(look: Look) -> Path:
 
 
 def products(out: Path) -> dict[str, bytes]:
-    names = ("sites.geojson", "sites.qml", "sites.gpkg", "coverage.geojson", "manifest.json", "registry-simulated.json")
-    return {name: (out / name).read_bytes() for name in names}
+    names = ("sites.geojson", "sites.qml", "sites.gpkg", "coverage.geojson", "manifest.json")
+    return {path.name: path.read_bytes() for path in [*(out / name for name in names), registry_in(out)]}
+
+
+def registry_in(out: Path) -> Path:
+    return out / "archive" / f"registry-simulated-{SIMULATION}.json"
 
 
 def test_sites_are_found_where_they_are(first: Summary, scenes: Path) -> None:
@@ -197,20 +201,20 @@ def test_the_same_scenes_listed_by_a_catalogue_give_the_same_sites(
     first: Summary, scenes: Path, tmp_path: Path
 ) -> None:
     source = stac_source(str(scenes / "stac" / "catalog.json"), ReadRules.of(SERIAL), quick_http)
-    assert source.simulated
+    assert source.simulation
     told = detect(run_of(AREA, source, SERIAL, ALWAYS, tmp_path))
     assert told.error is None
     assert len(told.looks) == len(first.looks)
     own = {"source": "", "run_id": ""}
     assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
-    assert (tmp_path / "registry-simulated.json").is_file()
+    assert registry_in(tmp_path).is_file()
 
 
 def test_two_areas_that_overlap_agree_where_they_do(first: Summary, scenes: Path, tmp_path: Path) -> None:
     (north, south), west, east = AREA.polygon.bounds[1::2], *AREA.polygon.bounds[::2]
     half = box(west + 0.3 * (east - west), min(north, south), east, max(north, south))
     other = Aoi("other", "Other", "OTH", half)
-    source = FolderSource(scenes, name="simulated", simulated=True)
+    source = FolderSource(scenes, name="simulated", simulation=SIMULATION)
     told = detect(run_of(other, source, SERIAL, ALWAYS, tmp_path))
     shared = [s for s in first.sites if half.buffer(-0.01).contains(s.polygon)]
     assert shared
@@ -301,7 +305,7 @@ def test_clouded_scenes_alone_are_nothing_observed(scenes: Path, tmp_path: Path)
     summary = look(some, tmp_path / "out", simulated=False)
     assert summary.exit_code == 3
     assert "no clear pixel" in (summary.error or "")
-    assert (tmp_path / "out" / "registry.json").is_file()  # real and simulated names never mix
+    assert (tmp_path / "out" / "archive" / "registry.json").is_file()  # real and simulated names never mix
 
 
 def test_a_full_disk_is_one_line_and_what_was_done_is_kept(scenes: Path, tmp_path: Path) -> None:

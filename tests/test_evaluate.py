@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import rasterio
 import scenes
-from pipeline.export.records import SiteRecord
-from pipeline.export.rows import Provenance, coverage_records, site_record
-from pipeline.looks.archive import Look, LookArchive, LookArray, Stack
+from fields import look_at
 from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry import box
 
+from pipeline.archive import Archive
 from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
 from pipeline.config import load
@@ -47,9 +46,12 @@ from pipeline.evaluation.truth import (
     overlap,
     true_sites,
 )
+from pipeline.export.coverage import coverage_records
 from pipeline.grid import Window
 from pipeline.looks.file import LookFile
+from pipeline.looks.look import LookArray
 from pipeline.looks.observe import CLEAR, NOT_CLEAR
+from pipeline.looks.stack import LookArchive, Stack
 from pipeline.looks.weights import load_model
 from pipeline.progress import Progress
 from pipeline.resources import shipped
@@ -57,6 +59,8 @@ from pipeline.run.context import Run
 from pipeline.run.detect import detect
 from pipeline.sites.confidence import AssessedSite
 from pipeline.sites.names import Interval
+from pipeline.sites.records import SiteRecord
+from pipeline.sites.statement import Provenance, statement_of
 from pipeline.sites.states import SiteState
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
@@ -207,7 +211,7 @@ def test_looks_in_memory_are_cut_like_those_of_an_archive() -> None:
     bands = np.arange(PLACE.height * PLACE.width, dtype=np.uint32).reshape(PLACE.shape).astype(np.uint8) % 201
     state = np.where(bands % 7 > 2, CLEAR, NOT_CLEAR).astype(np.uint8)
     pixels = LookArray(np.stack([bands, 200 - bands, state]), PLACE)
-    look = Look("x", PLACE, LAST, "x", clear_share=1.0, key="x", pixels=pixels)
+    look = look_at(PLACE, LAST, pixels)
     window = Window(PLACE.row - 10, PLACE.col + 500, 30, 40)
     stack = LookArchive([look], PLACE.height).stack(window)
     part = (slice(0, 20), slice(500, 512))
@@ -254,14 +258,16 @@ def test_a_trial_sees_and_finds_what_a_run_does_on_the_same_scenes_in_files(
     seen, result = runner.observed(SITES), runner(SITES)
     context = Run(
         aoi=aoi_of(SMALL), period=Period(None, None), source=FolderSource(tmp_path / "scenes"), settings=EVERYTHING,
-        model=load_model(EVERYTHING.model), out=tmp_path / "out", today=END, device="cpu", progress=QUIET,
+        model=load_model(EVERYTHING.model), archive=Archive(tmp_path / "archive"), out=tmp_path / "out", today=END, device="cpu", progress=QUIET,
     )  # fmt: skip
     summary = detect(context)
 
     assert len(seen.looks) == len(summary.looks) == 8
     for mine, kept in zip(seen.looks, summary.looks, strict=True):
         assert isinstance(kept.pixels, LookFile)
-        assert replace(mine, key="", computed=False) == replace(kept, key="", computed=False)  # but for the pixels
+        assert replace(mine, key="", computed=False, acquisitions=()) == replace(
+            kept, key="", computed=False, acquisitions=()
+        )  # but for the pixels
         np.testing.assert_array_equal(mine.pixels.read(mine.extent), kept.pixels.read(mine.extent))
     states = np.stack([look.pixels.read(look.extent)[2] for look in seen.looks])
     assert set(np.unique(states)) == {NOT_CLEAR, CLEAR}
@@ -278,7 +284,7 @@ def test_a_trial_sees_and_finds_what_a_run_does_on_the_same_scenes_in_files(
 
 
 def rows(found: tuple[AssessedSite, ...], provenance: Provenance) -> list[dict[str, object]]:
-    return [row(site_record("", item, GRID, EVERYTHING, provenance), provenance) for item in found]
+    return [row(statement_of("", item, GRID, EVERYTHING, provenance).site, provenance) for item in found]
 
 
 def row(record: SiteRecord, provenance: Provenance) -> dict[str, object]:

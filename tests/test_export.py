@@ -13,10 +13,12 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from pipeline.errors import InputError
 from pipeline.export import geojson, geopackage
-from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
-from pipeline.export.rows import lineage_events, published_state_of, with_lineage
+from pipeline.export.coverage import CoverageRecord
 from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.lineage import lineage_events, with_lineage
 from pipeline.sites.names import PublishedStatus, RegisteredSite, Registry
+from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord
+from pipeline.sites.standing import state_of
 from pipeline.sites.states import SiteState
 
 PROPERTIES = [
@@ -36,6 +38,7 @@ PROPERTIES = [
     "ground_area_m2",
     "verdict",
     "reviewed_on",
+    "stale_since",
     "simulated",
     "source",
     "model",
@@ -210,8 +213,8 @@ def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path:
 
 
 def test_a_row_names_the_site_it_split_from_and_the_dates_published_earlier() -> None:
-    first = published_state_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
-    second = published_state_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
+    first = state_of(site(ponds_after=None, ponds_by=date(2025, 2, 1)), date(2026, 1, 5))
+    second = state_of(site(ponds_after=date(2025, 1, 1), ponds_by=date(2025, 1, 20)), date(2026, 2, 5))
     third = replace(second, on=date(2026, 3, 5), status=PublishedStatus.IDLE)  # the same dates
     entry = RegisteredSite("SHN-0001", OUTLINE, parent="SHN-0007", published=(first, second, third))
     row = with_lineage(site(), entry)
@@ -222,7 +225,7 @@ def test_a_row_names_the_site_it_split_from_and_the_dates_published_earlier() ->
 
 def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
     days = [date(2026, month, 1) for month in (1, 2, 3)]
-    states = [published_state_of(site(), day) for day in days]
+    states = [state_of(site(), day) for day in days]
     parent = RegisteredSite("SHN-0001", OUTLINE, published=(states[0],))
     part = RegisteredSite(
         "SHN-0002",
@@ -235,7 +238,8 @@ def test_splits_merges_and_withdrawals_are_events_between_two_runs() -> None:
         OUTLINE,
         published=(states[0], replace(states[2], status=PublishedStatus.MERGED, merged_into="SHN-0001")),
     )
-    told = [(e.site_id, e.kind, e.after, e.by) for e in lineage_events(Registry("SHN", (parent, part, other)))]
+    registry = Registry("SHN", (parent, part, other))
+    told = [(e.site_id, e.kind, e.after, e.by) for entry in registry.entries for e in lineage_events(entry, registry)]
     assert told == [
         ("SHN-0002", EventKind.SPLIT, days[0], days[1]),
         ("SHN-0002", EventKind.WITHDRAWN, days[1], days[2]),

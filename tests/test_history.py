@@ -10,8 +10,8 @@ from strategies import courses, look_areas, state_models
 
 from pipeline.config import load
 from pipeline.grid import Window
-from pipeline.looks.archive import Stack
 from pipeline.looks.calibration import AreaLikelihood, InitialShares, StateModel, TransitionRates
+from pipeline.looks.stack import Stack
 from pipeline.sites.extract import Site
 from pipeline.sites.history import EventKind, History, SiteLook, SiteStatus, events, history, history_of
 from pipeline.sites.states import UNCALIBRATED

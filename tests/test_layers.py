@@ -13,7 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pipeline"
 ROOMS = ("cli", "evaluation", "training", "worlds", "run", "export", "sites", "evidence", "looks", "sources")
 """From top to bottom: each may import those to its right, and the ground."""
-GROUND = ("progress", "engine", "aoi", "raster", "config", "bands", "grid", "atomic", "digest", "resources", "errors")
+GROUND = (
+    "progress", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",
+    "resources", "errors",
+)  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset({"run", "export", "sites", "evidence", "looks", "sources"})
 """Rooms that a run needs; the others show, teach and measure it."""

@@ -15,12 +15,16 @@ from pipeline.config import OffsetError, load
 from pipeline.engine import executor_for, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
-from pipeline.looks.archive import LookArray, LookMaker, look_of, read_stack
 from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
 from pipeline.looks.file import LookFile, encoded, open_look
+from pipeline.looks.look import LookArray, look_of
+from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, NOT_CLEAR, LookContent, observe
+from pipeline.looks.recipe import LOOK_VERSION, read_margin_px, recipe_of
 from pipeline.looks.segment import NetworkSegmenter, Segmentation, segment
-from pipeline.looks.task import LookTask, plan, read_margin_px, recipe_of
+from pipeline.looks.stack import read_stack
+from pipeline.looks.store import LookStore
+from pipeline.looks.task import LookTask, plan
 from pipeline.looks.weights import Model, has_bf16, load_model
 from pipeline.raster import Raster
 from pipeline.sources.interface import overpasses
@@ -156,40 +160,40 @@ def test_a_damaged_look_is_made_again(tmp_path: Path, damage: str) -> None:
             "junk": b"not a tiff at all",
         }[damage]
     )
-    assert open_look(path, task().key(made.recipe), task().extent) is None
+    assert open_look(path) is None
+    assert list(LookStore(tmp_path).looks(GRID)) == []
     assert made(task()).computed
     assert path.read_bytes() == good
 
 
-def test_another_scene_model_setting_or_code_never_meets_a_stale_look(tmp_path: Path) -> None:
+def test_another_scene_model_setting_or_version_never_meets_a_stale_look(tmp_path: Path) -> None:
     recipe = maker(tmp_path).recipe
     other = SETTINGS.clear.model_copy(update={"margin_px": SETTINGS.clear.margin_px + 1})
     keys = {
         task().key(recipe),
-        task(fingerprint="2").key(recipe),
-        task(name="two").key(recipe),
+        task(content="2").key(recipe),
+        task(content="").key(recipe),
         task(windows=(AREA.grown(16),)).key(recipe),
         task().key(replace(recipe, model_sha256="0" * 64)),
         task().key(replace(recipe, precision="bf16")),
         task().key(replace(recipe, clear=other)),
-        task().key(replace(recipe, code="0")),
+        task().key(replace(recipe, version=LOOK_VERSION + 1)),
         task().key(replace(recipe, offset_error=OffsetError.CORRECT)),
     }
     assert len(keys) == 9
+    assert task(name="moved/one").key(replace(recipe, model="/elsewhere/third")) == task().key(recipe)
 
 
 def test_what_a_file_holds_is_what_was_observed(tmp_path: Path) -> None:
     seen = replace(observed(task()), notes=("read otherwise", "ö"))
     path = tmp_path / "look.tif"
     path.write_bytes(encoded(seen, task(), "key"))
-    back = open_look(path, "key", AREA)
+    back = open_look(path)
     assert back is not None
-    np.testing.assert_array_equal(back.bands, seen.bands)
-    assert (back.notes, back.clear_p10, back.clear_share) == (seen.notes, seen.clear_p10, seen.clear_share)
+    assert back == look_of(task(), "key", seen, back.pixels)
+    np.testing.assert_array_equal(back.pixels.read(AREA), seen.bands)
     assert len(seen.clear_p10) == len(NAMES)
-    assert open_look(path, "another key", AREA) is None
-    assert open_look(path, "key", AREA.grown(16)) is None
-    assert open_look(tmp_path / "none.tif", "key", AREA) is None
+    assert open_look(tmp_path / "none.tif") is None
 
 
 def test_a_look_in_memory_is_read_as_one_on_disk(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from fields import look_at
 
 from pipeline.bands import NAMES
 from pipeline.evidence.outliers import without_outliers
 from pipeline.grid import Window
-from pipeline.looks.archive import Look, LookArray
+from pipeline.looks.look import Look, LookArray
 
 PLACE = Window(0, 0, 64, 64)
 GROUND = np.array([0.05, 0.07, 0.06, 0.28, 0.20, 0.12])
@@ -21,14 +22,12 @@ def looks(*levels: np.ndarray | None, extent: Window = PLACE) -> list[Look]:
     days = [date(2024, 11, 1) + timedelta(days=10 * k) for k in range(len(levels))]
     pixels = LookArray(np.zeros((3, *extent.shape), np.uint8), extent)
     return [
-        Look(
+        look_at(
+            extent,
+            day,
+            pixels,
             name=f"b{extent.row}/{day:%Y%m%d}",
-            extent=extent,
-            day=day,
-            overpass=f"{day:%Y%m%d}",
-            clear_share=1.0,
             key=f"key of {extent.row} {day}",
-            pixels=pixels,
             clear_p10=() if level is None else tuple(level),
         )
         for day, level in zip(days, levels, strict=True)

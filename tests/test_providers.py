@@ -13,7 +13,7 @@ import pytest
 import rasterio
 from fake_hub import Hub, hub
 from loopback import Server, quick_http, serving
-from scenes import ALWAYS, AREA, GRID, PLACE, aoi, run_of
+from scenes import ALWAYS, AREA, GRID, PLACE, SIMULATION, aoi, run_of
 from shapely.geometry import mapping
 from test_detect import SERIAL, vars_of
 from test_safe import write_product
@@ -22,10 +22,10 @@ from test_stac import make_item
 from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
 from pipeline.errors import CredentialsRefused, PipelineError, QuotaUsed, SceneError
-from pipeline.export.records import SiteRecord
 from pipeline.grid import Grid, Window
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
+from pipeline.sites.records import SiteRecord
 from pipeline.sources.assets import BandAssets
 from pipeline.sources.budget import read_ledger, totals
 from pipeline.sources.folder import FolderSource
@@ -39,7 +39,9 @@ SECRETS = {"LEACHWATCH_SH_CLIENT_ID": "the-client-7f3a", "LEACHWATCH_SH_CLIENT_S
 
 @pytest.fixture(scope="module")
 def first(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    found = detect(run_of(AREA, FolderSource(scenes), SERIAL, ALWAYS, tmp_path_factory.mktemp("out")))
+    found = detect(
+        run_of(AREA, FolderSource(scenes, simulation=SIMULATION), SERIAL, ALWAYS, tmp_path_factory.mktemp("out"))
+    )
     assert found.sites
     return found
 
@@ -60,7 +62,7 @@ def api(scenes: Path) -> Iterator[Server]:
 @contextmanager
 def sentinel_hub(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """The archive behind a Sentinel Hub."""
-    source = FolderSource(scenes)
+    source = FolderSource(scenes, simulation=SIMULATION)
     listed = source.search(AREA, ALWAYS).scenes
 
     def pixels(epsg, bbox, width, height, bands, begin, end) -> np.ndarray:
@@ -113,7 +115,7 @@ def test_a_searchable_catalogue_over_http_gives_the_same_sites(first: Summary, s
         source = stac_source(f"{server.url}/api", RULES, lambda name, ms: quick_http(name, ms, ledger))
         told = detect(run_of(AREA, source, SERIAL, ALWAYS, tmp_path / "out"))
         assert told.error is None
-        own = {"source": "", "run_id": ""}
+        own = {"source": "", "run_id": "", "simulated": None}
         assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
         assert totals(read_ledger(ledger))["stac"].n_bytes == server.sent  # every byte stands in the ledger
 
@@ -181,7 +183,7 @@ def command(scenes: Path, out: Path, source: str, which: str, *words: str) -> li
         "[http]\nmax_attempts = 2\ntotal_timeout_s = 5\nmax_wait_s = 0.3\nconnect_timeout_s = 2\nread_timeout_s = 2\n"
     )
     begin = ["detect", "--aoi", str(scenes / "aoi.geojson"), "--source", source, "--scenes", which, "--workers", "1"]
-    return [*begin, "--out", str(out), "--config", str(config), *words]
+    return [*begin, "--out", str(out), "--archive", str(out / "archive"), "--config", str(config), *words]
 
 
 def left_behind(out: Path) -> str:
@@ -229,7 +231,7 @@ def test_a_limit_ends_with_4_and_the_next_run_goes_on(
         done = len(manifest["looks"])
         assert 0 < done < len(first.looks)
         assert done + len(manifest["failed_units"]) == len(first.looks)
-        spent = totals(read_ledger(out / "ledger.jsonl"))["cdse-sentinelhub"].pu
+        spent = totals(read_ledger(out / "archive" / "ledger.jsonl"))["cdse-sentinelhub"].pu
         assert 4 <= spent < 4 + 2 * 1.5
         assert main(command(scenes, out, "sentinelhub", "cdse")) == 0
         assert len(json.loads((out / "manifest.json").read_text())["looks"]) == len(first.looks)
@@ -246,7 +248,7 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
         broken.faults += [lambda path: (404, {}, b"gone") if path.endswith(".tif") else None] * 1000
         told = detect(run_of(AREA, both, SERIAL, ALWAYS, tmp_path))
         assert told.error is None
-        own = {"source": "", "run_id": ""}
+        own = {"source": "", "run_id": "", "simulated": None}
         assert [{**vars_of(s), **own} for s in told.sites] == [{**vars_of(s), **own} for s in first.sites]
         notes = [
             note for look in json.loads((tmp_path / "manifest.json").read_text())["looks"] for note in look["notes"]
@@ -276,7 +278,7 @@ def test_where_all_providers_fail_alike_the_run_ends_as_with_one(failures, code:
         raise failures[self.provider == "second"]
 
     monkeypatch.setattr(type(one), "read", read)
-    scene = Scene("a", datetime(2024, 2, 5, tzinfo=UTC), "S2A", BandAssets(()), AREA.polygon, "", True, "first")
+    scene = Scene("a", datetime(2024, 2, 5, tzinfo=UTC), "S2A", BandAssets(()), AREA.polygon, True, "first")
     both = replace(scene, others=(replace(scene, provider="second"),))
     with pytest.raises(PipelineError, match=f"first: {failures[0]}; second: {failures[1]}") as caught:
         FailoverSource((one, other)).read([both], GRID, PLACE)
@@ -339,7 +341,7 @@ def test_an_estimate_is_what_the_run_then_spends(
         assert not server.processed
         assert main(words) == 0
         units = float(re.search(r"cost .* ([0-9.]+) processing units", told)[1])
-        spent = totals(read_ledger(tmp_path / "out" / "ledger.jsonl"))["cdse-sentinelhub"].pu
+        spent = totals(read_ledger(tmp_path / "out" / "archive" / "ledger.jsonl"))["cdse-sentinelhub"].pu
         assert len(stated) == len(server.processed)
         assert spent == pytest.approx(sum(stated), rel=1e-5)
         assert units == pytest.approx(sum(stated), rel=0.1)

@@ -18,8 +18,9 @@ from strategies import lats, lons, prefixes, published_states, site_ids
 from pipeline.cli import main
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, Grid, reprojected
+from pipeline.locks import locked
 from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
-from pipeline.sites.registry import locked, read_registry, write_registry
+from pipeline.sites.registry import read_registry, write_registry
 
 GRID = Grid(32647)
 LINK_M = 150.0
@@ -47,6 +48,12 @@ def state_on(
     run: str = "r1",
 ) -> PublishedState:
     return PublishedState(on, run, status, Interval(None, by), Interval(None, by))
+
+
+def recorded(registry: Registry, states: dict[str, PublishedState]) -> Registry:
+    return replace(
+        registry, entries=tuple(e.with_state(states[e.site_id]) if e.site_id in states else e for e in registry.entries)
+    )
 
 
 places = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), unique=True, max_size=12)
@@ -143,55 +150,27 @@ def test_a_resting_name_is_never_given_to_another_place() -> None:
 
 def test_what_was_published_is_kept_when_it_changes_and_only_then() -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.recorded({name: state_on()}, TODAY, "r1")
+    registry = recorded(registry, {name: state_on()})
     later = TODAY + timedelta(days=30)
-    again = registry.recorded({name: state_on(later, run="r2")}, later, "r2")
+    again = recorded(registry, {name: state_on(later, run="r2")})
     assert again == registry
-    sharper = registry.recorded({name: state_on(later, by=date(2025, 2, 1), run="r3")}, later, "r3")
+    sharper = recorded(registry, {name: state_on(later, by=date(2025, 2, 1), run="r3")})
     assert [state.on for state in sharper.entry(name).published] == [TODAY, later]
-
-
-def test_a_site_that_is_no_longer_supported_is_withdrawn_once_and_may_return() -> None:
-    registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.recorded({name: state_on()}, TODAY, "r1")
-    gone = registry.recorded({}, TODAY, "r2")
-    assert gone.entry(name).published[-1].status is PublishedStatus.WITHDRAWN
-    assert gone.recorded({}, TODAY, "r3") == gone
-    back = gone.recorded({name: state_on(run="r4")}, TODAY, "r4")
-    assert [state.status for state in back.entry(name).published] == [
-        PublishedStatus.CONFIRMED, PublishedStatus.WITHDRAWN, PublishedStatus.CONFIRMED,
-    ]  # fmt: skip
-
-
-def test_a_merged_site_is_published_as_merged_and_not_as_withdrawn() -> None:
-    registry, (small, large) = named(Registry("SHN"), bar(0, 1), bar(5, 9))
-    registry = registry.recorded({small: state_on(), large: state_on()}, TODAY, "r1")
-    registry, _ = named(registry, bar(0, 9))
-    registry = registry.recorded({large: state_on()}, TODAY, "r2")
-    last = registry.entry(small).published[-1]
-    assert (last.status, last.merged_into) == (PublishedStatus.MERGED, large)
-    assert registry.recorded({large: state_on()}, TODAY, "r3") == registry
-    registry, _ = named(registry, bar(0, 1), bar(5, 9))
-    registry = registry.recorded({small: state_on(), large: state_on()}, TODAY, "r4")
-    last = registry.entry(small).published[-1]
-    assert (last.status, last.merged_into) == (PublishedStatus.CONFIRMED, None)
 
 
 def test_a_clock_that_went_backwards_is_refused_and_nothing_is_lost() -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = registry.recorded({name: state_on()}, TODAY, "r1")
+    registry = recorded(registry, {name: state_on()})
     with pytest.raises(InputError, match=r"clock says 2020-01-01: set the clock right"):
         registry.check_clock(date(2020, 1, 1))
-    with pytest.raises(InputError, match="clock"):
-        registry.recorded({}, date(2020, 1, 1), "r2")
 
 
 def test_copies_that_went_different_ways_are_joined() -> None:
     common, _ = named(Registry("SHN"), bar(0, 3))
-    common = common.recorded({"SHN-0001": state_on()}, TODAY, "r1")
+    common = recorded(common, {"SHN-0001": state_on()})
     ours, _ = named(common, bar(0, 3), square(4, 4))
     later = TODAY + timedelta(days=9)
-    theirs = common.recorded({"SHN-0001": state_on(later, status=PublishedStatus.ENDED, run="r2")}, later, "r2")
+    theirs = recorded(common, {"SHN-0001": state_on(later, status=PublishedStatus.ENDED, run="r2")})
     both = ours.joined(theirs)
     assert [e.site_id for e in both.entries] == ["SHN-0001", "SHN-0002"]
     assert [state.status for state in both.entry("SHN-0001").published] == [
@@ -205,8 +184,6 @@ def test_copies_that_gave_one_id_to_two_places_are_not_joined() -> None:
     ours, theirs = named(Registry("SHN"), square(1, 1))[0], named(Registry("SHN"), square(7, 7))[0]
     with pytest.raises(InputError, match="SHN-0001 is the name of two places"):
         ours.joined(theirs)
-    with pytest.raises(InputError, match="do not belong together"):
-        ours.joined(Registry("KCN"))
 
 
 def test_copies_that_named_one_place_apart_keep_the_older_name() -> None:
@@ -222,11 +199,11 @@ def test_copies_that_named_one_place_apart_keep_the_older_name() -> None:
 def test_the_file_is_byte_for_byte_the_same_when_nothing_changed(tmp_path: Path) -> None:
     path, sites = tmp_path / "registry.json", [square(1, 1), square(3, 4)]
     registry, ids = named(read_registry(path, "SHN"), *sites)
-    registry = registry.recorded({name: state_on() for name in ids}, TODAY, "r1")
+    registry = recorded(registry, {name: state_on() for name in ids})
     write_registry(path, registry)
     before = path.read_bytes()
     registry, again = named(read_registry(path, "SHN"), *sites)
-    registry = registry.recorded({name: state_on() for name in ids}, TODAY, "r1")
+    registry = recorded(registry, {name: state_on() for name in ids})
     write_registry(path, registry)
     assert again == ids
     assert path.read_bytes() == before
@@ -234,9 +211,9 @@ def test_the_file_is_byte_for_byte_the_same_when_nothing_changed(tmp_path: Path)
 
 def test_lineage_and_published_states_come_back_from_the_file(tmp_path: Path) -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 9))
-    registry = registry.recorded({name: state_on()}, TODAY, "r1")
+    registry = recorded(registry, {name: state_on()})
     registry, ids = named(registry, bar(0, 1), bar(4, 9))
-    registry = registry.recorded({k: state_on(by=date(2025, 1, 1)) for k in ids}, TODAY, "r2")
+    registry = recorded(registry, {k: state_on(by=date(2025, 1, 1)) for k in ids})
     write_registry(tmp_path / "r.json", registry)
     back = read_registry(tmp_path / "r.json", "SHN")
     for one, two in zip(registry.entries, back.entries, strict=True):
@@ -279,9 +256,8 @@ def test_a_registry_of_version_2_is_read_and_written_as_the_present_one(tmp_path
         PublishedState(date(2026, 2, 5), "r2", PublishedStatus.MERGED, seen, built, merged_into="SHN-0002"),
         PublishedState(date(2026, 3, 5), "r3", PublishedStatus.WITHDRAWN, None, built),
     )
-    assert registry.recorded({}, TODAY, "r4").entries[1] == second  # what was never published is not withdrawn
     write_registry(path, registry)
-    assert json.loads(path.read_text())["version"] == 3
+    assert json.loads(path.read_text())["version"] == 4
     assert "merged into" not in path.read_text()
     assert read_registry(path, "SHN") == registry
 
@@ -358,7 +334,7 @@ def test_a_damaged_registry_is_refused_in_one_line_and_left_alone(tmp_path: Path
 def test_a_half_written_registry_is_refused_at_any_length(tmp_path: Path) -> None:
     registry, ids = named(Registry("SHN"), square(1, 1), square(3, 4))
     path = tmp_path / "registry.json"
-    write_registry(path, registry.recorded({name: state_on() for name in ids}, TODAY, "r1"))
+    write_registry(path, recorded(registry, {name: state_on() for name in ids}))
     whole = path.read_text()
     for length in range(0, len(whole) - 2, 37):
         path.write_text(whole[:length])
@@ -391,18 +367,32 @@ def test_ids_that_this_program_cannot_have_given_are_damage(tmp_path: Path, ids:
             read_registry(path, "SHN")
 
 
-def test_a_registry_of_another_aoi_or_version_is_refused(tmp_path: Path) -> None:
+def test_a_registry_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "registry.json"
-    path.write_text(json.dumps({"version": 1, "prefix": "KCN", "sites": []}))
-    with pytest.raises(InputError, match="belongs to KCN"):
-        read_registry(path, "SHN")
     path.write_text(json.dumps({"version": 99, "places": []}))
     with pytest.raises(InputError, match="version 99"):
         read_registry(path, "SHN")
 
 
+def test_one_registry_holds_the_names_of_several_areas(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    registry, _ = named(Registry("KCN"), square(1, 1), square(3, 4))
+    write_registry(path, registry)
+    later, ids = named(read_registry(path, "SHN"), square(1, 1), square(7, 7), square(8, 2))
+    assert ids == ["KCN-0001", "SHN-0001", "SHN-0002"]
+    write_registry(path, later)
+    assert [entry.site_id for entry in read_registry(path).entries] == ["KCN-0001", "KCN-0002", "SHN-0001", "SHN-0002"]
+
+
+def test_places_on_another_continent_play_no_part() -> None:
+    far = RegisteredSite("AMZ-0001", box(-60, -3, -59.99, -2.99))
+    registry, ids = named(Registry("SHN", (far,)), square(1, 1))
+    assert ids == ["SHN-0001"]
+    assert registry.entries[0] == far
+
+
 def hold(path: str, ready, done) -> None:
-    with locked(Path(path)):
+    with locked(Path(path), "archive"):
         ready.set()
         done.wait(30)
 
@@ -414,11 +404,11 @@ def test_a_second_run_is_refused_while_the_first_one_writes(tmp_path: Path) -> N
     first = context.Process(target=hold, args=(str(path), ready, done))
     first.start()
     assert ready.wait(60)
-    with pytest.raises(InputError, match="another run is writing here"), locked(path):
+    with pytest.raises(InputError, match="archive: another run is writing here"), locked(path, "archive"):
         pass
     first.kill()  # the lock ends with the process, however it ends
     first.join()
-    with locked(path):
+    with locked(path, "archive"):
         pass
 
 

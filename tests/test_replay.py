@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pipeline.looks.archive import Look, LookArray, LookPixels
+from fields import look_at
 from shapely.geometry import box
 
 from pipeline.aoi import Aoi
@@ -19,6 +19,7 @@ from pipeline.evaluation.trials import PLACE, ObservedWorld, Trial, TrialRunner,
 from pipeline.evaluation.truth import TrueSite
 from pipeline.evidence.cells import EvidenceCache
 from pipeline.grid import Window
+from pipeline.looks.look import Look, LookArray, LookPixels
 from pipeline.looks.observe import CLEAR
 from pipeline.raster import Bytes
 from pipeline.run.derive import Derived
@@ -34,7 +35,7 @@ def ground(x: float, width: float = 200.0):
 
 def look(day: date, pixels: LookPixels, extent: Window) -> Look:
     name = f"{day:%Y%m%d}"
-    return Look(name, extent, day, name, clear_share=1.0, key=name, pixels=pixels)
+    return look_at(extent, day, pixels, name=name, key=name)
 
 
 def empty(extent: Window) -> LookArray:

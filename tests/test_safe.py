@@ -285,14 +285,6 @@ def test_a_product_that_a_link_brings_in_from_outside_is_refused(tmp_path: Path)
     assert all("link" in refusal.reason for refusal in search.refusals)
 
 
-def test_a_band_that_changed_makes_another_scene(tmp_path: Path) -> None:
-    product = make_product(tmp_path / "in")
-    (before,) = source(tmp_path).search(aoi(), ALWAYS).scenes
-    os.utime(next(product.rglob("*B08_10m.jp2")), ns=(1, 1))
-    (after,) = source(tmp_path).search(aoi(), ALWAYS).scenes
-    assert before.fingerprint != after.fingerprint
-
-
 def test_a_zip_whose_inside_is_damaged_is_refused(tmp_path: Path) -> None:
     product = make_product(tmp_path / "in")
     path = product.with_suffix(".zip")

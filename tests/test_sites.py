@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipeline.config import load
 from pipeline.evidence.fuse import Evidence, RunningEvidence, fuse
 from pipeline.grid import Window
-from pipeline.looks.archive import Stack
+from pipeline.looks.stack import Stack
 from pipeline.sites.extract import PondPixels, find_sites, pond_pixels, ponds_of
 
 SETTINGS = load(None)

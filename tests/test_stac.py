@@ -1,7 +1,6 @@
 """STAC catalogues: static ones on disk and on loopback, one that can be searched, and what they get wrong."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +11,6 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from hypothesis import given
-from hypothesis import strategies as st
 from loopback import Server, quick_http, serving
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
@@ -26,10 +23,9 @@ from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.sources import stac
-from pipeline.sources.acquisitions import newest_versions
-from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, Search
 from pipeline.sources.stac import StacSource, stac_source
+from pipeline.sources.versions import newest_versions
 
 RULES = ReadRules.of(load(None))
 ALWAYS = Period(None, None)
@@ -259,44 +255,6 @@ def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> 
                 found(source)
 
 
-def test_a_file_that_changed_makes_another_scene(tmp_path: Path) -> None:
-    item = make_item(tmp_path, date(2024, 2, 5))
-    source = opened(write_catalogue(tmp_path, [item]))
-    (before,) = found(source).scenes
-    os.utime(tmp_path / item.id / "nir.tif", ns=(1, 1))
-    (after,) = found(source).scenes
-    assert before.fingerprint != after.fingerprint
-
-
-NUMBERS = st.integers(-20_000, 20_000).map(lambda k: k / 10_000)
-PLACED = st.builds(Asset, st.text(max_size=12), st.integers(1, 9), NUMBERS, NUMBERS)
-MARKS = st.lists(st.none() | st.text(max_size=6) | st.integers(), max_size=3)
-
-
-@given(
-    assets=st.dictionaries(st.sampled_from((*NAMES, SCL)), PLACED, min_size=1),
-    marks=MARKS,
-    other=PLACED,
-    other_marks=MARKS,
-    data=st.data(),
-)
-def test_a_fingerprint_tells_places_scales_and_marks_and_no_order(
-    assets: dict[str, Asset], marks: list[object], other: Asset, other_marks: list[object], data: st.DataObject
-) -> None:
-    known = BandAssets.of(assets).fingerprint(*marks)
-    shuffled = data.draw(st.permutations(list(assets.items())))
-    assert BandAssets.of(dict(shuffled)).fingerprint(*marks) == known
-    assert BandAssets(tuple(shuffled)).fingerprint(*marks) == known
-    name = data.draw(st.sampled_from(sorted(assets)))
-    for field in ("href", "band", "scale", "offset"):
-        value = getattr(other, field)
-        changed = BandAssets.of({**assets, name: replace(assets[name], **{field: value})})
-        assert (changed.fingerprint(*marks) == known) == (value == getattr(assets[name], field))
-    fewer = {band: asset for band, asset in assets.items() if band != name}
-    assert BandAssets.of(fewer).fingerprint(*marks) != known
-    assert (BandAssets.of(assets).fingerprint(*other_marks) == known) == (other_marks == marks)
-
-
 def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path) -> None:
     path = write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])
     (scene,) = found(opened(str(path))).scenes
@@ -307,8 +265,9 @@ def test_two_times_of_one_acquisition_are_one_wherever_they_fall(tmp_path: Path)
             used, older = newest_versions([("05.11", early), ("05.10", late)])
             assert [s.id for s in used] == ["early"]
             assert [r.id for r in older] == ["late"]
-    east = replace(scene, id="east", footprint=translate(scene.footprint, 0.9))
-    assert len(newest_versions([("1", scene), ("2", east)])[0]) == 2
+    for tile, other in (("47QKA", "47QLA"), ("", "")):
+        east = replace(scene, id="east", footprint=translate(scene.footprint, 0.9), tile=other)
+        assert len(newest_versions([("1", replace(scene, tile=tile)), ("2", east)])[0]) == 2
 
 
 def test_items_that_cannot_be_used_are_refused_with_the_reason(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.export import geopackage
+from pipeline.export.coverage import CoverageRecord
 from pipeline.export.qgis import style, write_coverage_qml, write_sites_qml
-from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord
 
 ROOT = Path(__file__).parent.parent
 RECORDS = {

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import AREA, SMALL
 
 from pipeline.errors import ConfigError
 from pipeline.worlds import parameters as worlds_parameters
 from pipeline.worlds import world as world_module
-from pipeline.worlds.archive import code_version
+from pipeline.worlds.archive import simulation_of
 from pipeline.worlds.look_alikes import DRAWERS
 from pipeline.worlds.parameters import parameters, parameters_file
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
@@ -114,16 +115,18 @@ def test_wrong_parameters_are_refused_in_one_line(tmp_path, monkeypatch, old: st
     assert "\n" not in str(error.value)
 
 
-def test_the_users_own_parameters_are_found_first_and_make_another_archive(
+def test_the_users_own_parameters_are_found_first_and_make_another_simulation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text, version = parameters_file().read_text(encoding="utf-8"), code_version()
+    text, simulation = parameters_file().read_text(encoding="utf-8"), simulation_of(AREA, SMALL)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "worlds.toml").write_text(text.replace("slope = 0.38", "slope = 0.21", 1), encoding="utf-8")
     assert parameters.__wrapped__().styles["kachin"].slope == 0.38
     monkeypatch.chdir(tmp_path)
     assert parameters.__wrapped__().styles["kachin"].slope == 0.21
-    assert code_version() != version
+    parameters.cache_clear()
+    assert simulation_of(AREA, SMALL) != simulation
+    parameters.cache_clear()
 
 
 def test_cut_distributions_stay_between_their_ends() -> None:

@@ -42,7 +42,8 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
     """
     layers: dict[tuple[date, str], Bytes] = {}
     with rasterio.Env(**GDAL):
-        for look in sorted(looks, key=lambda look: look.rank, reverse=True):
+        best_first = sorted(looks, key=lambda look: look.rank, reverse=True)
+        for look in sorted(best_first, key=lambda look: (look.day, look.overpass)):
             part = window.intersection(look.extent)
             if part is None:
                 continue

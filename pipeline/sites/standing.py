@@ -23,6 +23,7 @@ from pipeline.looks.look import Look
 from pipeline.looks.stack import LookArchive, read_stack
 from pipeline.raster import Bools
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
+from pipeline.sites.records import SiteRecord
 from pipeline.sites.statement import Statement, renamed, with_onsets_of
 
 TAG_DIGITS = 8
@@ -246,12 +247,12 @@ class _Update:
             new = with_onsets_of(new, entry.statement)
         outline = reprojected(new.site.polygon, LONLAT, self.grid.crs)
         basis = self._basis(_sight(outline, self.archive, self.rules, None))
-        return replace(entry, statement=new, basis=basis).with_state(_state(new, self.on, self.run_id))
+        return replace(entry, statement=new, basis=basis).with_state(state_of(new.site, self.on))
 
     def _ended(self, entry: RegisteredSite, status: PublishedStatus) -> RegisteredSite:
         merged_into = entry.merged_into if status is PublishedStatus.MERGED else None
         assert entry.statement is not None
-        last = entry.published[-1] if entry.published else _state(entry.statement, self.on, self.run_id)
+        last = entry.published[-1] if entry.published else state_of(entry.statement.site, self.on)
         state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into)
         basis = self._basis(self.sights[entry.site_id])
         return replace(entry, statement=None, basis=basis).with_state(state)
@@ -260,12 +261,11 @@ class _Update:
         return Basis(self.rules.recipe, self.rules.judgement, sight.around, sight.seen)
 
 
-def _state(statement: Statement, on: date, run_id: str) -> PublishedState:
-    """The published state that a statement stands for."""
-    site = statement.site
+def state_of(site: SiteRecord, on: date) -> PublishedState:
+    """The published state that a row stands for, published on a day."""
     return PublishedState(
         on=on,
-        run_id=run_id,
+        run_id=site.run_id,
         status=PublishedStatus(site.status.value),
         ground=Interval(site.ground_after, site.ground_by) if site.ground_by else None,
         ponds=Interval(site.ponds_after, site.ponds_by) if site.ponds_by else None,
