@@ -6,7 +6,7 @@ combines them. An onset interval is the shortest run of gaps between looks, arou
 interval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -40,7 +40,7 @@ class SiteStatus(StrEnum):
     IDLE = "idle"
     """Its ponds are gone."""
     ENDED = "ended"
-    """Without ponds for `ended_days`, or overgrown."""
+    """Its ponds are gone, and since then no clear look for `ended_days` shows any, or the ground is overgrown."""
     REJECTED = "rejected"
     """Rejected by a reviewer."""
 
@@ -56,6 +56,7 @@ class EventKind(StrEnum):
     IDLE = "idle"
     RESUMED = "resumed"
     ENDED = "ended"
+    """Its ground became overgrown, or its last ponds were `ended_days` ago; not the day its ponds went."""
     SPLIT = "split"
     """It was published as part of another site before."""
     MERGED = "merged"
@@ -127,11 +128,24 @@ class History:
     def status(self, settings: HistorySettings, confirm_looks: int) -> SiteStatus:
         """The status that follows from the looks alone: never `REJECTED`."""
         if self.ponds and self.ponds.gone_by:
-            days_without_ponds = (self.looks[-1].day - self.ponds.last).days
-            ended = days_without_ponds >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
-            return SiteStatus.ENDED if ended else SiteStatus.IDLE
+            return SiteStatus.ENDED if self.ended(settings)[-1] else SiteStatus.IDLE
         confirmed = self.ponds and self.ponds.looks_with >= confirm_looks
         return SiteStatus.CONFIRMED if confirmed else SiteStatus.CANDIDATE
+
+    def ended(self, settings: HistorySettings) -> list[bool]:
+        """Whether the site counts as ended at each clear look: it had ponds before, and is now overgrown or long idle.
+
+        What has ended stays so until there are ponds again.
+        """
+        found: list[bool] = []
+        last, ended = None, False
+        for look, state in zip(self.looks, self.states, strict=True):
+            if state.has_ponds:
+                last, ended = look.day, False
+            elif last is not None:
+                ended |= state == SiteState.OVERGROWN or (look.day - last).days >= settings.ended_days
+            found.append(ended)
+        return found
 
 
 def history(site: Site, stack: Stack, settings: HistorySettings, model: StateModel) -> History:
@@ -259,21 +273,30 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
         found.append(Event(EventKind.APPEARED, past.ground.after, past.ground.by))
     if past.ponds:
         found.append(Event(EventKind.PONDS_BUILT, past.ponds.after, past.ponds.by))
-        found += _changes(past)
+        found += _changes(past, settings)
         found += _growths(past, settings)
-        if past.ponds.gone_by and past.status(settings, confirm_looks=1) == SiteStatus.ENDED:
-            found.append(Event(EventKind.ENDED, past.ponds.last, past.ponds.gone_by))
     return sorted(found, key=lambda event: event.by)
 
 
-def _changes(past: History) -> list[Event]:
-    """Each time that ponds fell idle or were filled again, dated between the two looks on either side."""
-    kinds = {SiteState.IDLE: EventKind.IDLE, SiteState.RESUMED: EventKind.RESUMED}
+def _changes(past: History, settings: HistorySettings) -> list[Event]:
+    """Each time that ponds fell idle, were filled again, or the site ended, dated between the looks on either side."""
+    turns = zip(pairwise(past.looks), pairwise(past.states), pairwise(past.ended(settings)), strict=True)
     return [
-        Event(kinds[now], past.looks[k - 1].day, past.looks[k].day)
-        for k, (before, now) in enumerate(pairwise(past.states), start=1)
-        if now != before and now in kinds
+        Event(kind, one.day, other.day)
+        for (one, other), states, ended in turns
+        for kind in _kinds_of_change(*states, *ended)
     ]
+
+
+def _kinds_of_change(before: SiteState, now: SiteState, ended_before: bool, ended_now: bool) -> Iterator[EventKind]:
+    """What changed between two looks in a row; both idle and ended where they lie far apart."""
+    if now == SiteState.IDLE != before and not ended_before:
+        yield EventKind.IDLE
+    # The likeliest states look by look may return to `PONDS` by themselves; for a site that had ended it is news.
+    if now == SiteState.RESUMED != before or (ended_before and not ended_now):
+        yield EventKind.RESUMED
+    if ended_now and not ended_before:
+        yield EventKind.ENDED
 
 
 def _growths(past: History, settings: HistorySettings) -> list[Event]:
