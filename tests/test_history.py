@@ -15,7 +15,7 @@ from pipeline.grid import Window
 from pipeline.looks.archive import Stack
 from pipeline.looks.calibration import AreaLikelihood, InitialShares, StateModel, TransitionRates
 from pipeline.sites.extract import Site
-from pipeline.sites.history import EventKind, History, SiteLook, SiteStatus, events, history, history_of
+from pipeline.sites.history import EventKind, History, SiteLook, SiteStatus, events, history, history_of, log_ratios
 from pipeline.sites.states import UNCALIBRATED, SiteState
 
 SETTINGS = load(None).history
@@ -314,6 +314,44 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
     assert past.ponds is not None
     assert past.ground is not None
     assert (past.ground.after, past.ground.by) == (past.ponds.after, past.ponds.by) == stack.days[2:4]
+
+
+@given(areas=look_areas, model=state_models)
+def test_a_look_shows_what_it_makes_likelier_whichever_result_asks(
+    areas: list[tuple[float, float, int]], model: StateModel
+) -> None:
+    past = history_of(dated(areas), SETTINGS, model)
+    assert len(past.shows_ponds) == len(past.shows_ground) == len(past.looks)
+    if past.looks:
+        pond_m2, ground_m2 = (
+            np.array([getattr(look, name) for look in past.looks]) for name in ("pond_m2", "ground_m2")
+        )
+        ground, ponds = log_ratios(ground_m2, pond_m2, model)
+        assert past.shows_ponds == tuple(ponds > 0)
+        assert past.shows_ground == tuple(ground > 0)
+    if past.ponds is not None:
+        here = [state.has_ponds and shown for state, shown in zip(past.states, past.shows_ponds, strict=True)]
+        shown = [look for look, shows in zip(past.looks, past.shows_ponds, strict=True) if shows]
+        assert past.ponds.looks_with == sum(here)
+        assert past.pond_m2 == np.median([look.pond_m2 for look in shown if look.day <= past.ponds.last][-5:]) > 0
+
+
+def test_the_ponds_of_a_small_site_have_an_area_and_grow_however_small_the_calibration_lets_them_be() -> None:
+    small = UNCALIBRATED.ponds.model_copy(update={"break_even_m2": 10.0})
+    model = UNCALIBRATED.model_copy(update={"ponds": small})
+    areas = [(0.0, 0.0, 20)] * 3 + [(40.0, 900.0, 20)] * 4 + [(80.0, 900.0, 20)] * 4
+    past = history_of(dated(areas), SETTINGS, model)
+    assert past.shows_ponds == (False,) * 3 + (True,) * 8
+    assert past.pond_m2 == 80.0
+    assert EventKind.GREW in {event.kind for event in events(past, SETTINGS)}
+
+
+def test_ground_that_looks_a_little_like_ponds_shows_none_and_is_no_part_of_the_area() -> None:
+    """However many such looks there are among those with ponds, as where haze hides most of them."""
+    past = told("..PPPlll")
+    assert past.shows_ponds == (False, False, True, True, True, False, False, False)
+    assert past.shows_ground == (False, False, True, True, True, True, True, True)
+    assert past.pond_m2 == AREAS["P"][0]
 
 
 @given(before=st.integers(3, 12), after=st.integers(3, 12))

@@ -99,11 +99,12 @@ def pond_records(record: SiteRecord, assessed: AssessedSite, grid: Grid) -> Iter
         )
 
 
-def look_records(record: SiteRecord, assessed: AssessedSite, settings: Settings) -> Iterator[LookRecord]:
+def look_records(record: SiteRecord, assessed: AssessedSite) -> Iterator[LookRecord]:
     """The clear looks at a site."""
     point: Point = record.polygon.representative_point()
     past = assessed.history
-    for look, state, area in zip(past.looks, past.states, assessed.look_areas, strict=True):
+    shown = zip(past.shows_ponds, past.shows_ground, strict=True)
+    for look, state, area, (ponds, ground) in zip(past.looks, past.states, assessed.look_areas, shown, strict=True):
         yield LookRecord(
             site_id=record.site_id,
             day=look.day,
@@ -114,8 +115,8 @@ def look_records(record: SiteRecord, assessed: AssessedSite, settings: Settings)
             pond_area_high_m2=area.high,
             ground_area_m2=look.ground_m2,
             state=state,
-            ponds_present=look.shows_ponds(settings.history),
-            ground_present=look.shows_ground(settings.history),
+            ponds_present=ponds,
+            ground_present=ground,
             point=point,
         )
 

@@ -101,7 +101,7 @@ def export(summary: Summary, reported: list[AssessedSite], derived: Derived, reg
             out / "sites.gpkg",
             sites=summary.sites,
             ponds=[pond for record, item in named for pond in pond_records(record, item, aoi.grid)],
-            looks=[look for record, item in named for look in look_records(record, item, settings)],
+            looks=[look for record, item in named for look in look_records(record, item)],
             events=[
                 *(event for record, item in named for event in event_records(record, item, settings)),
                 *lineage_events(registry),

@@ -80,14 +80,6 @@ class SiteLook:
     ground_m2: float
     """Area of its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
 
-    def shows_ponds(self, settings: HistorySettings) -> bool:
-        """Whether this look alone shows ponds."""
-        return self.pond_m2 >= settings.pond_present_m2
-
-    def shows_ground(self, settings: HistorySettings) -> bool:
-        """Whether this look alone shows cleared ground; ponds imply it, whatever the network predicts for ground."""
-        return self.ground_m2 >= settings.ground_present_m2 or self.shows_ponds(settings)
-
 
 @dataclass(frozen=True, slots=True)
 class Onset:
@@ -113,6 +105,10 @@ class History:
     """Its clear looks, ascending."""
     states: tuple[SiteState, ...]
     """Its likeliest state at each of them."""
+    shows_ponds: tuple[bool, ...]
+    """Whether each of them shows ponds: their log-likelihood ratio is above 0."""
+    shows_ground: tuple[bool, ...]
+    """The same for cleared ground; a look that shows ponds shows ground."""
     ground: Onset | None
     """Cleared ground; None = never shown."""
     ponds: Onset | None
@@ -156,14 +152,20 @@ def history(site: Site, stack: Stack, settings: HistorySettings, model: StateMod
 def history_of(looks: Sequence[SiteLook], settings: HistorySettings, model: StateModel) -> History:
     """The history of clear looks, ascending in time."""
     if not looks:
-        return History((), (), None, None, 0.0)
+        return History((), (), (), (), None, None, 0.0)
     states, ground_ratio, pond_ratio = _states(looks, model)
     days, likeliest = [look.day for look in looks], states.likeliest
-    ponds = onset(days, states.onset(SiteState.PONDS), HAS_PONDS[likeliest], pond_ratio > 0, settings.interval_mass)
-    ground = onset(
-        days, states.onset(SiteState.CLEARED), HAS_GROUND[likeliest], ground_ratio > 0, settings.interval_mass
+    shows_ground, shows_ponds, enough = ground_ratio > 0, pond_ratio > 0, settings.interval_mass
+    ponds = onset(days, states.onset(SiteState.PONDS), HAS_PONDS[likeliest], shows_ponds, enough)
+    return History(
+        looks=tuple(looks),
+        states=tuple(map(SiteState, likeliest)),
+        shows_ponds=tuple(shows_ponds.tolist()),
+        shows_ground=tuple(shows_ground.tolist()),
+        ground=onset(days, states.onset(SiteState.CLEARED), HAS_GROUND[likeliest], shows_ground, enough),
+        ponds=ponds,
+        pond_m2=_area([look for look, shows in zip(looks, shows_ponds, strict=True) if shows], ponds),
     )
-    return History(tuple(looks), tuple(map(SiteState, likeliest)), ground, ponds, _area(looks, ponds, settings))
 
 
 def _states(looks: Sequence[SiteLook], model: StateModel) -> tuple[StatePosterior, Doubles, Doubles]:
@@ -246,12 +248,11 @@ def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
     return low, high
 
 
-def _area(looks: Sequence[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
-    """Median pond area of the last five looks that show ponds, square metres."""
+def _area(with_ponds: Sequence[SiteLook], ponds: Onset | None) -> float:
+    """Median pond area of the last five looks that show ponds (with an onset there are some), square metres."""
     if ponds is None:
         return 0.0
-    shown = [look.pond_m2 for look in looks if look.day <= ponds.last and look.shows_ponds(settings)]
-    return float(np.median(shown[-5:])) if shown else 0.0
+    return float(np.median([look.pond_m2 for look in with_ponds if look.day <= ponds.last][-5:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +307,8 @@ def _growths(past: History, settings: HistorySettings) -> list[Event]:
     the median show that much more.
     """
     assert past.ponds is not None
-    shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]
+    looks = zip(past.looks, past.shows_ponds, strict=True)
+    shown = [look for look, shows in looks if shows and look.day >= past.ponds.by]
     areas = [look.pond_m2 for look in shown]
     medians = [float(np.median(areas[k : k + AGREE_LOOKS])) for k in range(len(areas) - AGREE_LOOKS + 1)]
     growths: list[Event] = []
