@@ -15,7 +15,6 @@ from pipeline.evidence.coverage import NO_LOOKS, Coverage
 from pipeline.export.records import CoverageRecord, EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
 from pipeline.sites.confidence import AssessedSite
-from pipeline.sites.extract import ponds_of
 from pipeline.sites.history import EventKind, events
 from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
 
@@ -89,13 +88,13 @@ def coverage_records(aoi: Aoi, cell_px: int, months: tuple[str, ...], coverage: 
 
 def pond_records(record: SiteRecord, assessed: AssessedSite, grid: Grid) -> Iterator[PondRecord]:
     """The patches of touching pond pixels of a site."""
-    for number, (outline, pixels) in enumerate(ponds_of(assessed.site), start=1):
+    for number, patch in enumerate(assessed.patches, start=1):
         yield PondRecord(
             site_id=record.site_id,
             pond_id=number,
-            area_m2=float(pixels.sum()) * PIXEL_M**2 * assessed.site.mean_pond_fraction,
-            first_seen=record.ponds_by,
-            polygon=reprojected(outline, grid.crs, LONLAT),
+            area_m2=patch.pixels * PIXEL_M**2 * assessed.site.mean_pond_fraction,
+            first_seen=patch.first_seen,
+            polygon=reprojected(patch.outline_m, grid.crs, LONLAT),
         )
 
 
