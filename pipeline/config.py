@@ -17,8 +17,8 @@ DEFAULTS = "default.toml"
 
 REMOVED = MappingProxyType(
     {
-        "history.pond_present_m2": "the model's calibration decides which looks show them, [calibration.states.ponds]",
-        "history.ground_present_m2": "the model's calibration decides which looks show it, [calibration.states.ground]",
+        "history.pond_present_m2": "which looks show ponds is decided by the model's [calibration.states.ponds]",
+        "history.ground_present_m2": "which looks show ground is decided by the model's [calibration.states.ground]",
     }
 )
 """Settings of earlier versions that are gone, each with what decides in its place."""

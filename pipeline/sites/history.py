@@ -40,7 +40,7 @@ class SiteStatus(StrEnum):
     IDLE = "idle"
     """Its ponds are gone."""
     ENDED = "ended"
-    """Its ponds are gone, and since then no clear look for `ended_days` shows any, or the ground is overgrown."""
+    """Its ponds are gone, and have been for `ended_days`, or its ground became overgrown."""
     REJECTED = "rejected"
     """Rejected by a reviewer."""
 
