@@ -4,6 +4,7 @@ import difflib
 import tomllib
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +14,14 @@ from pipeline.errors import ConfigError, describe, one_line
 
 DEFAULTS = "default.toml"
 """The file in `configs/` that holds every setting."""
+
+REMOVED = MappingProxyType(
+    {
+        "history.pond_present_m2": "which looks show ponds is decided by the model's [calibration.states.ponds]",
+        "history.ground_present_m2": "which looks show ground is decided by the model's [calibration.states.ground]",
+    }
+)
+"""Settings of earlier versions that are gone, each with what decides in its place."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -84,8 +93,6 @@ class HistorySettings(Section):
     """How a site is dated."""
 
     min_share_seen: Share
-    pond_present_m2: Positive
-    ground_present_m2: Positive
     ground_probability: Share
     grown_share: Positive
     interval_mass: Annotated[float, Field(ge=0.5, lt=1)]
@@ -214,6 +221,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: str) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
+        if f"{prefix}{key}" in REMOVED:
+            raise ConfigError(f"{path}: {prefix}{key} is gone: {REMOVED[prefix + key]}")
         if key not in base:
             near = difflib.get_close_matches(key, base, n=1, cutoff=0) or ["?"]
             raise ConfigError(f"{path}: unknown key {prefix}{key}; the nearest known one is {prefix}{near[0]}")

@@ -17,6 +17,7 @@ from pipeline.looks.calibration import (
     TransitionRates,
 )
 from pipeline.sites.names import Interval, PublishedState, PublishedStatus
+from pipeline.sites.states import SiteState
 
 # Windows of the grid
 
@@ -77,6 +78,11 @@ courses = st.tuples(st.integers(1, 8), st.integers(0, 6), st.integers(2, 8)).map
 """Looks at a site that agree: nothing, then cleared ground, then ponds."""
 look_areas = st.lists(st.tuples(st.floats(0, 5000), st.floats(0, 60_000), gaps), max_size=25)
 """Pond area and ground area (m2) of any looks, and the days since the look before."""
+state_courses = st.lists(st.tuples(st.sampled_from(SiteState), gaps), min_size=1, max_size=15).filter(
+    lambda course: any(state.has_ponds for state, _ in course)
+)
+"""Likeliest states with ponds among them, in any order, and the days since the look before: look by look the likeliest
+state may go back."""
 look_ratios = st.lists(
     st.tuples(st.floats(-4.5, 4.5), st.floats(-4.5, 4.5), st.integers(1, 300)), min_size=1, max_size=12
 )

@@ -34,6 +34,8 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
     [
         ("[sites]\nlink_metres = 3", ["sites.link_metres", "nearest", "sites.link_m"]),
         ("[site]\nlink_m = 3", ["site", "nearest", "sites"]),
+        ("[history]\npond_present_m2 = 9", ["history.pond_present_m2", "gone", "calibration.states.ponds"]),
+        ("[history]\nground_present_m2 = 9", ["history.ground_present_m2", "gone", "calibration.states.ground"]),
         ("modle = 'x'", ["modle", "nearest", "model"]),
         ("[sites]\nlink_m = 'far'", ["sites.link_m", "'far'"]),
         ("[sites]\nlink_m = -1", ["sites.link_m"]),

@@ -20,6 +20,7 @@ from pipeline.looks.stack import Stack
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.history import History, history
+from pipeline.sites.patches import PondPatch, pond_patches
 from pipeline.sites.states import UNCALIBRATED
 
 SUREST_PIXELS = 6
@@ -71,7 +72,7 @@ class AreaEstimate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AssessedSite:
-    """A site with its history, area and confidence, before it has a name."""
+    """A site with its history, patches, area and confidence, before it has a name."""
 
     site: Site
     """Place and shape."""
@@ -85,10 +86,12 @@ class AssessedSite:
     """Pond area at each clear look, in the order of `history.looks`."""
     features: SiteFeatures
     """The features that gave the confidence."""
+    patches: tuple[PondPatch, ...]
+    """Its patches of ponds, each with its own first day."""
 
 
 def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibration | None) -> AssessedSite:
-    """A site with its history, area and confidence; `stack` holds all looks on its window.
+    """A site with its history, patches, area and confidence; `stack` holds all looks on its window.
 
     Without a calibration (while one is being fitted) the confidence is 1 and areas are as predicted.
     """
@@ -104,6 +107,7 @@ def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibratio
         pond_area=pond_area(past.pond_m2, found, areas),
         look_areas=tuple(pond_area(look.pond_m2, once, areas) for look in past.looks),
         features=found,
+        patches=pond_patches(site, stack, past, settings),
     )
 
 

@@ -103,9 +103,11 @@ def ponds_of(site: Site) -> Iterator[tuple[Polygon, Bools]]:
     Below about 20 m neighbouring ponds run together, so the number of patches is not the number of ponds.
     """
     patches, count = label(site.pond, EIGHT)
-    for number in range(1, count + 1):
-        pixels: Bools = patches == number
-        yield _outline(pixels, site.window), pixels
+    parts: list[list[Polygon]] = [[] for _ in range(count)]
+    for geometry, number in shapes(patches, mask=site.pond, connectivity=4, transform=site.window.transform):
+        parts[int(number) - 1].append(shape(geometry))
+    for number, own in enumerate(parts, start=1):
+        yield unary_union(own), patches == number
 
 
 def _clusters(pieces: Iterable[PondPixels], settings: SitesSettings) -> Iterator[PondPixels]:

@@ -6,7 +6,7 @@ combines them. An onset interval is the shortest run of gaps between looks, arou
 interval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -26,6 +26,11 @@ from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.states import HAS_GROUND, HAS_PONDS, SiteState, StatePosterior, forward_backward, log_ratio
 
 Doubles = NDArray[np.float64]
+PLAIN_M2 = 120.0
+"""Looks that show at least this area of ponds give the area of a site, where there are any; square metres.
+
+What is likelier pond than not may be a few square metres: a look through haze at a site of a thousand.
+"""
 AGREE_LOOKS = 3
 """Number of looks in a row that must agree on the size of a site: two of them then outweigh one that is wrong."""
 
@@ -40,7 +45,7 @@ class SiteStatus(StrEnum):
     IDLE = "idle"
     """Its ponds are gone."""
     ENDED = "ended"
-    """Without ponds for `ended_days`, or overgrown."""
+    """Its ponds are gone, and have been for `ended_days`, or its ground became overgrown."""
     REJECTED = "rejected"
     """Rejected by a reviewer."""
 
@@ -56,6 +61,7 @@ class EventKind(StrEnum):
     IDLE = "idle"
     RESUMED = "resumed"
     ENDED = "ended"
+    """Its ground became overgrown, or its last ponds were `ended_days` ago; not the day its ponds went."""
     SPLIT = "split"
     """It was published as part of another site before."""
     MERGED = "merged"
@@ -78,14 +84,6 @@ class SiteLook:
     """Predicted pond area, scaled up to the whole site by the share of its ponds that was seen; square metres."""
     ground_m2: float
     """Area of its ground that counts as cleared (`ground_probability`), scaled up in the same way; square metres."""
-
-    def shows_ponds(self, settings: HistorySettings) -> bool:
-        """Whether this look alone shows ponds."""
-        return self.pond_m2 >= settings.pond_present_m2
-
-    def shows_ground(self, settings: HistorySettings) -> bool:
-        """Whether this look alone shows cleared ground; ponds imply it, whatever the network predicts for ground."""
-        return self.ground_m2 >= settings.ground_present_m2 or self.shows_ponds(settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,10 @@ class History:
     """Its clear looks, ascending."""
     states: tuple[SiteState, ...]
     """Its likeliest state at each of them."""
+    shows_ponds: tuple[bool, ...]
+    """Whether each of them shows ponds: their log-likelihood ratio is above 0."""
+    shows_ground: tuple[bool, ...]
+    """The same for cleared ground; a look that shows ponds shows ground."""
     ground: Onset | None
     """Cleared ground; None = never shown."""
     ponds: Onset | None
@@ -127,11 +129,24 @@ class History:
     def status(self, settings: HistorySettings, confirm_looks: int) -> SiteStatus:
         """The status that follows from the looks alone: never `REJECTED`."""
         if self.ponds and self.ponds.gone_by:
-            days_without_ponds = (self.looks[-1].day - self.ponds.last).days
-            ended = days_without_ponds >= settings.ended_days or self.states[-1] == SiteState.OVERGROWN
-            return SiteStatus.ENDED if ended else SiteStatus.IDLE
+            return SiteStatus.ENDED if self.ended(settings)[-1] else SiteStatus.IDLE
         confirmed = self.ponds and self.ponds.looks_with >= confirm_looks
         return SiteStatus.CONFIRMED if confirmed else SiteStatus.CANDIDATE
+
+    def ended(self, settings: HistorySettings) -> list[bool]:
+        """Whether the site counts as ended at each clear look: it had ponds before, and is now overgrown or long idle.
+
+        What has ended stays so until there are ponds again.
+        """
+        found: list[bool] = []
+        last, ended = None, False
+        for look, state in zip(self.looks, self.states, strict=True):
+            if state.has_ponds:
+                last, ended = look.day, False
+            elif last is not None:
+                ended |= state == SiteState.OVERGROWN or (look.day - last).days >= settings.ended_days
+            found.append(ended)
+        return found
 
 
 def history(site: Site, stack: Stack, settings: HistorySettings, model: StateModel) -> History:
@@ -142,14 +157,20 @@ def history(site: Site, stack: Stack, settings: HistorySettings, model: StateMod
 def history_of(looks: Sequence[SiteLook], settings: HistorySettings, model: StateModel) -> History:
     """The history of clear looks, ascending in time."""
     if not looks:
-        return History((), (), None, None, 0.0)
+        return History((), (), (), (), None, None, 0.0)
     states, ground_ratio, pond_ratio = _states(looks, model)
     days, likeliest = [look.day for look in looks], states.likeliest
-    ponds = onset(days, states.onset(SiteState.PONDS), HAS_PONDS[likeliest], pond_ratio > 0, settings.interval_mass)
-    ground = onset(
-        days, states.onset(SiteState.CLEARED), HAS_GROUND[likeliest], ground_ratio > 0, settings.interval_mass
+    shows_ground, shows_ponds, enough = ground_ratio > 0, pond_ratio > 0, settings.interval_mass
+    ponds = onset(days, states.onset(SiteState.PONDS), HAS_PONDS[likeliest], shows_ponds, enough)
+    return History(
+        looks=tuple(looks),
+        states=tuple(map(SiteState, likeliest)),
+        shows_ponds=tuple(shows_ponds.tolist()),
+        shows_ground=tuple(shows_ground.tolist()),
+        ground=onset(days, states.onset(SiteState.CLEARED), HAS_GROUND[likeliest], shows_ground, enough),
+        ponds=ponds,
+        pond_m2=_area([look for look, shows in zip(looks, shows_ponds, strict=True) if shows], ponds),
     )
-    return History(tuple(looks), tuple(map(SiteState, likeliest)), ground, ponds, _area(looks, ponds, settings))
 
 
 def _states(looks: Sequence[SiteLook], model: StateModel) -> tuple[StatePosterior, Doubles, Doubles]:
@@ -232,12 +253,13 @@ def _smallest_run(mass: Doubles, best: int, enough: float) -> tuple[int, int]:
     return low, high
 
 
-def _area(looks: Sequence[SiteLook], ponds: Onset | None, settings: HistorySettings) -> float:
-    """Median pond area of the last five looks that show ponds, square metres."""
+def _area(with_ponds: Sequence[SiteLook], ponds: Onset | None) -> float:
+    """Median pond area of the last five looks that plainly show ponds, or else show ponds at all, square metres."""
     if ponds is None:
         return 0.0
-    shown = [look.pond_m2 for look in looks if look.day <= ponds.last and look.shows_ponds(settings)]
-    return float(np.median(shown[-5:])) if shown else 0.0
+    shown = [look.pond_m2 for look in with_ponds if look.day <= ponds.last]
+    plainly = [area for area in shown if area >= PLAIN_M2]
+    return float(np.median((plainly or shown)[-5:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,21 +281,30 @@ def events(past: History, settings: HistorySettings) -> list[Event]:
         found.append(Event(EventKind.APPEARED, past.ground.after, past.ground.by))
     if past.ponds:
         found.append(Event(EventKind.PONDS_BUILT, past.ponds.after, past.ponds.by))
-        found += _changes(past)
+        found += _changes(past, settings)
         found += _growths(past, settings)
-        if past.ponds.gone_by and past.status(settings, confirm_looks=1) == SiteStatus.ENDED:
-            found.append(Event(EventKind.ENDED, past.ponds.last, past.ponds.gone_by))
     return sorted(found, key=lambda event: event.by)
 
 
-def _changes(past: History) -> list[Event]:
-    """Each time that ponds fell idle or were filled again, dated between the two looks on either side."""
-    kinds = {SiteState.IDLE: EventKind.IDLE, SiteState.RESUMED: EventKind.RESUMED}
+def _changes(past: History, settings: HistorySettings) -> list[Event]:
+    """Each time that ponds fell idle, were filled again, or the site ended, dated between the looks on either side."""
+    turns = zip(pairwise(past.looks), pairwise(past.states), pairwise(past.ended(settings)), strict=True)
     return [
-        Event(kinds[now], past.looks[k - 1].day, past.looks[k].day)
-        for k, (before, now) in enumerate(pairwise(past.states), start=1)
-        if now != before and now in kinds
+        Event(kind, one.day, other.day)
+        for (one, other), states, ended in turns
+        for kind in _kinds_of_change(*states, *ended)
     ]
+
+
+def _kinds_of_change(before: SiteState, now: SiteState, ended_before: bool, ended_now: bool) -> Iterator[EventKind]:
+    """What changed between two looks in a row; both idle and ended where they lie far apart."""
+    if now == SiteState.IDLE != before and not ended_before:
+        yield EventKind.IDLE
+    # The likeliest states look by look may return to `PONDS` by themselves; for a site that had ended it is news.
+    if now == SiteState.RESUMED != before or (ended_before and not ended_now):
+        yield EventKind.RESUMED
+    if ended_now and not ended_before:
+        yield EventKind.ENDED
 
 
 def _growths(past: History, settings: HistorySettings) -> list[Event]:
@@ -283,7 +314,8 @@ def _growths(past: History, settings: HistorySettings) -> list[Event]:
     the median show that much more.
     """
     assert past.ponds is not None
-    shown = [look for look in past.looks if look.day >= past.ponds.by and look.shows_ponds(settings)]
+    looks = zip(past.looks, past.shows_ponds, strict=True)
+    shown = [look for look, shows in looks if shows and look.day >= past.ponds.by]
     areas = [look.pond_m2 for look in shown]
     medians = [float(np.median(areas[k : k + AGREE_LOOKS])) for k in range(len(areas) - AGREE_LOOKS + 1)]
     growths: list[Event] = []

@@ -128,7 +128,7 @@ class PondRecord:
     area_m2: float
     """Pond area from pond fractions, square metres."""
     first_seen: date | None
-    """First clear look in which the site has ponds."""
+    """First clear look that shows this patch; None = no look by itself does."""
     polygon: Outline
     """Outline of its pixels."""
 

@@ -11,7 +11,6 @@ from shapely.geometry import Point
 from pipeline.config import Settings
 from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
 from pipeline.sites.confidence import AssessedSite
-from pipeline.sites.extract import ponds_of
 from pipeline.sites.history import EventKind, events
 from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord, rounded
 
@@ -67,7 +66,7 @@ def statement_of(
     return Statement(
         site=site,
         ponds=tuple(_ponds(site, assessed, grid)),
-        looks=tuple(_looks(site, assessed, settings, point)),
+        looks=tuple(_looks(site, assessed, point)),
         events=tuple(_events(site, assessed, settings, point)),
     )
 
@@ -131,20 +130,21 @@ def _site(
 
 def _ponds(record: SiteRecord, assessed: AssessedSite, grid: Grid) -> Iterator[PondRecord]:
     """The patches of touching pond pixels of a site."""
-    for number, (outline, pixels) in enumerate(ponds_of(assessed.site), start=1):
+    for number, patch in enumerate(assessed.patches, start=1):
         yield PondRecord(
             site_id=record.site_id,
             pond_id=number,
-            area_m2=float(pixels.sum()) * PIXEL_M**2 * assessed.site.mean_pond_fraction,
-            first_seen=record.ponds_by,
-            polygon=rounded(reprojected(outline, grid.crs, LONLAT)),
+            area_m2=patch.pixels * PIXEL_M**2 * assessed.site.mean_pond_fraction,
+            first_seen=patch.first_seen,
+            polygon=rounded(reprojected(patch.outline_m, grid.crs, LONLAT)),
         )
 
 
-def _looks(record: SiteRecord, assessed: AssessedSite, settings: Settings, point: Point) -> Iterator[LookRecord]:
+def _looks(record: SiteRecord, assessed: AssessedSite, point: Point) -> Iterator[LookRecord]:
     """The clear looks at a site."""
     past = assessed.history
-    for look, state, area in zip(past.looks, past.states, assessed.look_areas, strict=True):
+    shown = zip(past.shows_ponds, past.shows_ground, strict=True)
+    for look, state, area, (ponds, ground) in zip(past.looks, past.states, assessed.look_areas, shown, strict=True):
         yield LookRecord(
             site_id=record.site_id,
             day=look.day,
@@ -155,8 +155,8 @@ def _looks(record: SiteRecord, assessed: AssessedSite, settings: Settings, point
             pond_area_high_m2=area.high,
             ground_area_m2=look.ground_m2,
             state=state,
-            ponds_present=look.shows_ponds(settings.history),
-            ground_present=look.shows_ground(settings.history),
+            ponds_present=ponds,
+            ground_present=ground,
             point=point,
         )
 

@@ -32,7 +32,7 @@
     <alias field="site_id" name="Site" />
     <alias field="pond_id" name="Patch of ponds" />
     <alias field="area_m2" name="Pond area (m²)" />
-    <alias field="first_seen" name="First clear look with ponds" />
+    <alias field="first_seen" name="First clear look that shows it" />
   </aliases>
   <previewExpression>"site_id"</previewExpression>
   <mapTip>&lt;b&gt;[% "site_id" %]&lt;/b&gt;, patch of ponds [% "pond_id" %]&lt;br&gt;[% round("area_m2") %] m²</mapTip>
