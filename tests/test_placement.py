@@ -14,6 +14,7 @@ from scenes import GRID, PLACE, aoi
 from test_stac import ALWAYS, make_item, opened, write_catalogue
 
 from pipeline.grid import Grid, Window
+from pipeline.sources.boa_offset import judgement_of
 from pipeline.sources.stac import StacSource, files_of
 
 OTHER = Grid(32646)
@@ -40,6 +41,7 @@ def fetched(server: Server, source: StacSource, windows: list[Window]) -> int:
     """Bytes that reading the only scene on some windows takes a new process."""
     (scene,) = source.search(aoi(), ALWAYS).scenes
     files_of.cache_clear()
+    judgement_of.cache_clear()
     before = server.sent
     for window in windows:
         source.read([scene], OTHER, window)

@@ -10,6 +10,7 @@ from pipeline.bands import SCL
 from pipeline.grid import Grid, Window
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.budget import Usage
+from pipeline.sources.granule_sample import sample_blocks
 from pipeline.sources.interface import Price
 from pipeline.sources.pixels import needs_no_bands, read_classes
 from pipeline.sources.placement import placed
@@ -32,7 +33,8 @@ class _Need(NamedTuple):
 def priced(file: BandStack, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
     """Price of reading a granule on some windows; fetches file headers, and SCL on the windows.
 
-    `remote`: its files are on a server; local files cost nothing. A window without clear pixels costs only SCL.
+    `remote`: its files are on a server; local files cost nothing. A window without clear pixels costs only SCL. The
+    sample of the granule is counted as for a process that has not read of it before.
     """
     scl = file.descriptions.index(SCL) + 1 if SCL in file.descriptions else 0
     needs = [need for window in windows if (need := _need(file, scl, grid, window, unclear)) is not None]
@@ -61,7 +63,11 @@ def _need(file: BandStack, scl: int, grid: Grid, window: Window, unclear: Sequen
 def _usage(file: BandStack, scl: int, needs: Sequence[_Need]) -> Usage:
     """What is requested of each file, in the order of reading; the first band is opened for its grid in any case."""
     blocks: dict[int, list[tuple[int, int]]] = {1: []}
+    sampled = False
     for need in needs:
         for number in range(1, len(file.descriptions) + 1) if need.bands else (scl,):
             blocks.setdefault(number, []).extend(file.blocks(number, need.part))
+        for number, found in sample_blocks(file).items() if need.bands and not sampled else ():
+            blocks[number].extend(found)
+        sampled |= need.bands
     return sum((range_usage(file.file_size(number), found) for number, found in blocks.items()), Usage())
