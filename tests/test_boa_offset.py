@@ -21,6 +21,8 @@ from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.raster import Raster
 from pipeline.sources import boa_offset, granule_sample
+from pipeline.sources.assets import BandAssets
+from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import judgement_of
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Scene, Source
@@ -159,6 +161,33 @@ def test_a_granule_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         files_of.cache_clear()
         read(source, window)
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize(
+    ("layout", "smallest", "largest", "count"),
+    [
+        ("overviews", 100, 1500, 192 * 192),
+        ("overviews", 96, 1500, 96 * 96),
+        ("overviews", 200, 1500, 192 * 192),
+        ("overviews", 100, 90, 25 * 64 * 64),
+        ("no overviews", 100, 1500, 25 * 64 * 64),
+    ],
+)
+def test_the_sample_is_coarse_and_from_all_over_the_granule(
+    layout, smallest: int, largest: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(granule_sample, "MIN_OVERVIEW_SIDE_PX", smallest)
+    monkeypatch.setattr(granule_sample, "MAX_OVERVIEW_SIDE_PX", largest)
+    made = planes(0.3, 5, SOUND[0])
+    made[SCL][...] = np.arange(12).repeat(64)  # a class for each strip of 64 columns
+    scene = scene_of(granule(tmp_path, layout, made, SOUND[1])(OffsetError.REFUSE))
+    assert isinstance(scene.assets, BandAssets)
+    with BandStack(scene.assets.by_name) as file:
+        sample = granule_sample.read_sample(file)
+    assert sample.visible.shape == (3, count)
+    assert sample.valid.shape == sample.classes.shape == (count,)
+    assert set(np.unique(sample.classes)) >= {0, 2, 6, 8, 10}
+    assert sample.visible[:, sample.valid].mean() == pytest.approx(0.04, abs=0.02)
 
 
 def test_a_sample_that_could_not_be_read_is_read_for_the_next_window(

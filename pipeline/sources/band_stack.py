@@ -98,6 +98,12 @@ class BandStack:
         return frozenset(overview.shape for overview in self._overviews(number))
 
     @property
+    def block_shape(self) -> tuple[int, int]:
+        """Shape (y, x) of the blocks of the first band."""
+        height, width = self._base.block_shapes[self._assets[0].band - 1]
+        return height, width
+
+    @property
     def remote(self) -> bool:
         """Whether any of its files is on a server."""
         return any(asset.remote for asset in self._assets)

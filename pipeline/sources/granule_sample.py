@@ -19,12 +19,16 @@ from pipeline.sources.pixels import reflectance_of
 
 VISIBLE = ("B02", "B03", "B04")
 """What is sampled besides SCL: visible light."""
-MIN_OVERVIEW_SIDE_PX = 100
-"""The coarsest overview with this many pixels on its shorter side is the sample."""
-SQUARE_PX = 64
-"""Side of the squares that are the sample where there are no overviews; each lies in one block, which is read whole."""
-SQUARES_LOCAL, SQUARES_REMOTE = 5, 3
-"""How many of them in a row and in a column: fewer where a block is a megabyte from a server, as in JPEG 2000."""
+MIN_OVERVIEW_SIDE_PX, MAX_OVERVIEW_SIDE_PX = 100, 1500
+"""The coarsest overview with at least so many pixels on its shorter side is the sample, or where all are smaller the
+finest. An overview with more than the second number on its longer side is too much to read."""
+BLOCKS_LOCAL, BLOCKS_REMOTE = 5, 2
+"""Where there are no overviews, so many blocks of the files in a row and in a column are the sample. A block is read
+whole: from a server it may be a megabyte of each band, as in JPEG 2000."""
+MAX_BLOCK_SIDE_PX = 1024
+"""Of larger blocks only a part is taken."""
+THINNED_SIDE_PX = 64
+"""Blocks are thinned to about so many pixels on a side: neighbours say the same."""
 
 
 class GranuleSample(NamedTuple):
@@ -55,8 +59,8 @@ def sample_blocks(file: BandStack) -> dict[int, list[tuple[int, int]]]:
     shape = _overview_shape(file)
     if shape is not None:
         return {number: file.overview_blocks(number, shape) for number in _wanted(file)}
-    squares = list(_squares(file))
-    return {number: [block for square in squares for block in file.blocks(number, square)] for number in _wanted(file)}
+    blocks = list(_blocks(file))
+    return {number: [found for block in blocks for found in file.blocks(number, block)] for number in _wanted(file)}
 
 
 def _wanted(file: BandStack) -> list[int]:
@@ -65,33 +69,35 @@ def _wanted(file: BandStack) -> list[int]:
 
 
 def _pieces(file: BandStack, wanted: list[int]) -> Iterator[NDArray[np.float64]]:
-    """Stored numbers (band, y, x) of the overview, or of each square."""
+    """Stored numbers (band, y, x) of the overview, or of each block, thinned."""
     shape = _overview_shape(file)
     if shape is not None:
         with suppress(RasterioError):
             yield file.read_overview(wanted, shape)
         return
-    for square in _squares(file):
+    for block in _blocks(file):
+        step = max(1, min(block.height, block.width) // THINNED_SIDE_PX)
         with suppress(RasterioError):
-            yield file.read(wanted, square)
+            yield file.read(wanted, block)[:, ::step, ::step]
 
 
 def _overview_shape(file: BandStack) -> tuple[int, int] | None:
     """Shape (y, x) of the overview to read, one that all sampled bands have; None: there is none."""
     shared = frozenset.intersection(*(file.overview_shapes(number) for number in _wanted(file)))
-    enough = [shape for shape in shared if min(shape) >= MIN_OVERVIEW_SIDE_PX]
-    return min(enough, default=max(shared, default=None))
+    coarse = [shape for shape in shared if max(shape) <= MAX_OVERVIEW_SIDE_PX]
+    enough = [shape for shape in coarse if min(shape) >= MIN_OVERVIEW_SIDE_PX]
+    return min(enough, default=max(coarse, default=None))
 
 
-def _squares(file: BandStack) -> Iterator[FileWindow]:
-    """Squares evenly over the file, in the first band's pixels."""
-    count = SQUARES_REMOTE if file.remote else SQUARES_LOCAL
-    rows, cols = (_begins(side, count) for side in file.shape)
-    for row in rows:
-        for col in cols:
-            yield FileWindow(col, row, min(SQUARE_PX, file.width - col), min(SQUARE_PX, file.height - row))
+def _blocks(file: BandStack) -> Iterator[FileWindow]:
+    """Blocks evenly over the file, in the first band's pixels."""
+    count = BLOCKS_REMOTE if file.remote else BLOCKS_LOCAL
+    height, width = (min(side, MAX_BLOCK_SIDE_PX) for side in file.block_shape)
+    for row in _begins(file.height, height, count):
+        for col in _begins(file.width, width, count):
+            yield FileWindow(col, row, min(width, file.width - col), min(height, file.height - row))
 
 
-def _begins(side: int, count: int) -> list[int]:
-    """First pixels of `count` squares along a side, multiples of their size, fewer on a short side."""
-    return sorted({int(side * (number + 0.5) / count) // SQUARE_PX * SQUARE_PX for number in range(count)})
+def _begins(length: int, side: int, count: int) -> list[int]:
+    """First pixels of up to `count` blocks evenly along a length, each of a side; pixels."""
+    return sorted({int(length * (number + 0.5) / count) // side * side for number in range(count)})
