@@ -1,5 +1,6 @@
 """Scenes whose pixels lie between those of the grid: as cheap as others, and the same however they are cut."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import pytest
 import test_stac
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback import Server, serving
+from loopback import Server, quick_http, serving
 from pyproj import Transformer
 from scenes import GRID, PLACE, aoi
 from test_stac import ALWAYS, make_item, opened, write_catalogue
 
 from pipeline.grid import Grid, Window
 from pipeline.sources.boa_offset import judgement_of
-from pipeline.sources.stac import StacSource, files_of
+from pipeline.sources.interface import ReadRules
+from pipeline.sources.stac import StacSource, files_of, stac_source
 
 OTHER = Grid(32646)
 """The zone to the west: none of its pixels is one of the scenes'."""
@@ -82,6 +84,23 @@ def test_off_the_grid_the_price_is_what_reading_fetches(
     assert price.usage.n_bytes == pytest.approx(spent, rel=0.1)
     assert 0 < price.windows_read < len(windows) / 2
     assert price.clear_share == pytest.approx((classes == 4).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("grid", [GRID, OTHER])
+def test_of_a_scene_beside_a_window_only_the_grid_is_read(grid: Grid, tmp_path: Path) -> None:
+    """Whatever the settings call unclear; the price says so."""
+    with serving(tmp_path) as server:
+        write_catalogue(tmp_path, [make_item(tmp_path, date(2024, 2, 5))])
+        source = stac_source(f"{server.url}/stac/catalog.json", ReadRules(), quick_http)
+        (scene,) = source.search(aoi(), ALWAYS).scenes
+        beside = over(TILE, 64, 64) if grid == OTHER else TILE
+        beside = replace(beside, row=beside.row + 2000)
+        before = server.sent
+        raster = source.read([scene], grid, beside)
+        spent = server.sent - before
+        assert not raster.valid.any()
+        assert not [path for _, path in server.asked if "green" in path or "scl" in path]
+        assert source.price([scene], grid, [beside]).usage.n_bytes == spent
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -138,10 +138,13 @@ def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: 
     """
     names, place = bands_of(file), placed(file, grid, window)
     bands = [names[name] for name in NAMES]
+    nothing = np.zeros((len(NAMES), *window.shape), np.float32)
+    if place.in_file.intersection(Window(0, 0, *file.shape)) is None:
+        absent = np.zeros(window.shape, bool)
+        return ScenePixels(nothing, absent, _scl_of(nothing[0], absent) if with_scl else None)
     if with_scl and unclear:
         classes, measured = read_classes(file, names[SCL], place)
         if needs_no_bands(place, classes, unclear):
-            nothing = np.zeros((len(NAMES), *window.shape), np.float32)
             return ScenePixels(nothing, measured, _scl_of(classes, measured))
     wanted = bands + ([names[SCL]] if with_scl else [])
     found, sound, last = _downsampled(file, bands, wanted, place)

@@ -30,17 +30,17 @@ class _Need(NamedTuple):
     """Those of them that are clear."""
 
 
-def priced(file: BandStack, remote: bool, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
+def priced(file: BandStack, grid: Grid, windows: Sequence[Window], unclear: Sequence[int]) -> Price:
     """Price of reading a granule on some windows; fetches file headers, and SCL on the windows.
 
-    `remote`: its files are on a server; local files cost nothing. A window without clear pixels costs only SCL. The
-    sample of the granule is counted as for a process that has not read of it before.
+    Local files cost nothing. A window without clear pixels costs only SCL. The sample of the granule is counted as for
+    a process that has not read of it before.
     """
     scl = file.descriptions.index(SCL) + 1 if SCL in file.descriptions else 0
     needs = [need for window in windows if (need := _need(file, scl, grid, window, unclear)) is not None]
     measured, clear = sum(need.measured for need in needs), sum(need.clear for need in needs)
     return Price(
-        _usage(file, scl, needs) if remote and windows else Usage(),
+        _usage(file, scl, needs) if file.remote and windows else Usage(),
         sum(need.bands for need in needs),
         clear / measured if measured else 0.0 if scl else None,
     )

@@ -134,10 +134,8 @@ class StacSource:
         """As `Priced.price`; reads file headers and SCL."""
         prices = []
         for scene in scenes:
-            assets = _assets_of(scene).by_name
             with self._opened(scene) as file:
-                remote = any(asset.remote for asset in assets.values())
-                prices.append(priced(file, remote, grid, windows, self.rules.unclear))
+                prices.append(priced(file, grid, windows, self.rules.unclear))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
         return Price(
             sum((price.usage for price in prices), Usage()),
