@@ -6,6 +6,7 @@ from hypothesis import settings
 from scenes import ALWAYS, AREA, QUIET, SMALL
 
 from pipeline.archive import VARIABLE
+from pipeline.sources.boa_offset import judgement_of
 from pipeline.sources.credentials import token_cache
 from pipeline.sources.stac import files_of
 from pipeline.worlds.archive import build_archive
@@ -30,8 +31,9 @@ def an_archive_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture(autouse=True)
 def nothing_fetched() -> None:
-    """Each test begins with nothing kept of the files and tokens of another."""
+    """Each test begins with nothing kept of the files, judgements and tokens of another."""
     files_of.cache_clear()
+    judgement_of.cache_clear()
     token_cache.cache_clear()
 
 

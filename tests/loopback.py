@@ -156,11 +156,11 @@ def serving(folder: Path) -> Iterator[Server]:
                 self.close_connection = True
             self.end_headers()
             if method != "HEAD":
+                server.sent += len(body)  # before the client has it all and asks for the sum
                 with suppress(BrokenPipeError, ConnectionResetError):
                     for piece in [bytes([byte]) for byte in body] if server.drip_s else [body]:
                         self.wfile.write(piece)
                         time.sleep(server.drip_s)
-                server.sent += len(body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -27,7 +27,7 @@ from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sites.records import SiteRecord
 from pipeline.sources.assets import BandAssets
-from pipeline.sources.budget import read_ledger, totals
+from pipeline.sources.budget import Budget, Usage, read_ledger, totals
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import ReadRules, Scene
 from pipeline.sources.sentinel_hub.source import sentinel_hub_source
@@ -348,6 +348,23 @@ def test_an_estimate_is_what_the_run_then_spends(
         capsys.readouterr()
         assert main(["estimate", *words[1:], "--max-pu", "4"]) == 0
         assert "7 scenes in 0 overpasses to read" in capsys.readouterr().out
+
+
+def test_an_estimate_knows_the_limit_of_the_month(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    with sentinel_hub(scenes, monkeypatch):
+        words = command(scenes, tmp_path / "out", "sentinelhub", "cdse", "--ledger", str(ledger))
+        with Path(words[words.index("--config") + 1]).open("a") as config:
+            config.write("[spending]\nmonthly_pu = 20\n")
+        fit = []
+        for spent in (0.0, 19.9):
+            Budget(ledger, "another run").spend("cdse-sentinelhub", Usage(1, 0, spent))
+            assert main(["estimate", *words[1:]]) == 0
+            told = capsys.readouterr().out
+            fit.append(int(re.search(r"limit    (\d) of 7 overpasses fit, the clearest first", told)[1]))
+    assert fit[0] > fit[1] == 1
 
 
 def test_a_damaged_ledger_is_told_before_any_work(

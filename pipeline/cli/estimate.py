@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.sources.budget import SpendingLimits, Usage
 
     context = open_run(options)
-    found, budget = estimate(context), context.budget
+    found, budget, none = estimate(context), context.budget, SpendingLimits()
+    limits = (budget.of_run, budget.of_month) if budget else (none, none)
     in_month = sum(budget.spent_in_month().values(), Usage()) if budget else Usage()
-    print(found.text(budget.of_run if budget else SpendingLimits(), in_month), flush=True)
+    print(found.text(*limits, in_month), flush=True)
     return 0

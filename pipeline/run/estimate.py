@@ -84,17 +84,20 @@ class Estimate:
         """All of it."""
         return sum((overpass.price.usage for overpass in self.overpasses), Usage())
 
-    def within(self, limits: SpendingLimits) -> int:
-        """How many overpasses fit, the clearest first."""
+    def within(self, of_run: SpendingLimits, of_month: SpendingLimits, in_month: Usage) -> int:
+        """How many overpasses fit, the clearest first: those begun before a limit is reached.
+
+        `in_month`: what was spent this month already, which counts for `of_month` alone.
+        """
         spent, count = Usage(), 0
         for overpass in sorted(self.overpasses, key=lambda each: -(each.price.clear_share or 0.0)):
-            if limits.reached(spent):
+            if of_run.reached(spent) or of_month.reached(in_month + spent):
                 break
             spent, count = spent + overpass.price.usage, count + 1
         return count
 
-    def text(self, limits: SpendingLimits, in_month: Usage) -> str:
-        """For a person; `limits`: those of the run; `in_month`: what was spent this month already."""
+    def text(self, of_run: SpendingLimits, of_month: SpendingLimits, in_month: Usage) -> str:
+        """For a person, with the limits of the run and of the month; `in_month`: what was spent this month already."""
         count = len(self.overpasses)
         lines = [
             f"{self.aoi.title}: {len(self.search.scenes)} scenes in {count} overpasses to read "
@@ -111,8 +114,9 @@ class Estimate:
             lines.append(f"  failed   {len(self.failures)} looks could not be priced, first {first.id}: {first.reason}")
         if in_month != Usage():
             lines.append(f"  month    {in_month.text()} were spent this month already")
-        if limits != SpendingLimits():
-            lines.append(f"  limit    {self.within(limits)} of {count} overpasses fit, the clearest first")
+        if (of_run, of_month) != (SpendingLimits(), SpendingLimits()):
+            fit = self.within(of_run, of_month, in_month)
+            lines.append(f"  limit    {fit} of {count} overpasses fit, the clearest first")
         lines += [overpass.line() for overpass in self.overpasses[:MAX_LINES]]
         if count > MAX_LINES:
             lines.append(f"  … {count - MAX_LINES} more")

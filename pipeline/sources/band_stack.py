@@ -43,6 +43,7 @@ class BandStack:
         """
         self._remote, self._fetched = remote, fetched
         self._stack, self._files = ExitStack(), dict[str, Any]()
+        self._opened_overviews = dict[str, tuple[Any, ...]]()
         self._assets = [assets[name] for name in (*NAMES, SCL) if name in assets]
         self.descriptions = tuple(name for name in (*NAMES, SCL) if name in assets)
         self.scales = tuple(asset.scale for asset in self._assets)
@@ -85,6 +86,28 @@ class BandStack:
             plane[...] = fine[row - top * step :, col - left * step :][:height, :width]
         return out
 
+    def read_overview(self, wanted: Sequence[int], shape: tuple[int, int]) -> NDArray[np.float64]:
+        """Stored numbers (band, y, x) of whole bands, by number from 1, in their overviews of one shape (y, x)."""
+        out = np.empty((len(wanted), *shape))
+        for plane, number in zip(out, wanted, strict=True):
+            plane[...] = self._checked(partial(self._overview(number, shape).read, self._assets[number - 1].band))
+        return out
+
+    def overview_shapes(self, number: int) -> frozenset[tuple[int, int]]:
+        """Shapes (y, x) of a band's overviews, by number from 1; none where reading one takes all bytes of the file."""
+        return frozenset(overview.shape for overview in self._overviews(number))
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Shape (y, x) of the blocks of the first band."""
+        height, width = self._base.block_shapes[self._assets[0].band - 1]
+        return height, width
+
+    @property
+    def remote(self) -> bool:
+        """Whether any of its files is on a server."""
+        return any(asset.remote for asset in self._assets)
+
     def file_size(self, number: int) -> int:
         """Size of the file of a band, by number from 1, bytes; 0 for a local file."""
         href = self._assets[number - 1].href
@@ -95,17 +118,31 @@ class BandStack:
 
         `number`: from 1; `window`: in the first band's pixels. Empty blocks are left out.
         """
-        file, band = self._file(number), self._assets[number - 1].band
+        file = self._file(number)
         step = _step(self._base, file, self.descriptions[number - 1])
-        height, width = (step * side for side in file.block_shapes[band - 1])
-        rows = range(int(window.row_off // height), int((window.row_off + window.height - 1) // height) + 1)
-        cols = range(int(window.col_off // width), int((window.col_off + window.width - 1) // width) + 1)
-        offsets = [
-            (file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band), row, col)
-            for row in rows
-            for col in cols
-        ]
-        return [(int(first), file.block_size(band, row, col)) for first, row, col in offsets if first]
+        return _blocks(file, self._assets[number - 1].band, window, step)
+
+    def overview_blocks(self, number: int, shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """As `blocks`, of all of a band's overview of this shape (y, x)."""
+        height, width = shape
+        window = FileWindow(0, 0, width, height)
+        return _blocks(self._overview(number, shape), self._assets[number - 1].band, window, 1)
+
+    def _overview(self, number: int, shape: tuple[int, int]) -> Any:
+        """The overview of a band that has this shape."""
+        return next(overview for overview in self._overviews(number) if overview.shape == shape)
+
+    def _overviews(self, number: int) -> tuple[Any, ...]:
+        """The overviews of a band's file; none of JPEG 2000, of which each resolution is spread over the whole file."""
+        file, asset = self._file(number), self._assets[number - 1]
+        if asset.href not in self._opened_overviews:
+            href = self._fetched(asset).href
+            levels = range(len(file.overviews(asset.band))) if file.driver == "GTiff" else ()
+            self._opened_overviews[asset.href] = tuple(
+                self._stack.enter_context(self._checked(partial(_opened, href, self._remote, overview_level=level)))
+                for level in levels
+            )
+        return self._opened_overviews[asset.href]
 
     def _file(self, number: int) -> Any:
         """The file of a band by number, from 1."""
@@ -133,9 +170,20 @@ def file_stamp(href: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _opened(href: str, remote: RemoteFiles | None) -> Any:
+def _opened(href: str, remote: RemoteFiles | None, **options: int) -> Any:
     driver = DRIVERS.get(href.partition("?")[0][-4:].lower(), "GTiff")
-    return rasterio.open(href, driver=driver, opener=remote if "://" in href else None)
+    return rasterio.open(href, driver=driver, opener=remote if "://" in href else None, **options)
+
+
+def _blocks(file: Any, band: int, window: FileWindow, step: int) -> list[tuple[int, int]]:
+    """First byte and length of each block of a band that a window touches; `step`: its pixels' side in the window's."""
+    height, width = (step * side for side in file.block_shapes[band - 1])
+    rows = range(int(window.row_off // height), int((window.row_off + window.height - 1) // height) + 1)
+    cols = range(int(window.col_off // width), int((window.col_off + window.width - 1) // width) + 1)
+    offsets = [
+        (file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band), row, col) for row in rows for col in cols
+    ]
+    return [(int(first), file.block_size(band, row, col)) for first, row, col in offsets if first]
 
 
 def _step(base: Any, file: Any, name: str) -> int:

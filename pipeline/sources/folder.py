@@ -22,7 +22,7 @@ from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
-from pipeline.sources.boa_offset import with_offset_checked
+from pipeline.sources.boa_offset import fault_of, with_offset_mended
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
 from pipeline.sources.pixels import (
     GDAL,
@@ -274,11 +274,11 @@ def _read(
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
             # A GeoTIFF is one file: reading SCL alone would save nothing.
             found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
+            # A GeoTIFF states its own scale and offset, and `check_units` has tested them.
+            fault = fault_of(scene, bands, found) if product else None
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
-    if product:
-        return with_offset_checked(scene, found, source.rules.offset_error)
-    return found, None  # a GeoTIFF states its own scale and offset, and `check_units` has tested them
+    return with_offset_mended(scene, found, fault, source.rules.offset_error)
 
 
 def _bands(source: FolderSource, scene: Scene) -> Any:

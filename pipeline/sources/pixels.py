@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as FileWindow
@@ -21,9 +20,10 @@ from shapely.geometry import Polygon
 
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import SceneError
-from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
+from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.raster import Bools, Bytes, Floats, Raster
 from pipeline.sources.interface import Scene
+from pipeline.sources.placement import Placement, placed
 from pipeline.sources.radiometry import scale_and_offset
 
 GDAL = MappingProxyType({"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1})
@@ -49,7 +49,6 @@ SAMPLE_PX = 64
 """Side of the squares along a file's diagonal that are sampled to check its units, pixels."""
 LARGEST_REFLECTANCE = 2.0
 """Values up to this in a float file without a scale are taken for reflectance."""
-METRES_PER_DEGREE = 111_320.0
 
 
 class ScenePixels(NamedTuple):
@@ -95,17 +94,6 @@ def footprint_of(file: Any) -> Polygon:
     return lonlat
 
 
-def window_in_file(file: Any, grid: Grid, window: Window) -> Window | None:
-    """The file pixels that a window of the grid needs, in rows and columns of the file; None: no overlap."""
-    if _on_grid(file, grid):
-        return _file_window(file, window).intersection(Window(0, 0, *file.shape))
-    rows, cols = _file_coordinates(file, grid, window, 1)
-    if not (np.isfinite(rows).any() and np.isfinite(cols).any()):
-        return None
-    (top, bottom), (left, right) = ((int(np.nanmin(k)), int(np.nanmax(k)) + 2) for k in (rows, cols))
-    return Window(top, left, bottom - top, right - left).intersection(Window(0, 0, *file.shape))
-
-
 def check_units(file: Any, names: dict[str, int]) -> None:
     """Raise `SceneError` for numbers that cannot be reflectance, or for float reflectance without a stated scale."""
     wanted = [names[name] for name in NAMES]
@@ -117,7 +105,7 @@ def check_units(file: Any, names: dict[str, int]) -> None:
     blue = numbers[0][np.isfinite(numbers[0]) & (numbers[0] != 0)]
     if silent and file.dtypes[number].startswith("float") and len(blue) and blue.max() <= LARGEST_REFLECTANCE:
         raise SceneError("float numbers that look like reflectance, without a GDAL scale; set scale 1.0000001")
-    reflectance, _ = _reflectance(file, names, numbers[:, None])
+    reflectance, _ = reflectance_of(file, wanted, numbers[:, None])
     measured = (numbers != 0).all(axis=0) & np.isfinite(numbers).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     if not measured.any():
         return  # nothing to check; the looks of a scene without data record it as such
@@ -148,22 +136,39 @@ def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: 
 
     `unclear`: SCL classes; where the window has no other class, only SCL is read, and reflectance is 0.
     """
-    names = bands_of(file)
-    wanted = [names[name] for name in NAMES] + ([names[SCL]] if with_scl else [])
-    if _on_grid(file, grid):
-        here = _file_window(file, window)
-        if with_scl and unclear:
-            classes = _read_padded(file, wanted[-1:], here)[0]
-            if np.isin(np.nan_to_num(classes), unclear).all():
-                measured = np.nan_to_num(classes) > 0
-                nothing = np.zeros((len(NAMES), *window.shape), np.float32)
-                return ScenePixels(nothing, measured, _scl_of(classes, measured))
-        numbers = _read_padded(file, wanted, here)
-        reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
-        classes = numbers[-1]
-    else:
-        reflectance, valid, classes = _resampled(file, names, wanted, grid, window)
-    return ScenePixels(reflectance, valid, _scl_of(classes, valid) if with_scl else None)
+    names, place = bands_of(file), placed(file, grid, window)
+    bands = [names[name] for name in NAMES]
+    nothing = np.zeros((len(NAMES), *window.shape), np.float32)
+    if place.in_file.intersection(Window(0, 0, *file.shape)) is None:
+        absent = np.zeros(window.shape, bool)
+        return ScenePixels(nothing, absent, _scl_of(nothing[0], absent) if with_scl else None)
+    if with_scl and unclear:
+        classes, measured = read_classes(file, names[SCL], place)
+        if needs_no_bands(place, classes, unclear):
+            return ScenePixels(nothing, measured, _scl_of(classes, measured))
+    wanted = bands + ([names[SCL]] if with_scl else [])
+    found, sound, last = _downsampled(file, bands, wanted, place)
+    reflectance, valid = place.bilinear(found, sound)
+    return ScenePixels(reflectance, valid, _scl_of(place.nearest(last), valid) if with_scl else None)
+
+
+def read_classes(file: Any, scl: int, place: Placement) -> tuple[NDArray[np.float64], Bools]:
+    """SCL classes on a window, 0 where there are none, and where it was measured; shapes (y, x).
+
+    `scl`: its band number. A pixel is measured by the same rule as in the bands, so that which of two granules shows
+    a pixel does not depend on whether their bands were read; only where imagery is finer than the grid it is not.
+    """
+    middle = place.step // 2
+    numbers = np.nan_to_num(_read_padded(file, [scl], place.in_file)[0, middle :: place.step, middle :: place.step])
+    return np.nan_to_num(place.nearest(numbers)), place.sound(numbers > 0)
+
+
+def needs_no_bands(place: Placement, classes: NDArray[np.float64], unclear: Sequence[int]) -> bool:
+    """Whether SCL says enough of a window: it has no class but those of `unclear`.
+
+    Never for imagery finer than the grid, of which one class does not say where all pixels were measured.
+    """
+    return place.step == 1 and bool(np.isin(classes, unclear).all())
 
 
 def read_all(file: Any) -> ScenePixels:
@@ -171,7 +176,7 @@ def read_all(file: Any) -> ScenePixels:
     names = bands_of(file)
     check_units(file, names)
     numbers = _read_padded(file, list(names.values()), Window(0, 0, *file.shape))
-    reflectance, valid = _reflectance(file, names, numbers[: len(NAMES)])
+    reflectance, valid = reflectance_of(file, [names[name] for name in NAMES], numbers[: len(NAMES)])
     return ScenePixels(reflectance, valid, _scl_of(numbers[-1], valid) if SCL in names else None)
 
 
@@ -202,20 +207,6 @@ def _scl_of(numbers: NDArray[np.float64], valid: Bools) -> Bytes:
     return np.where(valid & (numbers >= 0) & (numbers <= 11), numbers, 0).astype(np.uint8)
 
 
-def _on_grid(file: Any, grid: Grid) -> bool:
-    """Whether the file's pixels are those of the grid, so that no resampling is needed."""
-    t = file.transform
-    square = (t.a, t.b, t.d, t.e) == (PIXEL_M, 0, 0, -PIXEL_M)
-    return square and t.c % PIXEL_M == 0 and t.f % PIXEL_M == 0 and file.crs.to_epsg() == grid.epsg
-
-
-def _file_window(file: Any, window: Window) -> Window:
-    """A window of the grid in rows and columns of a file on that grid."""
-    t = file.transform
-    row, col = round(-t.f / PIXEL_M), round(t.c / PIXEL_M)
-    return Window(window.row - row, window.col - col, window.height, window.width)
-
-
 def _read_padded(file: Any, wanted: list[int], window: Window) -> NDArray[np.float64]:
     """Stored numbers (band, y, x) of a window in file pixels; NaN outside the file."""
     out = np.full((len(wanted), *window.shape), np.nan)
@@ -228,36 +219,36 @@ def _read_padded(file: Any, wanted: list[int], window: Window) -> NDArray[np.flo
 
 
 def _downsampled(
-    file: Any, names: dict[str, int], wanted: list[int], window: Window, step: int
+    file: Any, bands: list[int], wanted: list[int], place: Placement
 ) -> tuple[Floats, Bools, NDArray[np.float64]]:
-    """Reflectance, valid and the last band's numbers of a window in groups of `step` x `step` file pixels.
+    """Reflectance of `bands`, valid and the numbers of the last of `wanted`, on the piece of the file that is needed.
 
-    Reflectance is the mean of a group, valid only where all its pixels are; the last band (SCL) is the centre pixel's.
+    Reflectance is the mean of a group of file pixels, valid only where all of them are; the last band (SCL) is the
+    centre pixel's.
     """
-    bands, middle = len(NAMES), step // 2
+    window, step, count, middle = place.piece, place.step, len(bands), place.step // 2
     if step == 1:
         numbers = _read_padded(file, wanted, window)
-        return *_reflectance(file, names, numbers[:bands]), numbers[-1]
-    reflectance, valid = np.zeros((bands, *window.shape), np.float32), np.zeros(window.shape, bool)
+        return *reflectance_of(file, bands, numbers[:count]), numbers[-1]
+    reflectance, valid = np.zeros((count, *window.shape), np.float32), np.zeros(window.shape, bool)
     last = np.full(window.shape, np.nan)
     strip = max(1, STRIP_PX // (step * step * window.width))
     for row in range(0, window.height, strip):
         height = min(strip, window.height - row)
         fine = Window((window.row + row) * step, window.col * step, height * step, window.width * step)
         numbers = _read_padded(file, wanted, fine)
-        seen, sound = _reflectance(file, names, numbers[:bands])
+        seen, sound = reflectance_of(file, bands, numbers[:count])
         groups = (height, step, window.width, step)
         here = slice(row, row + height)
-        reflectance[:, here] = seen.reshape(bands, *groups).mean(axis=(2, 4))
+        reflectance[:, here] = seen.reshape(count, *groups).mean(axis=(2, 4))
         valid[here] = sound.reshape(groups).all(axis=(1, 3))
         last[here] = numbers[-1, middle::step, middle::step]
     reflectance[:, ~valid] = 0
     return reflectance, valid, last
 
 
-def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
-    """Reflectance (band, y, x), and where all bands are valid: not nodata, not 0, finite, plausible."""
-    wanted = [names[name] for name in NAMES]
+def reflectance_of(file: Any, wanted: Sequence[int], numbers: NDArray[np.float64]) -> tuple[Floats, Bools]:
+    """Reflectance (band, …) of bands by number, and where all are valid: not nodata, not 0, finite, plausible."""
     valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     out = np.zeros(numbers.shape, np.float32)
     for plane, stored, band in zip(out, numbers, wanted, strict=True):
@@ -271,62 +262,9 @@ def _reflectance(file: Any, names: dict[str, int], numbers: NDArray[np.float64])
     return out, valid
 
 
-def _is_nodata(file: Any, wanted: list[int], numbers: NDArray[np.float64]) -> Bools:
+def _is_nodata(file: Any, wanted: Sequence[int], numbers: NDArray[np.float64]) -> Bools:
     """Where any band of `numbers` (band, …) equals its nodata value."""
     values = [file.nodatavals[band - 1] for band in wanted]
     stored = [plane == value for plane, value in zip(numbers, values, strict=False) if value is not None]
     empty: Bools = np.any(stored, axis=0) if stored else np.zeros(numbers.shape[1:], bool)
     return empty
-
-
-def _resampled(
-    file: Any, names: dict[str, int], wanted: list[int], grid: Grid, window: Window
-) -> tuple[Floats, Bools, NDArray[np.float64]]:
-    """The file resampled to the grid: bilinear for reflectance, nearest for SCL, at each pixel's exact coordinates.
-
-    A pixel's neighbours and weights depend on its own position alone, so any cut into windows gives the same result.
-    """
-    step = _step(file)
-    rows, cols = _file_coordinates(file, grid, window, step)
-    known = np.isfinite(rows) & np.isfinite(cols)
-    height, width = file.height // step, file.width // step
-    known &= (rows > -1) & (cols > -1) & (rows < height) & (cols < width)
-    if not known.any():
-        empty = np.zeros(window.shape)
-        return np.zeros((len(NAMES), *window.shape), np.float32), empty.astype(bool), empty
-    rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
-    top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
-    piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
-    reflectance, valid, last = _downsampled(file, names, wanted, piece, step)
-    down, right = rows - top, cols - left
-    i, j = top - piece.row, left - piece.col
-    total, sound = np.zeros((len(NAMES), *window.shape)), known.copy()
-    for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        weight = (down if di else 1 - down) * (right if dj else 1 - right)
-        total += weight * reflectance[:, i + di, j + dj]
-        sound &= valid[i + di, j + dj] | (weight == 0)
-    total[:, ~sound] = 0
-    nearest = last[i + (down >= 0.5), j + (right >= 0.5)]
-    return total.astype(np.float32), sound, nearest
-
-
-def _step(file: Any) -> int:
-    """Side of the squares of file pixels averaged to one before resampling, so that finer imagery fits in memory."""
-    pixel = max(abs(file.transform.a), abs(file.transform.b))
-    metres = pixel * METRES_PER_DEGREE if file.crs.is_geographic else pixel * (file.crs.linear_units_factor[1] or 1.0)
-    return max(1, int(PIXEL_M / metres + 0.01))
-
-
-def _file_coordinates(
-    file: Any, grid: Grid, window: Window, step: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Row and column in the file (pixel centres at integers) of each pixel of a window, shape (y, x)."""
-    x = (window.col + np.arange(window.width) + 0.5) * PIXEL_M
-    y = -(window.row + np.arange(window.height) + 0.5) * PIXEL_M
-    xs, ys = np.meshgrid(x, y)
-    if file.crs.to_epsg() != grid.epsg:
-        xs, ys = Transformer.from_crs(grid.crs, file.crs.to_wkt(), always_xy=True).transform(xs, ys)
-    inverse = ~file.transform
-    cols = (inverse.a * xs + inverse.b * ys + inverse.c) / step - 0.5
-    rows = (inverse.d * xs + inverse.e * ys + inverse.f) / step - 0.5
-    return rows, cols

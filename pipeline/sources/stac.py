@@ -32,7 +32,7 @@ from pipeline.raster import Raster
 from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.band_stack import BandStack
-from pipeline.sources.boa_offset import with_offset_checked
+from pipeline.sources.boa_offset import fault_of, with_offset_mended
 from pipeline.sources.budget import Usage
 from pipeline.sources.credentials import authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
@@ -142,10 +142,8 @@ class StacSource:
         """As `Priced.price`; reads file headers and SCL."""
         prices = []
         for scene in scenes:
-            assets = _assets_of(scene).by_name
-            with self._opened(scene, SCL in assets) as file:
-                remote = any(asset.remote for asset in assets.values())
-                prices.append(priced(file, remote, grid, windows, self.rules.unclear))
+            with self._opened(scene) as file:
+                prices.append(priced(file, grid, windows, self.rules.unclear))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
         return Price(
             sum((price.usage for price in prices), Usage()),
@@ -154,14 +152,13 @@ class StacSource:
         )
 
     @contextmanager
-    def _opened(self, scene: Scene, with_scl: bool) -> Iterator[BandStack]:
+    def _opened(self, scene: Scene) -> Iterator[BandStack]:
         """The opened bands of a scene; errors while they are in use become a `SceneError` that names it."""
         assets = _assets_of(scene)
-        wanted = {name: asset for name, asset in assets.items if with_scl or name != SCL}
         remote = files_of(self.provider, self.http, assets)
         remote.renew()
         try:
-            with rasterio.Env(**GDAL), BandStack(wanted, remote) as file:
+            with rasterio.Env(**GDAL), BandStack(assets.by_name, remote) as file:
                 yield file
         except SceneError as cause:
             raise SceneError(f"{scene.id}: {cause}") from cause
@@ -233,9 +230,10 @@ class StacSource:
         )
 
     def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[ScenePixels, str | None]:
-        with self._opened(scene, with_scl) as file:
+        with self._opened(scene) as file:
             found = read_window(file, grid, window, with_scl, self.rules.unclear)
-        return with_offset_checked(scene, found, self.rules.offset_error)
+            fault = fault_of(scene, file, found)
+        return with_offset_mended(scene, found, fault, self.rules.offset_error)
 
 
 @lru_cache(maxsize=CACHED_SCENES)
