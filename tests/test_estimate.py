@@ -18,7 +18,7 @@ def estimate() -> Estimate:
     overpasses = tuple(
         OverpassEstimate(date(2025, 1, 5 * day), "S2A", 1, Price(EACH, 1, day / 10)) for day in range(1, 5)
     )
-    return Estimate(aoi(), "test", Search((), ()), 0, overpasses, (), 1.0)
+    return Estimate(aoi(), "test", Search((), ()), 0, None, overpasses, (), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,9 @@ def publish(
     `on`: day of the publication, UTC.
     """
     registry.check_clock(on)
-    touched = [_touched(registry, item.polygon_m, grid) for item in said]
-    concerned = dict.fromkeys([*known, *(name for names in touched for name in names)])
+    near = [_near(registry, item.polygon_m, grid, rules.link_m) for item in said]
+    touched = [[name for name, touches in names.items() if touches] for names in near]
+    concerned = dict.fromkeys([*known, *(name for names in near for name in names)])
     entries = {entry.site_id: entry for entry in registry.entries if entry.site_id in concerned}
     sights = {name: sight_of(entry, archive, grid, rules) for name, entry in entries.items()}
     changes = {name: _change(entry, sights[name], rules) for name, entry in entries.items()}
@@ -115,7 +116,7 @@ def publish(
             changes |= {name: Change.HELD for name in names if changes[name] is Change.FREE}
         else:
             free.append(item)
-    reserved = {name for name, change in changes.items() if change is not Change.FREE and _stands(entries[name])}
+    reserved = {name for name, change in changes.items() if change is not Change.FREE and not _rests(entries[name])}
     registry, ids = registry.with_ids([item.polygon_m for item in free], grid, rules.link_m, reserved)
     stated = {name: item.statement for name, item in zip(ids, free, strict=True)}
     updated = _Update(stated, sights, changes, archive, grid, rules, on, run_id)
@@ -161,23 +162,25 @@ def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
     return inside if inside.any() else np.ones(window.shape, bool)
 
 
-def _touched(registry: Registry, polygon_m: BaseGeometry, grid: Grid) -> list[str]:
-    """Ids on whose territory or published ground a place lies."""
-    place = reprojected(polygon_m, grid.crs, LONLAT)
-    return [
-        entry.site_id
-        for entry in registry.entries
-        if _shares_ground(place, entry.territory)
-        or (entry.statement is not None and _shares_ground(place, entry.statement.site.polygon))
-    ]
-
-
-def _shares_ground(place: BaseGeometry, other: BaseGeometry) -> bool:
-    return bool(place.intersects(other) and place.intersection(other).area > 0)
+def _near(registry: Registry, polygon_m: BaseGeometry, grid: Grid, link_m: float) -> dict[str, bool]:
+    """Ids whose territory or published ground lies within `link_m` of a place, and whether the place touches it."""
+    place = reprojected(polygon_m.buffer(link_m), grid.crs, LONLAT)
+    found: dict[str, bool] = {}
+    for entry in registry.entries:
+        grounds = [entry.territory, *([entry.statement.site.polygon] if entry.statement else [])]
+        if any(place.intersects(ground) for ground in grounds):
+            shared = (polygon_m.intersection(reprojected(ground, LONLAT, grid.crs)).area for ground in grounds)
+            found[entry.site_id] = any(area > 0 for area in shared)
+    return found
 
 
 def _stands(entry: RegisteredSite) -> bool:
     return entry.statement is not None
+
+
+def _rests(entry: RegisteredSite) -> bool:
+    """Whether its ground is part of another site."""
+    return entry.statement is None and entry.merged_into is not None
 
 
 def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
@@ -194,7 +197,7 @@ def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
 def _is_held(names: Sequence[str], entries: Mapping[str, RegisteredSite], changes: Mapping[str, Change]) -> bool:
     """Whether a place may not be published now, because of a known site on its ground nothing new is known."""
     standing = [name for name in names if _stands(entries[name])]
-    concerned = standing or [name for name in names if entries[name].merged_into is None]
+    concerned = standing or [name for name in names if not _rests(entries[name])]
     return any(changes[name] is Change.STANDS for name in concerned)
 
 

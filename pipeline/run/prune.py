@@ -1,0 +1,85 @@
+"""What is in the archive, by recipe, and what of it can be removed."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError, write_error
+from pipeline.looks.recipe import RecipeDescription, description_in
+
+NAME = re.compile(r"(\d{4})(\d{2})\d{2}(?:-S2[A-D])?-[0-9a-f]{8}\.tif")
+"""Name of a look's file, with its year and month."""
+RECIPE = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecipe:
+    """The looks of one recipe."""
+
+    folder: Path
+    """Their folder."""
+    description: RecipeDescription
+    """What made them."""
+    count: int
+    """Number of looks."""
+    n_bytes: int
+    """Their size with all that was derived from them, bytes."""
+    months: tuple[str, ...]
+    """Months that they show, `YYYY-MM`, ascending."""
+    used_ns: int
+    """When one was last added, nanoseconds since 1970."""
+
+    def line(self) -> str:
+        """For people."""
+        span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no month"
+        size = f"{self.n_bytes / 1e6:,.1f} MB"
+        place = "" if self.folder.parent.name == "looks" else f", {self.folder.parent.name.removeprefix('looks-')}"
+        return f"{self.folder.name}  {self.count:7,} looks  {size:>12}  {span:18}  {self.description.text()}{place}"
+
+
+def stored_recipes(archive: Path) -> list[StoredRecipe]:
+    """All recipes of which there are looks in an archive, the last used first."""
+    folders = [path for path in archive.glob("looks*/*") if path.is_dir() and RECIPE.fullmatch(path.name)]
+    return sorted(map(_stored, folders), key=lambda recipe: recipe.used_ns, reverse=True)
+
+
+def shelf_lines(recipes: Sequence[StoredRecipe], archive: Path) -> list[str]:
+    """One line per recipe, for people."""
+    return [recipe.line() for recipe in recipes] or [f"no looks in {archive}/"]
+
+
+def prunable(stored: Sequence[StoredRecipe], names: Sequence[str]) -> list[StoredRecipe]:
+    """The recipes of some names; without names all but the last used, of real places and of each simulation.
+
+    Raises `InputError` for a name that is none.
+    """
+    known = {recipe.folder.name for recipe in stored}
+    for name in names:
+        if name not in known:
+            raise InputError(f"{name}: no such recipe; there are {', '.join(sorted(known)) or 'none'}")
+    last = {recipe.folder.parent: recipe for recipe in reversed(stored)}
+    return [recipe for recipe in stored if (recipe.folder.name in names if names else recipe not in last.values())]
+
+
+def prune(recipe: StoredRecipe) -> None:
+    """Remove the looks of a recipe and what was derived from them; raises as `write_error`."""
+    try:
+        shutil.rmtree(recipe.folder)
+    except OSError as cause:
+        raise write_error(recipe.folder, cause) from cause
+
+
+def _stored(folder: Path) -> StoredRecipe:
+    files = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
+    named = [(NAME.fullmatch(path.name), found) for path, found in files]
+    looks = [(match, found) for match, found in named if match]
+    return StoredRecipe(
+        folder=folder,
+        description=description_in(folder),
+        count=len(looks),
+        n_bytes=sum(found.st_size for _, found in files),
+        months=tuple(sorted({f"{match[1]}-{match[2]}" for match, _ in looks})),
+        used_ns=max((found.st_mtime_ns for _, found in looks), default=0),
+    )
