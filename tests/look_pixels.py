@@ -82,7 +82,12 @@ class Move:
 
     def text(self) -> str:
         """For people."""
-        return f"{self.plane}: {self.pixels} pixels" + f" by up to {self.steps} steps" * (self.plane != "state")
+        steps = "" if self.plane == "state" else f" by up to {_counted(self.steps, 'step')}"
+        return f"{self.plane}: {_counted(self.pixels, 'pixel')}{steps}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def moves(found: Bytes, kept: Bytes) -> list[Move]:

@@ -72,12 +72,12 @@ def test_a_step_in_a_few_pixels_is_another_processor_and_more_is_another_look(ke
     assert moved(own, own) == ""
     for plane, name in enumerate(("pond", "ground")):
         assert moved(lookalike(kept, 1, few, plane), own) == ""
-        assert moved(lookalike(kept, 1, few + 1, plane), own) == f"{name}: {few + 1} pixels by up to 1 steps"
-        assert moved(lookalike(kept, 2, 1, plane), own) == f"{name}: 1 pixels by up to 2 steps"
-        assert moved(own, lookalike(kept, 2, 1, plane)) == f"{name}: 1 pixels by up to 2 steps"
+        assert moved(lookalike(kept, 1, few + 1, plane), own) == f"{name}: {few + 1} pixels by up to 1 step"
+        assert moved(lookalike(kept, 2, 1, plane), own) == f"{name}: 1 pixel by up to 2 steps"
+        assert moved(own, lookalike(kept, 2, 1, plane)) == f"{name}: 1 pixel by up to 2 steps"
     changed = own.copy()
     changed[2, 50, 50] = NOT_CLEAR if own[2, 50, 50] == CLEAR else CLEAR
-    assert moved(changed, own) == "state: 1 pixels"
+    assert moved(changed, own) == "state: 1 pixel"
     assert moved(own[:, 1:], own).startswith("state: ")
 
 
@@ -132,7 +132,7 @@ def test_two_environments_are_compared_with_the_versions_of_their_libraries(
     assert main(["--save", other]) == 0
     assert main([one, other]) == 0
     said = capsys.readouterr().out
-    assert f"{FORM}: pond: 3 pixels by up to 1 steps\n" in said
+    assert f"{FORM}: pond: 3 pixels by up to 1 step\n" in said
     assert "a zipped SAFE product: equal\n" in said
     assert said.startswith("one:   leachwatch ")
     assert "GDAL" in said
