@@ -144,17 +144,16 @@ def mended_product(folder: Path) -> Iterator[Source]:
     yield FolderSource(folder / "in", decoded=folder / "decoded", rules=rules)
 
 
-def catalogue(folder: Path) -> Path:
+def catalogue(folder: Path, corner: Affine = TILE.transform, grid: Grid = GRID) -> Path:
     """The valley as a static catalogue lists it, one file per band."""
     item = pystac.Item(
         "S2B_47RLH_20240205_0_L2A", mapping(OUTLINE), list(OUTLINE.bounds), TIME,
         {"platform": "sentinel-2b", "s2:processing_baseline": "05.10"},
     )  # fmt: skip
-    west, _, _, north = TILE.bounds_m
     for name, plane in coarse(with_offset(valley())).items():
-        step = 10 * TILE.height // plane.shape[0]
-        path = folder / item.id / f"{name}.tif"
-        write(path, plane[None], names=(name,), transform=Affine(step, 0, west, 0, -step, north))
+        path, step = folder / item.id / f"{name}.tif", 10 * TILE.height // plane.shape[0]
+        place = Affine(step, 0, corner.c, 0, -step, corner.f)
+        write(path, plane[None], names=(name,), crs=grid.crs, transform=place)
         stated = {} if name == SCL else {"raster:bands": [{"scale": 0.0001, "offset": -0.1, "nodata": 0}]}
         item.add_asset(name, pystac.Asset(str(path), extra_fields=stated))
     return write_catalogue(folder, [item])
@@ -163,6 +162,12 @@ def catalogue(folder: Path) -> Path:
 @contextmanager
 def static_catalogue(folder: Path) -> Iterator[Source]:
     yield stac_source(str(catalogue(folder)), RULES, quick_http)
+
+
+@contextmanager
+def catalogue_of_the_next_zone(folder: Path) -> Iterator[Source]:
+    """As most granules beside the zone of an AOI come: bands of 10 m and 20 m, all off the grid."""
+    yield stac_source(str(catalogue(folder, _in_next_zone(), NEXT_ZONE)), RULES, quick_http)
 
 
 @contextmanager
@@ -208,6 +213,7 @@ FORMS = {
     "a SAFE product from before baseline 04.00": Shown(old_product, "on the grid"),
     "a SAFE product whose offset is corrected": Shown(mended_product, "on the grid"),
     "a STAC catalogue on disk": Shown(static_catalogue, "on the grid"),
+    "a STAC catalogue of the next zone": Shown(catalogue_of_the_next_zone, "next zone, 20 m bands"),
     "a STAC catalogue over HTTP": Shown(remote_catalogue, "on the grid"),
     "Sentinel Hub": Shown(sentinel_hub, "on the grid"),
 }
