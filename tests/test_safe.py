@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
+from products import PLACES, write_product, zipped
 from rasterio.errors import RasterioIOError
-from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi, forest, write
 
 from pipeline.bands import NAMES, SCL
@@ -27,7 +26,6 @@ TILE = Window(PLACE.row - 20, PLACE.col - 30, 160, 220)
 NAME = "S2B_MSIL2A_20240205T040101_N0510_R047_T47RLH_20240205T070000.SAFE"
 FOREST = dict(zip(NAMES, (0.02, 0.04, 0.02, 0.30, 0.15, 0.07), strict=True))
 IDS = {"B02": 1, "B03": 2, "B04": 3, "B08": 7, "B11": 11, "B12": 12}
-PLACES = {**dict.fromkeys(("B02", "B03", "B04", "B08"), "10m"), **dict.fromkeys(("B11", "B12", SCL), "20m")}
 
 
 def make_product(
@@ -43,55 +41,6 @@ def make_product(
             np.full(shape, 4) if band == SCL else np.round(FOREST[band] * 10_000).astype(int) + stored + noise
         )
     return write_product(folder / name, planes, TILE, "2024-02-05T04:01:01.024Z", "Sentinel-2B", baseline, added)
-
-
-def write_product(
-    root: Path,
-    planes: dict[str, np.ndarray],
-    window: Window,
-    begun: str,
-    spacecraft: str,
-    baseline: str,
-    added: int | None,
-) -> Path:
-    """A product as ESA lays it out; `planes` are its numbers, each in its own pixels."""
-    granule = "GRANULE/L2A_T47RLH_A036000_20240205T040500/IMG_DATA"
-    west, _, _, north = window.bounds_m
-    images = []
-    for band, size in PLACES.items():
-        path = f"{granule}/R{size}/T47RLH_20240205T040101_{band}_{size}"
-        images.append(f"<IMAGE_FILE>{path}</IMAGE_FILE>")
-        step, numbers = int(size[:2]) // 10, planes[band]
-        file = root / f"{path}.jp2"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        profile = {"driver": "JP2OpenJPEG", "count": 1, "dtype": "uint8" if band == SCL else "uint16", "crs": GRID.crs}
-        with rasterio.open(
-            file, "w", height=numbers.shape[0], width=numbers.shape[1],
-            transform=Affine(10 * step, 0, west, 0, -10 * step, north), QUALITY=100, REVERSIBLE="YES", **profile,
-        ) as raster:  # fmt: skip
-            raster.write(numbers.astype(profile["dtype"]), 1)
-    offsets = "" if added is None else "<BOA_ADD_OFFSET_VALUES_LIST>" + "".join(
-        f'<BOA_ADD_OFFSET band_id="{number}">{added}</BOA_ADD_OFFSET>' for number in range(13)
-    ) + "</BOA_ADD_OFFSET_VALUES_LIST>"  # fmt: skip
-    (root / "MTD_MSIL2A.xml").write_text(
-        '<?xml version="1.0" encoding="UTF-8"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/">'
-        f"<n1:General_Info><Product_Info><PRODUCT_START_TIME>{begun}</PRODUCT_START_TIME>"
-        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><GENERATION_TIME>{root.name[-20:-5]}</GENERATION_TIME>"
-        f"<Datatake><SPACECRAFT_NAME>{spacecraft}</SPACECRAFT_NAME></Datatake><Product_Organisation><Granule_List><Granule>"
-        f"{''.join(images)}</Granule></Granule_List></Product_Organisation></Product_Info><Product_Image_Characteristics>"
-        "<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE>10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"
-        f"{offsets}</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
-    )
-    return root
-
-
-def zipped(product: Path) -> Path:
-    target = product.with_suffix(".zip")
-    with zipfile.ZipFile(target, "w") as file:
-        for path in sorted(product.rglob("*")):
-            file.write(path, path.relative_to(product.parent))
-    shutil.rmtree(product)
-    return target
 
 
 def source(folder: Path) -> FolderSource:

@@ -12,6 +12,7 @@ import pystac
 import pytest
 import rasterio
 from loopback import Server, quick_http, serving
+from products import write_catalogue
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi
 from shapely.affinity import translate
@@ -66,15 +67,6 @@ def make_item(
         extra = {} if band == SCL or not told else {"raster:bands": [{"scale": 0.0001, "offset": offset, "nodata": 0}]}
         item.add_asset(key, pystac.Asset(f"{href or folder}/{name}/{key}.tif", extra_fields=extra))
     return item
-
-
-def write_catalogue(folder: Path, items: list[pystac.Item], name: str = "local") -> Path:
-    catalogue = pystac.Catalog(name, "made-up")
-    catalogue.add_items(items)
-    catalogue.normalize_hrefs(str(folder / "stac"))
-    catalogue.make_all_asset_hrefs_relative()
-    catalogue.save(pystac.CatalogType.SELF_CONTAINED)
-    return folder / "stac" / "catalog.json"
 
 
 def opened(scenes: object) -> StacSource:

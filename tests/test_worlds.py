@@ -1,16 +1,19 @@
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+import world_statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import AREA, SMALL
+from world_statistics import complaint, kept, statistics, styles
 
 from pipeline.errors import ConfigError
 from pipeline.worlds import parameters as worlds_parameters
 from pipeline.worlds import world as world_module
-from pipeline.worlds.archive import simulation_of
+from pipeline.worlds.archive import WORLDS_VERSION, simulation_of
 from pipeline.worlds.look_alikes import DRAWERS
 from pipeline.worlds.parameters import parameters, parameters_file
 from pipeline.worlds.ponds import OVERGROWN, Pond, plan_site
@@ -192,3 +195,80 @@ def test_sites_leave_room_to_what_is_taken() -> None:
         assert middles
         assert min(middles) > 120 + room - 15
     assert plan_site(rng, terrain, np.ones_like(taken), START, END) is None
+
+
+AGAIN = "python tests/world_statistics.py --write"
+
+
+@pytest.mark.parametrize("style", styles())
+def test_worlds_are_drawn_as_this_version_draws_them(style: str) -> None:
+    said = complaint(style, statistics(style), kept())
+    if said:
+        pytest.fail(said, pytrace=False)
+
+
+def test_the_worlds_of_which_statistics_are_kept_hold_sites_cloud_and_look_alikes() -> None:
+    for known in kept()["styles"].values():
+        assert known["sites"] >= 2
+        assert known["look_alikes"] >= 2
+        assert all(known[day]["pond_m2"] > 500 for day in world_statistics.DAYS)
+        assert {"3", "4", "5", "9"} <= set(known["wet and clouded"]["scl_px"])
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "change", "moved"),
+    [
+        ("mean", "B02", 0.0001, False),
+        ("mean", "B02", 0.0002, True),
+        ("mean_of_ponds", "B12", -0.01, True),
+        ("std", "B08", 0.001, True),
+        ("scl_px", "4", 8, False),
+        ("scl_px", "4", 9, True),
+        ("scl_px", "7", 9, True),  # a class that was not there
+        ("pond_m2", "", 9, True),
+    ],
+)
+def test_worlds_that_moved_are_told_in_one_line_with_what_to_do(
+    name: str, part: str, change: float, moved: bool
+) -> None:
+    found, known = kept()["styles"]["shan"], kept()
+    day = found["dry and clear"]
+    place, key = (day[name], part) if part else (day, name)
+    place[key] = place.get(key, 0) + change
+    said = complaint("shan", found, known)
+    assert said.startswith(f"worlds of shan have moved (dry and clear {name} {part}".rstrip()) is moved
+    assert said.endswith(f"): raise WORLDS_VERSION in pipeline/worlds/archive.py, then {AGAIN}") is moved
+    assert bool(said) is moved
+
+
+def test_another_number_of_sites_is_another_world() -> None:
+    known = kept()
+    found = {**known["styles"]["shan"], "sites": 9}
+    assert "(sites 9, not" in complaint("shan", found, known)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 0}, f"WORLDS_VERSION is {WORLDS_VERSION} and tests/golden/worlds.json is of 0: {AGAIN}"),
+        ({"parameters": ""}, f"tests/golden/worlds.json is of another configs/worlds.toml: {AGAIN}"),
+        ({"styles": {}}, f"worlds of shan are not kept yet: {AGAIN}"),
+    ],
+)
+def test_kept_statistics_that_are_out_of_date_are_told_though_no_pixel_moved(change, words: str) -> None:
+    assert complaint("shan", kept()["styles"]["shan"], {**kept(), **change}) == words
+
+
+def test_writing_does_not_hide_that_worlds_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, path = kept(), tmp_path / "worlds.json"
+    monkeypatch.setattr(world_statistics, "of_today", lambda: made)
+    monkeypatch.setattr(world_statistics, "GOLDEN", path)
+    assert world_statistics.write() == 0  # the first
+    made["styles"]["dry"]["sites"] += 1
+    assert world_statistics.write() == 1
+    assert "not written: worlds of dry have moved (sites " in capsys.readouterr().out
+    path.write_text(json.dumps({**kept(), "version": 0}))
+    assert world_statistics.write() == 0
+    assert kept() == made

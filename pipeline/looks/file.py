@@ -37,7 +37,7 @@ GDAL = MappingProxyType({"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_
 ACQUISITIONS = TypeAdapter(tuple[Acquisition, ...])
 """Acquisitions as JSON and back."""
 LIBRARIES = ("torch", "rasterio", "numpy")
-"""Whose versions are written into a look: they may move pixels, see `tests/looks_between.py`."""
+"""Whose versions are written into a look: they may move pixels, see `tests/look_pixels.py`."""
 DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError)
 """What reading a damaged file, or one of another program, may raise."""
 
