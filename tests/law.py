@@ -12,7 +12,7 @@ python tests/law.py 1000        try so many sequences; prints the first that bre
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -45,6 +45,8 @@ SCENES = 14
 """Overpasses that there are in all."""
 EVERY_DAYS = 21
 MODELS = ("one", "two")
+RUNS = 8
+"""In a sequence."""
 
 
 @dataclass(frozen=True)
@@ -204,12 +206,11 @@ def area() -> Aoi:
     return Aoi("law", "Law", "LAW", reprojected(PLACE.polygon_m.buffer(-1.0), GRID.crs, LONLAT))
 
 
-def broken_by(seed: int, runs: int = 8) -> str | None:
-    """How a sequence of runs breaks the law; None if it does not."""
+def broken_by(seed: int, runs: Iterable[RunOf] | None = None) -> str | None:
+    """How a sequence of runs at a place breaks the law, None if it does not; without `runs` some are drawn."""
     sequence = Sequence.of(seed)
     steps: list[tuple[RunOf, list[Look], Registry]] = []
-    for _ in range(runs):
-        how = sequence.any_run()
+    for how in runs or [sequence.any_run() for _ in range(RUNS)]:
         made = sequence.run(how)
         steps.append((how, made, sequence.registry))
     for (before, _, old), (now, made, new) in pairwise(steps):
@@ -265,11 +266,11 @@ def shows(look: Look, ground: BaseGeometry) -> bool:
     return bool((look.pixels.read(part)[2] == CLEAR).any())
 
 
-def said(seed: int, runs: int = 8) -> tuple[int, int]:
+def said(seed: int) -> tuple[int, int]:
     """How many sites a sequence publishes in all, and how many it withdraws: that there is something to judge."""
     sequence = Sequence.of(seed)
-    for _ in range(runs):
-        sequence.run(sequence.any_run())
+    for how in [sequence.any_run() for _ in range(RUNS)]:
+        sequence.run(how)
     entries = sequence.registry.entries
     return len(entries), sum(entry.statement is None for entry in entries)
 
@@ -286,7 +287,7 @@ def main(count: int) -> int:
             found, gone = said(seed)
             sites, withdrawn = sites + found, withdrawn + gone
     print(
-        f"{count} sequences of 8 runs hold; in every tenth of them {sites} sites were published and {withdrawn} "
+        f"{count} sequences of {RUNS} runs hold; in every tenth of them {sites} sites were published and {withdrawn} "
         f"of them withdrawn or merged ({time.monotonic() - begun:.0f} s)"
     )
     return 0
