@@ -226,7 +226,7 @@ def broken_by(seed: int, runs: Iterable[RunOf] | None = None) -> str | None:
             looks = sequence.looks[now.model].values()
             clear = [look.day for look in looks if any(shows(look, ground) for ground in change.grounds)]
             enough = settings_of_law().sites.confirm_looks
-            if change.by not in ("", now.model) and len(clear) < enough:
+            if change.by not in ("", now.model) and len(clear) < min(enough, change.rested_on):
                 return f"seed {seed}: {change.site_id} changed by {len(clear)} clear looks of another model ({now})"
             if change.had_ponds is not None and sum(day >= change.had_ponds for day in clear) < enough:
                 return f"seed {seed}: {change.site_id} was withdrawn by {len(clear)} clear looks ({now})"
@@ -242,6 +242,8 @@ class ChangeOf:
     """Its ground as it was and as it is published, lon/lat."""
     by: str
     """The model that said what stood before; empty = nothing stood."""
+    rested_on: int
+    """Number of clear looks that this rested on, since the ponds were there."""
     had_ponds: date | None
     """Since when a site that was withdrawn was said to have ponds; None = it was not withdrawn."""
 
@@ -254,9 +256,10 @@ def changes(old: Registry, new: Registry) -> Iterator[ChangeOf]:
         if earlier.statement != entry.statement:
             said = [one.statement.site.polygon for one in (earlier, entry) if one.statement is not None]
             by = earlier.basis.recipe if earlier.statement and earlier.basis else ""
-            gone = entry.published[-1].status is PublishedStatus.WITHDRAWN and earlier.statement is not None
-            since = earlier.statement.had_ponds()[0] if gone and earlier.statement else None
-            yield ChangeOf(entry.site_id, tuple(said), by, since)
+            gone = entry.published[-1].status is PublishedStatus.WITHDRAWN
+            since = earlier.statement.had_ponds()[0] if earlier.statement else None
+            rested_on = sum(look.day >= since for look in earlier.statement.looks) if earlier.statement and since else 0
+            yield ChangeOf(entry.site_id, tuple(said), by, rested_on, since if gone else None)
 
 
 def shows(look: Look, ground: BaseGeometry) -> bool:

@@ -121,7 +121,9 @@ def publish(
     stated = {name: item.statement for name, item in zip(ids, free, strict=True)}
     updated = _Update(stated, sights, changes, archive, grid, rules, on, run_id)
     registry = replace(registry, entries=tuple(map(updated.entry, registry.entries)))
-    return Publication(registry, _stale(registry, sights, rules))
+    stale = [name for name in entries if _is_stale(entries[name], sights[name], changes[name], rules)]
+    standing = {entry.site_id for entry in registry.entries if entry.statement is not None}
+    return Publication(registry, frozenset(stale) & standing - set(ids))
 
 
 def sight_of(entry: RegisteredSite, archive: LookArchive, grid: Grid, rules: Rules) -> Sight:
@@ -188,8 +190,9 @@ def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
     basis, statement = entry.basis, entry.statement
     if basis is None or basis.recipe != rules.recipe:
         first = statement.had_ponds()[0] if statement else date.min
-        enough = sum(day >= first for day in sight.clear_days) >= rules.confirm_looks
-        return Change.FREE if enough else Change.STANDS
+        rested_on = sum(look.day >= first for look in statement.looks) if statement else 0
+        needed = min(rules.confirm_looks, rested_on) or rules.confirm_looks
+        return Change.FREE if sum(day >= first for day in sight.clear_days) >= needed else Change.STANDS
     new = set(sight.seen) - set(basis.seen)
     return Change.FREE if new or (sight.seen and basis.judgement != rules.judgement) else Change.STANDS
 
@@ -243,7 +246,8 @@ class _Update:
             if speaks_against(entry.statement, sight.clear_days, self.rules.confirm_looks):
                 return self._ended(entry, PublishedStatus.WITHDRAWN)
         same = entry.basis is not None and entry.basis.recipe == self.rules.recipe
-        return replace(entry, basis=self._basis(sight)) if same and sight.seen else entry
+        looked = sight.seen and (same or self.changes[entry.site_id] is not Change.STANDS)
+        return replace(entry, basis=self._basis(sight)) if looked else entry
 
     def _stated(self, entry: RegisteredSite, new: Statement) -> RegisteredSite:
         if entry.statement is not None:
@@ -275,12 +279,7 @@ def state_of(site: SiteRecord, on: date) -> PublishedState:
     )
 
 
-def _stale(registry: Registry, sights: Mapping[str, Sight], rules: Rules) -> frozenset[str]:
-    """Ids of standing sites that the present recipe has not seen, or that still wait for enough looks of it."""
-    return frozenset(
-        entry.site_id
-        for entry in registry.entries
-        if entry.statement is not None
-        and entry.site_id in sights
-        and (entry.basis is None or entry.basis.recipe != rules.recipe or not sights[entry.site_id].seen)
-    )
+def _is_stale(entry: RegisteredSite, sight: Sight, change: Change, rules: Rules) -> bool:
+    """Whether the present recipe has not seen the ground of a site, or not enough to say anything of it."""
+    other = entry.basis is None or entry.basis.recipe != rules.recipe
+    return not sight.seen or (other and change is Change.STANDS)
