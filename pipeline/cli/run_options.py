@@ -69,11 +69,13 @@ def open_run(options: argparse.Namespace) -> "Run":
 
     Raises `InputError` in one line for what is wrong.
     """
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from pipeline.aoi import read_aoi
     from pipeline.archive import Archive
-    from pipeline.export.publication import check_folder
+    from pipeline.export.publication import check_folder, complete
+    from pipeline.locks import PATIENCE_S, locked
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
     from pipeline.run.context import Remake, Run
@@ -91,13 +93,17 @@ def open_run(options: argparse.Namespace) -> "Run":
     model.card.calibrated()
     source = _source(options, aoi, settings, period, out, archive, budget, progress)
     check_folder(out, aoi.name, bool(source.simulation))
+    archive = replace(archive, simulation=source.simulation)
+    with locked(archive.registry, str(archive.folder), PATIENCE_S):
+        told = complete(archive)
+    progress.note(f"note: {told}") if told else None
     return Run(
         aoi=aoi,
         period=period,
         source=source,
         settings=settings,
         model=model,
-        archive=Archive(archive.folder, source.simulation),
+        archive=archive,
         out=out,
         remake=Remake(options.remake),
         today=datetime.now(UTC).date(),
@@ -150,10 +156,13 @@ def _source(
         return HttpClient(provider, retry, budget, retry_after_ms)
 
     if options.source == "folder":
+        from pipeline.export.publication import published
         from pipeline.sources.folder import FolderSource, simulation_in
 
         folder = Path(os.path.expanduser(options.scenes))
         simulation = simulation_in(folder)
+        if simulation is None:  # an empty share is no reason to think that the place is another one
+            simulation = str(published(out).get("simulation") or "")
         name = "simulated-folder" if simulation else "folder"
         return FolderSource(folder, name, simulation, archive.decoded, rules)
     if options.source == "stac":

@@ -33,6 +33,8 @@ class Manifest:
     """All settings of the run."""
     recipe: Recipe
     """How looks were made."""
+    simulation: str
+    """Id of the simulation; empty = real places."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
     seen_share: float
@@ -65,6 +67,7 @@ class Manifest:
             "aoi": {"name": self.aoi.name, "title": self.aoi.title, "sha256": self.aoi.digest},
             "source": self.provenance.source,
             "simulated": simulated,
+            "simulation": self.simulation or None,
             "notice": SIMULATED if simulated else None,
             "model": {
                 "name": self.provenance.model,

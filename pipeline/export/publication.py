@@ -55,10 +55,13 @@ class Stage:
         """SHA-256 of each new product by name."""
         return {path.name: _sha256(path) for path in sorted(self.folder.iterdir())}
 
-    def publish(self) -> None:
-        """Put the new products and the new registry in place; raises as `atomic.write_text`."""
-        files = self.checksums()
-        content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
+    def publish(self, checksums: Mapping[str, str]) -> None:
+        """Put the new products and the new registry in place; raises as `atomic.write_text`.
+
+        `checksums`: those of all products but the manifest.
+        """
+        files = {**checksums, MANIFEST: _sha256(self.folder / MANIFEST)}
+        content = {"out": str(self.out.absolute()), "files": files}
         atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
         complete(self.archive)
 
@@ -70,7 +73,7 @@ def complete(archive: Archive) -> str | None:
     """
     try:
         content = json.loads(archive.pending.read_text(encoding="utf-8"))
-        out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
+        out, files = Path(content["out"]), dict(content["files"])
     except FileNotFoundError:
         _staged(archive.registry).unlink(missing_ok=True)
         return None
@@ -79,9 +82,9 @@ def complete(archive: Archive) -> str | None:
             f"{archive.pending}: damaged ({cause}); move it away, then run detect again for the last AOI"
         ) from cause
     try:
-        _move(_staged(archive.registry), archive.registry, registry)
+        _move(_staged(archive.registry), archive.registry)
         for name in sorted(files, key=lambda name: (name == MANIFEST, name)):
-            _move(out / STAGE / name, out / name, files[name])
+            _move(out / STAGE / name, out / name)
         _remove(out / STAGE)
         archive.pending.unlink()
     except OSError as cause:
@@ -134,9 +137,9 @@ def _staged(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
 
 
-def _move(staged: Path, target: Path, checksum: str) -> None:
-    """Put a file in place, unless an interrupted run did so; one whose bytes are already there is not touched."""
-    if staged.is_file() and _sha256(staged) == checksum:
+def _move(staged: Path, target: Path) -> None:
+    """Put a file in place, unless an interrupted run did so. Files were whole before they were listed."""
+    if staged.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged, target)
 

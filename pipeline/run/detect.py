@@ -166,8 +166,9 @@ def _export(summary: Summary, events: list[EventRecord], derived: Derived, regis
         write_coverage_qml(stage.folder / "coverage.qml")
         step(1)
         atomic.write_text(stage.registry, registry_text(registry))
-        write_manifest(stage.folder / MANIFEST, summary.manifest(), stage.checksums())
-        stage.publish()
+        checksums = stage.checksums()
+        write_manifest(stage.folder / MANIFEST, summary.manifest(), checksums)
+        stage.publish(checksums)
         step(1)
 
 

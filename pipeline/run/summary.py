@@ -139,6 +139,7 @@ class Summary:
             aoi=self.context.aoi,
             settings=self.context.settings,
             recipe=self.recipe,
+            simulation=self.context.source.simulation,
             months=self.months,
             seen_share=self.seen_share,
             sites=len(self.sites),

@@ -102,19 +102,21 @@ class FolderSource:
         return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
 
 
-def simulation_in(folder: Path) -> str:
-    """Id of the simulation whose scenes lie in a directory, by its first GeoTIFF that can be opened; empty = none.
+def simulation_in(folder: Path) -> str | None:
+    """Id of the simulation whose scenes lie in a directory, by its first scene that can be opened.
 
-    Raises `InputError` when the directory cannot be listed.
+    Empty: they are not simulated. None: no scene says. Raises `InputError` when the directory cannot be listed.
     """
     for path, passed_over in _files(folder):
-        if passed_over is None and not is_product(path):
+        if passed_over is None:
+            if is_product(path):
+                return ""
             try:
                 with rasterio.Env(**GDAL), _opened(path) as file:
                     return _simulation_of(file.tags())
             except LIBRARY_ERRORS:
                 continue  # refused with the reason when it is searched
-    return ""
+    return None
 
 
 def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
