@@ -8,7 +8,8 @@ from pipeline.cli.run_options import add_run_options, open_run
 DETECT = """Find and date suspected leach-pond sites in an area of interest.
 
 Scenes are cut into looks (one overpass over one block of ground), each look is masked for cloud, segmented and
-kept, and sites are drawn from all clear looks together. A second run does only what is new."""
+kept, and sites are drawn from all clear looks together. A second run does only what is new. --from and --to say where
+to search for scenes; what was published stands until clear looks speak against it."""
 
 EXAMPLES = """examples:
   leachwatch detect --aoi shan
@@ -23,7 +24,8 @@ outputs, in out/<aoi>/ unless --out says otherwise:
   sites.geojson, sites.gpkg   open styled and time-aware in QGIS
   coverage.geojson            what was seen, per cell and month
   manifest.json               every scene used or refused, and why
-  registry.json               the names of the sites: keep a copy"""
+looks and names, in archive/ unless --archive or LEACHWATCH_ARCHIVE says otherwise, for all AOIs:
+  registry.json               the names of the sites, and what was published: keep a copy"""
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
