@@ -11,6 +11,10 @@ from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition, version_of
 
 
+PLACE_PX = 2048
+"""Side of the squares by which looks of one overpass are compared, pixels."""
+
+
 class LookPixels(Protocol):
     """The pixels of a look, in a file or in memory."""
 
@@ -114,13 +118,18 @@ def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> L
 
 def in_force(looks: Iterable[Look]) -> list[Look]:
     """The looks that count, in order of time: without those that another one replaces."""
-    groups: dict[tuple[date, str], list[Look]] = {}
-    for look in looks:
-        groups.setdefault((look.day, look.overpass), []).append(look)
+    everything, near = list(looks), dict[tuple[date, str, Window], list[Look]]()
+    for look in everything:
+        for place in _places(look):
+            near.setdefault(place, []).append(look)
     kept = [
         look
-        for members in groups.values()
-        for look in members
-        if not any(other.extent.intersection(look.extent) and other.replaces(look) for other in members)
+        for look in everything
+        if not any(other.replaces(look) for place in _places(look) for other in near[place] if len(near[place]) > 1)
     ]
     return sorted(kept, key=lambda look: (look.day, look.overpass, look.extent, look.key))
+
+
+def _places(look: Look) -> list[tuple[date, str, Window]]:
+    """Overpass and squares that a look touches: only looks that share one can replace each other."""
+    return [(look.day, look.overpass, square) for square in look.extent.cells(PLACE_PX)]
