@@ -10,7 +10,6 @@ from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition, version_of
 
-
 PLACE_PX = 2048
 """Side of the squares by which looks of one overpass are compared, pixels."""
 
