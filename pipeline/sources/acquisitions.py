@@ -8,6 +8,8 @@ MAX_TIME_DIFFERENCE_S = 300
 """Largest time difference within one acquisition, seconds: some providers state its start, others its end."""
 MAX_CENTRE_DIFFERENCE_DEGREES = 0.05
 """Largest distance between footprint centres of one tile, degrees; neighbouring tiles are a degree apart."""
+TILE = r"(?:0?[1-9]|[1-5][0-9]|60)[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]"
+"""UTM zone, band of latitude, column and row of 100 km: MGRS has no other zones and letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def is_older(baseline: str, other: str) -> bool:
 
 def tile_in(*names: object) -> str:
     """The MGRS tile in a product name, an item id or a grid code, the first that has one; empty if none has."""
-    found = (re.search(r"(?:^|_T|S2[A-D]_|MGRS-)(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=[_.]|$)", str(name)) for name in names)
+    found = (re.search(rf"(?:^|_T|S2[A-D]_|MGRS-)({TILE})(?=[_.]|$)", str(name)) for name in names)
     return next((match[1].zfill(5) for match in found if match), "")
 
 
