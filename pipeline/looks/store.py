@@ -15,15 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import write_error
 from pipeline.grid import Grid, Window
-from pipeline.looks.file import LookFile, open_look
+from pipeline.looks.file import MAX_EXTENT_PX, LookFile, open_look
 from pipeline.looks.look import Look
 from pipeline.looks.task import LookTask
 from pipeline.sources.acquisitions import Acquisition
 
 SHELF_PX = 2048
 """Side of the square of a shelf; it does not depend on settings, so looks are found after these change."""
-MAX_EXTENT_PX = 8192
-"""Longest side of a look: the largest block."""
 INDEX = "index.jsonl"
 KEY_DIGITS = 8
 """Of the key, in the name of a look's file."""
@@ -73,6 +71,13 @@ class IndexEntry(BaseModel):
             notes=look.notes,
             clear_p10=look.clear_p10,
         )
+
+    def is_of(self, path: Path) -> bool:
+        """Whether the file at a path is still the one that was read."""
+        try:
+            return (self.size, self.modified_ns) == _stamp(path)
+        except OSError:
+            return False  # it is gone since the folder was listed, or a link to nothing
 
     def look(self, folder: Path) -> Look:
         """The look that it describes."""
@@ -136,7 +141,7 @@ class LookStore:
         fresh: list[IndexEntry] = []
         for path in sorted(shelf.glob("*.tif")):
             entry = known.get(path.name)
-            if entry is not None and (entry.size, entry.modified_ns) == _stamp(path):
+            if entry is not None and entry.is_of(path):
                 yield entry.look(shelf)
                 continue
             look = open_look(path)
