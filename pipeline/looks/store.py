@@ -1,11 +1,12 @@
 """The looks of one recipe on disk, found by place.
 
 Looks lie in shelves, one folder per square of the grid, each with an index: one line per look with all that is known of
-it, so that a run need not read the looks themselves. A look is trusted while size and time of its file are those of its
-line; any other file is read whole and checked. A lost or damaged index is only made again.
+it and a checksum, so that a run need not read the looks themselves. A look is trusted while size and time of its file
+are those of its line; any other file is read whole and checked. A lost or damaged index is only made again.
 """
 
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -160,16 +161,18 @@ def _entries(path: Path) -> Iterator[IndexEntry]:
     except OSError:
         return
     for line in lines:
+        checksum, _, content = line.partition(b" ")
         try:
-            if line:
-                yield IndexEntry.model_validate_json(line)
+            if checksum == _checksum(content):
+                yield IndexEntry.model_validate_json(content)
         except ValidationError:
             continue  # the look itself is read instead
 
 
 def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
     """Add lines, each begun and ended by a newline, so that the unfinished line of a killed process harms no other."""
-    content = b"".join(b"\n" + entry.model_dump_json().encode() + b"\n" for entry in entries)
+    rows = [entry.model_dump_json().encode() for entry in entries]
+    content = b"".join(b"\n" + _checksum(row) + b" " + row + b"\n" for row in rows)
     if not content:
         return
     try:
@@ -180,6 +183,10 @@ def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
             os.close(file)
     except OSError as cause:
         raise write_error(path, cause) from cause
+
+
+def _checksum(row: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(row)
 
 
 def _shelf(extent: Window) -> Window:
