@@ -156,15 +156,15 @@ def test_no_changed_byte_of_an_index_is_believed(data: st.DataObject, tmp_path_f
     assert looks(folder) == before
 
 
-def test_the_unfinished_last_line_of_a_killed_process_harms_no_other(filled: list[Look], tmp_path: Path) -> None:
-    folder = tmp_path / "looks"
-    for cut in (1, 30, 200):
-        index = index_of(folder)
-        index.write_bytes(index.read_bytes()[:-cut])
-        put_and_add(folder, task_at(PLACE, day=DAYS[0] + timedelta(days=cut)))
-    assert [look.day for look in looks(folder)] == sorted({*DAYS, *(DAYS[0] + timedelta(days=c) for c in (1, 30, 200))})
-    after, entries = looks(folder), set(index_of(folder).read_bytes().split(b"\n"))
-    assert len([line for line in entries if line]) >= len(after)
+@pytest.mark.parametrize(("cut", "lost"), [(1, 0), (2, 1), (30, 1), (200, 1)])
+def test_the_unfinished_last_line_of_a_killed_process_harms_no_other(
+    filled: list[Look], tmp_path: Path, opened: list[str], cut: int, lost: int
+) -> None:
+    index = index_of(tmp_path / "looks")
+    index.write_bytes(index.read_bytes()[:-cut])
+    put_and_add(tmp_path / "looks", task_at(PLACE, day=date(2025, 6, 1)))
+    assert looks(tmp_path / "looks")[:-1] == filled
+    assert opened == [filled[-1].pixels.path.name] * lost  # the one that was added after it is known
 
 
 def test_of_several_lines_for_one_file_the_last_counts(tmp_path: Path, opened: list[str]) -> None:
@@ -253,6 +253,13 @@ def test_no_changed_byte_of_a_look_is_believed(data: st.DataObject, tmp_path_fac
     path.write_bytes(content)
     store = LookStore(folder)
     assert [*store.looks(GRID), *store.damaged] in ([before], [path])
+
+
+def test_what_is_longer_than_any_block_is_no_look(tmp_path: Path) -> None:
+    """A damaged header may claim to be larger than memory, so sizes are bounded before pixels are read."""
+    longest, longer = (Window(PLACE.row, PLACE.col, 16, MAX_EXTENT_PX + more) for more in (0, 16))
+    assert open_look(put(tmp_path, task_at(longest))) is not None
+    assert open_look(put(tmp_path, task_at(longer))) is None
 
 
 # Several processes
