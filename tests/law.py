@@ -149,7 +149,7 @@ class Sequence:
         planes = np.stack([np.where(states == CLEAR, plane, NO_VALUE) for plane in (pond, mine)] + [states])
         day = FIRST + timedelta(days=EVERY_DAYS * number)
         name = f"{day:%Y%m%d}-S2A"
-        taken = Acquisition(name, datetime_of(day), "S2A", (0.0, 0.0), tile="47QKA", baseline="05.11")
+        taken = Acquisition(name, datetime_of(day), "S2A", (98.0, 21.0, 99.0, 22.0), tile="47QKA", baseline="05.11")
         return Look(
             name=f"b/{name}", extent=PLACE, windows=(PLACE,), day=day, overpass=name, acquisitions=(taken,),
             clear_share=float((states == CLEAR).mean()), key=f"{model} {number}",

@@ -1,4 +1,4 @@
-"""Look files: small COGs with three uint8 bands, verified by a checksum of their pixels.
+"""Look files: small COGs with three uint8 bands, verified by a checksum of pixels, place and tags.
 
 The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a
 state: 0 no data, 1 measured but not clear, 2 clear. The tags say all that is known of the look: its key, which parts of
@@ -6,8 +6,9 @@ the file were read, from which acquisitions, and with which libraries. So a file
 """
 
 import json
+import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from pydantic import TypeAdapter
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as FileWindow
 
@@ -38,7 +39,11 @@ ACQUISITIONS = TypeAdapter(tuple[Acquisition, ...])
 """Acquisitions as JSON and back."""
 LIBRARIES = ("torch", "rasterio", "numpy")
 """Whose versions are written into a look: they may move pixels, see `tests/look_pixels.py`."""
-DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError)
+FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "notes", "clear_p10", "software")
+"""Tags that the checksum covers."""
+MAX_EXTENT_PX = 8192
+"""Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
+DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError, OverflowError)
 """What reading a damaged file, or one of another program, may raise."""
 
 
@@ -63,12 +68,10 @@ def open_look(path: Path) -> Look | None:
     if not path.is_file():
         return None
     try:
-        with rasterio.Env(**GDAL), rasterio.open(path, driver="GTiff") as file:
-            tags, bands = file.tags(), file.read()
-            extent = window_of(tuple(file.bounds))
-        if tags["checksum"] != _checksum(bands) or bands.shape != (3, *extent.shape):
-            return None
-        return _look(path, tags, extent, bands)
+        with warnings.catch_warnings(), rasterio.Env(**GDAL):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is no look then
+            tags, extent, bands = _content(path)
+        return _look(path, tags, extent, bands) if tags["checksum"] == _checksum(bands, tags, extent) else None
     except DAMAGE_ERRORS:
         return None  # a damaged file is made again, and the new one is verified as well
 
@@ -93,19 +96,24 @@ def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
             file.write(seen.bands)
             file.descriptions = ("pond fraction", "mine-ground probability", "state: 0 no data, 1 not clear, 2 clear")
             file.scales = (1 / LEVELS, 1 / LEVELS, 1.0)
-            file.update_tags(
-                key=key,
-                checksum=_checksum(seen.bands),
-                unit=task.name,
-                overpass=task.overpass.name,
-                day=task.overpass.day.isoformat(),
-                windows=json.dumps(_numbers(task.windows)),
-                acquisitions=ACQUISITIONS.dump_json(task.acquisitions).decode(),
-                notes=json.dumps(seen.notes),
-                clear_p10=json.dumps(seen.clear_p10),
-                software=software(),
-            )
+            tags = _tags(seen, task, key)
+            file.update_tags(checksum=_checksum(seen.bands, tags, task.extent), **tags)
         return bytes(memory.getbuffer())
+
+
+def _tags(seen: LookContent, task: LookTask, key: str) -> dict[str, str]:
+    """All that is known of a look beside its pixels, by the names in `FACTS`."""
+    return {
+        "key": key,
+        "unit": task.name,
+        "overpass": task.overpass.name,
+        "day": task.overpass.day.isoformat(),
+        "windows": json.dumps(_numbers(task.windows)),
+        "acquisitions": ACQUISITIONS.dump_json(task.acquisitions).decode(),
+        "notes": json.dumps(seen.notes),
+        "clear_p10": json.dumps(seen.clear_p10),
+        "software": software(),
+    }
 
 
 @lru_cache(maxsize=1)
@@ -113,6 +121,15 @@ def software() -> str:
     """This program and the libraries that make pixels, with their versions."""
     libraries = "".join(f", {name} {version(name)}" for name in LIBRARIES)
     return f"leachwatch {__version__}{libraries}, GDAL {rasterio.__gdal_version__}"
+
+
+def _content(path: Path) -> tuple[dict[str, str], Window, Bytes]:
+    """Tags, extent and pixels of a file; raises `ValueError` for one that cannot be a look."""
+    with rasterio.open(path, driver="GTiff") as file:
+        extent = window_of(tuple(file.bounds))
+        if file.shape != extent.shape or max(file.shape) > MAX_EXTENT_PX or file.dtypes != ("uint8",) * 3:
+            raise ValueError("not the shape of a look")
+        return file.tags(), extent, file.read()
 
 
 def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Look:
@@ -136,5 +153,6 @@ def _numbers(windows: Sequence[Window]) -> list[list[int]]:
     return [[w.row, w.col, w.height, w.width] for w in windows]
 
 
-def _checksum(bands: Bytes) -> str:
-    return f"{zlib.crc32(bands.tobytes()):08x}"
+def _checksum(bands: Bytes, tags: Mapping[str, str], extent: Window) -> str:
+    facts = json.dumps([[tags[name] for name in FACTS], _numbers([extent])])
+    return f"{zlib.crc32(facts.encode(), zlib.crc32(bands.tobytes())):08x}"

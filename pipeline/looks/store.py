@@ -1,11 +1,12 @@
 """The looks of one recipe on disk, found by place.
 
 Looks lie in shelves, one folder per square of the grid, each with an index: one line per look with all that is known of
-it, so that a run need not read the looks themselves. A look is trusted while size and time of its file are those of its
-line; any other file is read whole and checked. A lost or damaged index is only made again.
+it and a checksum, so that a run need not read the looks themselves. A look is trusted while size and time of its file
+are those of its line; any other file is read whole and checked. A lost or damaged index is only made again.
 """
 
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,15 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import write_error
 from pipeline.grid import Grid, Window
-from pipeline.looks.file import LookFile, open_look
+from pipeline.looks.file import MAX_EXTENT_PX, LookFile, open_look
 from pipeline.looks.look import Look
 from pipeline.looks.task import LookTask
 from pipeline.sources.acquisitions import Acquisition
 
 SHELF_PX = 2048
 """Side of the square of a shelf; it does not depend on settings, so looks are found after these change."""
-MAX_EXTENT_PX = 8192
-"""Longest side of a look: the largest block."""
 INDEX = "index.jsonl"
 KEY_DIGITS = 8
 """Of the key, in the name of a look's file."""
@@ -73,6 +72,13 @@ class IndexEntry(BaseModel):
             notes=look.notes,
             clear_p10=look.clear_p10,
         )
+
+    def is_of(self, path: Path) -> bool:
+        """Whether the file at a path is still the one that was read."""
+        try:
+            return (self.size, self.modified_ns) == _stamp(path)
+        except OSError:
+            return False  # it is gone since the folder was listed, or a link to nothing
 
     def look(self, folder: Path) -> Look:
         """The look that it describes."""
@@ -136,7 +142,7 @@ class LookStore:
         fresh: list[IndexEntry] = []
         for path in sorted(shelf.glob("*.tif")):
             entry = known.get(path.name)
-            if entry is not None and (entry.size, entry.modified_ns) == _stamp(path):
+            if entry is not None and entry.is_of(path):
                 yield entry.look(shelf)
                 continue
             look = open_look(path)
@@ -155,16 +161,18 @@ def _entries(path: Path) -> Iterator[IndexEntry]:
     except OSError:
         return
     for line in lines:
+        checksum, _, content = line.partition(b" ")
         try:
-            if line:
-                yield IndexEntry.model_validate_json(line)
+            if checksum == _checksum(content):
+                yield IndexEntry.model_validate_json(content)
         except ValidationError:
             continue  # the look itself is read instead
 
 
 def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
     """Add lines, each begun and ended by a newline, so that the unfinished line of a killed process harms no other."""
-    content = b"".join(b"\n" + entry.model_dump_json().encode() + b"\n" for entry in entries)
+    rows = [entry.model_dump_json().encode() for entry in entries]
+    content = b"".join(b"\n" + _checksum(row) + b" " + row + b"\n" for row in rows)
     if not content:
         return
     try:
@@ -175,6 +183,10 @@ def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
             os.close(file)
     except OSError as cause:
         raise write_error(path, cause) from cause
+
+
+def _checksum(row: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(row)
 
 
 def _shelf(extent: Window) -> Window:

@@ -8,6 +8,12 @@ MAX_TIME_DIFFERENCE_S = 300
 """Largest time difference within one acquisition, seconds: some providers state its start, others its end."""
 MAX_CENTRE_DIFFERENCE_DEGREES = 0.05
 """Largest distance between footprint centres of one tile, degrees; neighbouring tiles are a degree apart."""
+TILE = r"(?:0?[1-9]|[1-5][0-9]|60)[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]"
+"""UTM zone, band of latitude, column and row of 100 km: MGRS has no other zones and letters."""
+MIN_OVERLAP = 0.5
+"""Share of the smaller of two footprints of one tile that they have in common: a tile may come in two parts."""
+
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +26,8 @@ class Acquisition:
     """Acquisition time, UTC."""
     platform: str
     """`S2A` to `S2D`, or empty when not stated."""
-    centre: tuple[float, float]
-    """Centre of the footprint's bounds, lon/lat degrees."""
+    bounds: Bounds
+    """West, south, east, north of the footprint, degrees; some providers state the tile's, others that of the data."""
     tile: str = ""
     """MGRS tile, such as `47QNF`; empty = not stated."""
     baseline: str = ""
@@ -38,10 +44,10 @@ class Acquisition:
         if abs((self.time_utc - other.time_utc).total_seconds()) > MAX_TIME_DIFFERENCE_S:
             return False
         if self.tile and other.tile:
-            return self.tile == other.tile
+            return self.tile == other.tile and _overlap(self.bounds, other.bounds) >= MIN_OVERLAP
         if self.content or other.content:
             return False  # a file of somebody's own may be a part of a tile
-        away = (one - two for one, two in zip(self.centre, other.centre, strict=True))
+        away = (one - two for one, two in zip(_centre(self.bounds), _centre(other.bounds), strict=True))
         return sum(step**2 for step in away) <= MAX_CENTRE_DIFFERENCE_DEGREES**2
 
     def serves(self, wanted: "Acquisition") -> bool:
@@ -61,6 +67,19 @@ class Acquisition:
         return self.id, self.time_utc.isoformat(), self.platform, self.tile, self.baseline
 
 
+def _centre(bounds: Bounds) -> tuple[float, float]:
+    west, south, east, north = bounds
+    return (west + east) / 2, (south + north) / 2
+
+
+def _overlap(one: Bounds, other: Bounds) -> float:
+    """Share of the smaller of two boxes that lies in both, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return max(0.0, width) * max(0.0, height) / smaller if smaller > 0 else float(width >= 0 and height >= 0)
+
+
 def version_of(baseline: str) -> tuple[int, ...]:
     """A processing baseline as numbers that can be compared; empty where none is stated."""
     parts = baseline.split(".")
@@ -75,7 +94,7 @@ def is_older(baseline: str, other: str) -> bool:
 
 def tile_in(*names: object) -> str:
     """The MGRS tile in a product name, an item id or a grid code, the first that has one; empty if none has."""
-    found = (re.search(r"(?:^|_T|S2[A-D]_|MGRS-)(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=[_.]|$)", str(name)) for name in names)
+    found = (re.search(rf"(?:^|_T|S2[A-D]_|MGRS-)({TILE})(?=[_.]|$)", str(name)) for name in names)
     return next((match[1].zfill(5) for match in found if match), "")
 
 

@@ -7,7 +7,9 @@ times and inode of its scene file are those at which it was made; unlike the tim
 
 import hashlib
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +30,8 @@ CONTENT_DIGITS = 24
 """Length of the hash of a scene's content, hexadecimal digits."""
 CHUNK = 1 << 20
 """Bytes read at once."""
+UNREADABLE = (*LIBRARY_ERRORS, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a file, or a damaged member of a zip, may raise."""
 
 Stamp = tuple[int, int, int, int]
 
@@ -50,11 +54,11 @@ class ContentHashes:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             rows: Mapping[str, Any] = content["files"] if content["format"] == FORMAT else {}
             return cls(path, {href: (_stamp_of(row[0]), str(row[1])) for href, row in rows.items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             return cls(path)
 
     def of_file(self, href: str) -> str:
-        """The hash of a file, or of a member of a zip; raises `OSError` and `BadZipFile`."""
+        """The hash of a file, or of a member of a zip; raises any of `UNREADABLE`."""
         own = href.removeprefix(ZIPPED)
         archive = _archive_of(own) if href.startswith(ZIPPED) else None
         found = (archive or Path(own)).stat()
@@ -77,7 +81,7 @@ class ContentHashes:
                     return sha256_of(parts)[:CONTENT_DIGITS]
                 case _:
                     return ""
-        except (*LIBRARY_ERRORS, zipfile.BadZipFile, KeyError, EOFError) as cause:
+        except UNREADABLE as cause:
             raise SceneError(f"cannot be read ({describe(cause)})") from cause
 
     def write(self) -> None:

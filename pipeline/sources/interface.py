@@ -77,12 +77,12 @@ class Scene:
     @property
     def acquisition(self) -> Acquisition:
         """What decides its pixels."""
-        centre = self.footprint.envelope.centroid
+        west, south, east, north = self.footprint.bounds
         return Acquisition(
             id=self.id,
             time_utc=self.time_utc,
             platform=self.platform,
-            centre=(round(centre.x, 4), round(centre.y, 4)),
+            bounds=(round(west, 4), round(south, 4), round(east, 4), round(north, 4)),
             tile=self.tile,
             baseline=self.baseline,
             content=self.content,
