@@ -45,6 +45,7 @@ def look_at(
         acquisitions=(scene(day=f"{day}").acquisition,),
         clear_share=1.0,
         key=key or f"key of {day}",
+        generation=0,
         pixels=pixels,
         clear_p10=clear_p10,
     )

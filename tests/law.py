@@ -152,7 +152,7 @@ class Sequence:
         taken = Acquisition(name, datetime_of(day), "S2A", (98.0, 21.0, 99.0, 22.0), tile="47QKA", baseline="05.11")
         return Look(
             name=f"b/{name}", extent=PLACE, windows=(PLACE,), day=day, overpass=name, acquisitions=(taken,),
-            clear_share=float((states == CLEAR).mean()), key=f"{model} {number}",
+            clear_share=float((states == CLEAR).mean()), key=f"{model} {number}", generation=0,
             pixels=LookArray(planes.astype(np.uint8), PLACE),
         )  # fmt: skip
 

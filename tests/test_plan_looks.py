@@ -220,6 +220,19 @@ def test_a_file_with_other_content_is_looked_at_again_and_a_moved_one_is_not(tmp
     assert missing(edited) == list(edited.aoi.windows(256))
 
 
+def test_of_a_file_that_was_mended_in_place_the_last_content_counts(tmp_path: Path) -> None:
+    for fill, content in ((1, b"spoilt"), (2, b"mended"), (3, b"spoilt"), (4, b"mended")):
+        context = run(tmp_path, in_file(tmp_path / "one.tif", content, tile="", baseline=""))
+        assert missing(context) == list(context.aoi.windows(256))
+        filled(context, fill)
+        planned = plan_looks(context)
+        assert not planned.missing
+        looks = in_force(planned.kept)
+        area = looks[0].extent
+        assert (read_stack(looks, area).pond == fill).all()
+        assert {look.generation for look in looks} == {fill - 1}
+
+
 def test_a_tile_that_was_downloaded_is_the_one_on_the_server(tmp_path: Path) -> None:
     filled(run(tmp_path / "a", granule()))
     assert not missing(run(tmp_path / "a", in_file(tmp_path / "tile.zip", b"pixels")))

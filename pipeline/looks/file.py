@@ -39,7 +39,7 @@ ACQUISITIONS = TypeAdapter(tuple[Acquisition, ...])
 """Acquisitions as JSON and back."""
 LIBRARIES = ("torch", "rasterio", "numpy")
 """Whose versions are written into a look: they may move pixels, see `tests/look_pixels.py`."""
-FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "notes", "clear_p10", "software")
+FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "generation", "notes", "clear_p10", "software")
 """Tags that the checksum covers."""
 MAX_EXTENT_PX = 8192
 """Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
@@ -110,6 +110,7 @@ def _tags(seen: LookContent, task: LookTask, key: str) -> dict[str, str]:
         "day": task.overpass.day.isoformat(),
         "windows": json.dumps(_numbers(task.windows)),
         "acquisitions": ACQUISITIONS.dump_json(task.acquisitions).decode(),
+        "generation": str(task.generation),
         "notes": json.dumps(seen.notes),
         "clear_p10": json.dumps(seen.clear_p10),
         "software": software(),
@@ -143,6 +144,7 @@ def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Loo
         acquisitions=ACQUISITIONS.validate_json(tags["acquisitions"]),
         clear_share=float(np.count_nonzero(bands[2] == CLEAR) / measured) if measured else 0.0,
         key=tags["key"],
+        generation=int(tags["generation"]),
         pixels=LookFile(path, extent),
         notes=tuple(map(str, json.loads(tags["notes"]))),
         clear_p10=tuple(map(float, json.loads(tags["clear_p10"]))),

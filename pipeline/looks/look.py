@@ -55,6 +55,8 @@ class Look:
     """Share of the measured pixels that were clear, 0 to 1."""
     key: str
     """Hash of everything that decides it, see `LookTask.key`."""
+    generation: int
+    """As in `LookTask`."""
     pixels: LookPixels = field(compare=False)
     """Where to read them."""
     computed: bool = False
@@ -66,18 +68,28 @@ class Look:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Of several looks of one overpass at one place, the greatest counts: the latest processing, the most tiles."""
-        return max(version_of(each.baseline) for each in self.acquisitions), len(self.acquisitions), self.key
+        """Of several looks of one overpass at one place, the greatest counts: the latest, of the latest processing."""
+        baseline = max(version_of(each.baseline) for each in self.acquisitions)
+        return self.generation, baseline, len(self.acquisitions), self.key
 
     def serves(self, wanted: Sequence[Acquisition]) -> bool:
         """Whether it was made from all of these acquisitions, or from later versions of them."""
         return all(any(own.serves(one) for own in self.acquisitions) for one in wanted)
 
+    def meets(self, windows: Sequence[Window]) -> bool:
+        """Whether it was read in a part of any of these windows."""
+        return any(own.intersection(window) for own in self.windows for window in windows)
+
+    def is_of(self, wanted: Sequence[Acquisition]) -> bool:
+        """Whether it was made from any of these acquisitions, in whatever version."""
+        return any(own.is_same(one) for own in self.acquisitions for one in wanted)
+
     def replaces(self, other: "Look") -> bool:
         """Whether it shows all that another look of the same overpass shows, from the same or later versions."""
+        later = self.generation > other.generation and self.is_of(other.acquisitions)
         return (
             self.rank > other.rank
-            and self.serves(other.acquisitions)
+            and (later or self.serves(other.acquisitions))
             and all(covers(self.windows, window) for window in other.windows)
         )
 
@@ -109,6 +121,7 @@ def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> L
         acquisitions=task.acquisitions,
         clear_share=facts.clear_share,
         key=key,
+        generation=task.generation,
         pixels=pixels,
         notes=facts.notes,
         clear_p10=facts.clear_p10,

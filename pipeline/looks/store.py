@@ -50,6 +50,7 @@ class IndexEntry(BaseModel):
     acquisitions: tuple[Acquisition, ...]
     clear_share: float
     key: str
+    generation: int
     notes: tuple[str, ...]
     clear_p10: tuple[float, ...]
 
@@ -69,6 +70,7 @@ class IndexEntry(BaseModel):
             acquisitions=look.acquisitions,
             clear_share=look.clear_share,
             key=look.key,
+            generation=look.generation,
             notes=look.notes,
             clear_p10=look.clear_p10,
         )
@@ -92,6 +94,7 @@ class IndexEntry(BaseModel):
             acquisitions=self.acquisitions,
             clear_share=self.clear_share,
             key=self.key,
+            generation=self.generation,
             pixels=LookFile(folder / self.file, extent),
             notes=self.notes,
             clear_p10=self.clear_p10,

@@ -24,6 +24,8 @@ class LookTask:
     """Windows of the block to read, aligned to `ALIGN_PX`; at least one."""
     overpass: Overpass
     """The overpass, with the granules that are needed."""
+    generation: int = 0
+    """How many looks of the same acquisitions came before: a file may have been mended in place."""
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ class LookTask:
         """Hash of everything that decides this look: recipe, grid, windows, overpass and acquisitions."""
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
         made_from = sorted(acquisition.identity for acquisition in self.acquisitions)
-        return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from])
+        return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from, self.generation])
 
 
 def plan(

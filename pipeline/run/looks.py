@@ -1,7 +1,7 @@
 """The looks of a run: which there must be, which are there, and making those that are missing."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -61,6 +61,12 @@ class _ByPass:
             found.by_pass.setdefault((look.day, look.overpass), []).append(look)
         return found
 
+    def after(self, task: LookTask) -> LookTask:
+        """The same task as the next generation of the looks that show its ground from its acquisitions, if any do."""
+        near = self.by_pass.get((task.overpass.day, task.overpass.name), [])
+        known = [look for look in near if look.meets(task.windows) and look.is_of(task.acquisitions)]
+        return replace(task, generation=1 + max(look.generation for look in known)) if known else task
+
     def shown(self, task: LookTask, margin_px: int) -> tuple[list[Look], list[Window]]:
         """The looks that show windows of a task, from what it would be made from, and the windows that none shows."""
         near = self.by_pass.get((task.overpass.day, task.overpass.name), [])
@@ -90,7 +96,7 @@ def plan_looks(context: Run) -> LookPlan:
     tasks = list(plan(aoi.grid, windows, settings.grid.block_px, passes, maker.recipe.margin_px))
     store, area = LookStore(maker.folder), _around(aoi, settings.coverage.cell_px)
     kept = list(store.looks(aoi.grid, area))
-    shelf = _ByPass.of(kept)
+    shelf = _ByPass.of(in_force(kept))
     others = _others(context, maker, aoi, area) if len(tasks) else {}
     older = _ByPass.of(look for looks in others.values() for look in looks)
     asked: dict[str, Look] = {}
@@ -102,8 +108,8 @@ def plan_looks(context: Run) -> LookPlan:
             asked |= {look.key: look for look in shown}
             _, never = older.shown(task.only(left), maker.recipe.margin_px) if left else ([], [])
             again = [window for window in left if window not in never]
-            missing += [task.only(never)] if never else []
-            outdated += [task.only(again)] if again else []
+            missing += [shelf.after(task.only(never))] if never else []
+            outdated += [shelf.after(task.only(again))] if again else []
             step(1)
     return LookPlan(
         search=search,
