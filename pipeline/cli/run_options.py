@@ -74,8 +74,7 @@ def open_run(options: argparse.Namespace) -> "Run":
 
     from pipeline.aoi import read_aoi
     from pipeline.archive import Archive
-    from pipeline.export.publication import check_folder, complete
-    from pipeline.locks import PATIENCE_S, locked
+    from pipeline.export.publication import check_folder
     from pipeline.looks.weights import load_model
     from pipeline.progress import Progress
     from pipeline.run.context import Remake, Run
@@ -94,9 +93,7 @@ def open_run(options: argparse.Namespace) -> "Run":
     source = _source(options, aoi, settings, period, out, archive, budget, progress)
     check_folder(out, aoi.name, bool(source.simulation))
     archive = replace(archive, simulation=source.simulation)
-    with locked(archive.registry, str(archive.folder), PATIENCE_S):
-        told = complete(archive)
-    progress.note(f"note: {told}") if told else None
+    _complete(archive, progress)
     return Run(
         aoi=aoi,
         period=period,
@@ -111,6 +108,17 @@ def open_run(options: argparse.Namespace) -> "Run":
         progress=progress,
         budget=budget,
     )
+
+
+def _complete(archive: "Archive", progress: "Progress") -> None:
+    """Complete what an interrupted run had published, and say so."""
+    from pipeline.export.publication import complete
+    from pipeline.locks import PATIENCE_S, locked
+
+    with locked(archive.registry, str(archive.folder), PATIENCE_S):
+        told = complete(archive)
+    if told:
+        progress.note(f"note: {told}")
 
 
 def _check_usage(options: argparse.Namespace) -> None:

@@ -24,6 +24,8 @@ from pipeline.sources.acquisitions import Acquisition
 SHELF_PX = 2048
 """Side of the square of a shelf; it does not depend on settings, so looks are found after these change."""
 INDEX = "index.jsonl"
+SHARED = ("name", "day", "overpass", "acquisitions", "clear_share", "key", "generation", "notes", "clear_p10")
+"""What a line holds of a look as it is."""
 KEY_DIGITS = 8
 """Of the key, in the name of a look's file."""
 
@@ -41,10 +43,10 @@ class IndexEntry(BaseModel):
     """Its size, bytes."""
     modified_ns: int
     """Its time of modification, nanoseconds."""
-    name: str
-    """As in `Look`, and so are the others; windows as row, column, height, width."""
     extent: Bounds
+    """As in `Look`, and so are the others; windows as row, column, height, width."""
     windows: tuple[Bounds, ...]
+    name: str
     day: date
     overpass: str
     acquisitions: tuple[Acquisition, ...]
@@ -62,17 +64,9 @@ class IndexEntry(BaseModel):
             file=path.name,
             size=size,
             modified_ns=modified_ns,
-            name=look.name,
             extent=_bounds(look.extent),
             windows=tuple(map(_bounds, look.windows)),
-            day=look.day,
-            overpass=look.overpass,
-            acquisitions=look.acquisitions,
-            clear_share=look.clear_share,
-            key=look.key,
-            generation=look.generation,
-            notes=look.notes,
-            clear_p10=look.clear_p10,
+            **{name: getattr(look, name) for name in SHARED},
         )
 
     def is_of(self, path: Path) -> bool:
@@ -86,18 +80,10 @@ class IndexEntry(BaseModel):
         """The look that it describes."""
         extent = Window(*self.extent)
         return Look(
-            name=self.name,
             extent=extent,
             windows=tuple(Window(*bounds) for bounds in self.windows),
-            day=self.day,
-            overpass=self.overpass,
-            acquisitions=self.acquisitions,
-            clear_share=self.clear_share,
-            key=self.key,
-            generation=self.generation,
             pixels=LookFile(folder / self.file, extent),
-            notes=self.notes,
-            clear_p10=self.clear_p10,
+            **{name: getattr(self, name) for name in SHARED},
         )
 
 

@@ -128,9 +128,8 @@ class StacSource:
                 except (SceneError, *LIBRARY_ERRORS, KeyError, TypeError) as cause:
                     refusals.append(refused_item(one_line(str(item.id))[:120], cause))
         except UNREADABLE as cause:
-            raise InputError(
-                f"{_without_query(self.address)}: the catalogue cannot be searched ({describe(cause)})"
-            ) from cause
+            where = _without_query(self.address)
+            raise InputError(f"{where}: the catalogue cannot be searched ({describe(cause)})") from cause
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
@@ -194,7 +193,7 @@ class StacSource:
         missing = [name for name in NAMES if name not in parts]
         if missing:
             raise SceneError(f"band {', '.join(missing)} missing (assets found: {', '.join(item.assets)[:120]})")
-        known, product = item.properties, item.properties.get("s2:product_uri")
+        known = item.properties
         return Scene(
             id=one_line(item.id)[:120],
             time_utc=moment.astimezone(UTC),
@@ -203,8 +202,8 @@ class StacSource:
             footprint=footprint_of_item(item.geometry),
             has_scl=SCL in parts,
             provider=self.name,
-            tile=tile_in(known.get("s2:mgrs_tile"), known.get("grid:code"), product, item.id),
-            baseline=baseline_in(_stated_baseline(item), product, item.id),
+            tile=tile_in(known.get("s2:mgrs_tile"), known.get("grid:code"), known.get("s2:product_uri"), item.id),
+            baseline=baseline_in(_stated_baseline(item), known.get("s2:product_uri"), item.id),
             cloud_share=cloud_share_of(known.get("eo:cloud_cover")),
         )
 
@@ -263,9 +262,8 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
     try:
         simulation = "" if scenes in KNOWN else _simulation_of(_catalogue(address, http))
     except UNREADABLE as cause:
-        raise InputError(
-            f"{_without_query(address)}: not a STAC catalogue that can be read ({describe(cause)})"
-        ) from cause
+        where = _without_query(address)
+        raise InputError(f"{where}: not a STAC catalogue that can be read ({describe(cause)})") from cause
     return StacSource(address, provider, collections, rules, simulation, http)
 
 
@@ -365,11 +363,9 @@ def _bands_of(key: str, asset: pystac.Asset) -> Iterator[tuple[str | None, tuple
     for number, band in enumerate(listed):
         own = str(names[number].get("name", "")) if number < len(names) and len(listed) > 1 else key
         name = next((ours for ours, theirs in BAND_KEYS.items() if own in theirs), None)
-        stated_here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
-        stated = None
-        if "scale" in stated_here or "offset" in stated_here:
-            stated = float(stated_here.get("scale", 1.0)), float(stated_here.get("offset", 0.0))
-        yield name, stated
+        here = {k.removeprefix("raster:"): v for k, v in (*extra.items(), *band.items())}
+        told = "scale" in here or "offset" in here
+        yield name, (float(here.get("scale", 1.0)), float(here.get("offset", 0.0))) if told else None
 
 
 def _href_of(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
