@@ -261,6 +261,34 @@ def test_where_a_catalogue_fails_the_next_gives_the_scene_and_says_so(
         assert [r.id for r in searched.refusals] == ["first"]
 
 
+def test_whoever_lists_an_acquisition_and_however_it_is_signed_no_look_is_made_again(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    from pipeline.sources.failover import FailoverSource
+
+    with api(scenes) as one, api(scenes) as other:
+        for item in other.items:
+            item["id"] = f"S2_{item['id']}_other"
+        sources = [stac_source(f"{server.url}/api", RULES, quick_http) for server in (one, other)]
+        both = FailoverSource((replace(sources[0], provider="first"), replace(sources[1], provider="second")))
+        made = detect(run_of(AREA, both, SERIAL, ALWAYS, tmp_path))
+        assert sum(look.computed for look in made.looks) == len(first.looks)
+        one.faults[:] = [lambda path: (500, {}, b"") if path == "/api/search" else None] * 10
+        down = detect(run_of(AREA, both, SERIAL, ALWAYS, tmp_path))
+        assert {scene.provider for scene in down.search.scenes} == {"second"}
+        one.faults.clear()
+        for item in (*one.items, *other.items):
+            item["properties"]["updated"] = "2026-11-26T00:00:00Z"
+            for asset in item["assets"].values():
+                asset["href"] += "?signature=new"
+        signed = detect(run_of(AREA, both, SERIAL, ALWAYS, tmp_path))
+        for again in (down, signed):
+            assert again.exit_code == 0
+            assert len(again.asked) == len(first.looks)
+            assert not any(look.computed for look in again.looks)
+            assert again.sites == made.sites
+
+
 @pytest.mark.parametrize(
     ("failures", "code"),
     [
