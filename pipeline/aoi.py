@@ -78,6 +78,10 @@ class Aoi:
             touching = shapely.intersects(self.polygon_m, boxes)
             yield from (cell for cell, touches in zip(cells, touching, strict=True) if touches)
 
+    def is_near(self, window: Window, reach_px: int) -> bool:
+        """Whether a window lies within so many pixels of the AOI."""
+        return bool(self.polygon_m.intersects(window.grown(reach_px).polygon_m))
+
     def inside(self, window: Window) -> Bools:
         """True = the pixel's centre lies in the AOI; shape (y, x)."""
         part = shapely.intersection(self.polygon_m, window.polygon_m)

@@ -89,13 +89,11 @@ def derive(
 
 def _cells(aoi: Aoi, archive: LookArchive) -> Iterator[tuple[Window, Bools | None]]:
     """The cells with looks in the AOI, each with its part inside; and those next to them, with None."""
-    own = set(aoi.windows(archive.cell_px))
-    near = {other for cell in own for other in cell.grown(archive.cell_px).cells(archive.cell_px)}
     for cell in archive.cells():
-        inside = aoi.inside(cell) if cell in own else np.zeros((0, 0), bool)
+        inside = aoi.inside(cell)
         if inside.any():
             yield cell, inside
-        elif cell in near:
+        elif aoi.is_near(cell, archive.cell_px):
             yield cell, None
 
 

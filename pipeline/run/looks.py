@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
 from pipeline.engine import executor_for, run
-from pipeline.grid import Window, covers, hull
+from pipeline.grid import Window, covers, window_of
 from pipeline.looks.look import Look, in_force
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
@@ -147,12 +147,9 @@ def make_looks(context: Run, planned: LookPlan, tasks: Sequence[LookTask]) -> tu
 
 def looks_near(aoi: Aoi, looks: Iterable[Look], cell_px: int) -> list[Look]:
     """The looks that count in and around an AOI, in order of time."""
-    cells = {
-        near
-        for cell in aoi.windows(cell_px)
-        for near in cell.grown(RING_CELLS * cell_px).cells(cell_px)
-    }  # fmt: skip
-    return in_force(look for look in looks if any(cell in cells for cell in look.extent.cells(cell_px)))
+    everything = list(looks)
+    near = {extent for extent in {look.extent for look in everything} if aoi.is_near(extent, RING_CELLS * cell_px)}
+    return in_force(look for look in everything if look.extent in near)
 
 
 def recipe_folders(archive: Archive) -> list[Path]:
@@ -172,7 +169,7 @@ def _others(context: Run, maker: LookMaker, aoi: Aoi, area: Window) -> dict[Reci
 
 
 def _around(aoi: Aoi, cell_px: int) -> Window:
-    return hull(list(aoi.windows(cell_px))).grown(RING_CELLS * cell_px)
+    return window_of(aoi.polygon_m.bounds).grown(RING_CELLS * cell_px)
 
 
 def _cover(looks: Sequence[Look], window: Window) -> bool:
