@@ -239,7 +239,7 @@
   </renderer-v2>
   <labeling type="simple">
     <settings calloutType="simple">
-      <text-style fieldName="&quot;site_id&quot;" isExpression="1" fontFamily="Sans Serif" fontWeight="50" textOpacity="1" fontSize="8" fontSizeUnit="Point" textColor="20,20,20,255">
+      <text-style fieldName="&quot;site_id&quot; || if(&quot;stale_since&quot; is null, '', '\n(as of ' || format_date(&quot;stale_since&quot;, 'yyyy-MM-dd') || ')')" isExpression="1" fontFamily="Sans Serif" fontWeight="50" textOpacity="1" fontSize="8" fontSizeUnit="Point" textColor="20,20,20,255">
         <text-buffer bufferDraw="1" bufferSize="0.6" bufferSizeUnits="MM" bufferColor="255,255,255,255" bufferOpacity="0.8" />
       </text-style>
       <placement placement="6" dist="1.2" predefinedPositionOrder="TR,TL,BR,BL,R,L,TSR,BSR" offsetType="0" geometryGenerator="point_on_surface($geometry)" geometryGeneratorEnabled="1" geometryGeneratorType="PointGeometry" />
