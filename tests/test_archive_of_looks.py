@@ -455,6 +455,15 @@ def test_an_output_folder_of_an_earlier_version_is_taken_over_with_nothing_lost(
         open_old(out)
 
 
+def test_a_registry_alone_keeps_its_names(old: Path, scenes: Path) -> None:
+    archive = Archive(old / "archive", SIMULATION)
+    archive.folder.mkdir()
+    shutil.move(old / "out" / "test" / "registry-simulated.json", archive.registry)
+    shutil.rmtree(old / "out")
+    names = [entry.site_id for entry in read_registry(archive.registry).entries]
+    assert [site.site_id for site in run(old, source(scenes), settings=FP32).sites] == names
+
+
 def test_the_command_takes_over_and_the_looks_are_listed_and_pruned(
     old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from rasterio.features import geometry_mask
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
+from shapely.strtree import STRtree
 
 from pipeline.digest import sha256_of
 from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
@@ -104,7 +105,8 @@ def publish(
     `on`: day of the publication, UTC.
     """
     registry.check_clock(on)
-    near = [_near(registry, item.polygon_m, grid, rules.link_m) for item in said]
+    grounds = _Grounds.of(registry)
+    near = [grounds.near(item.polygon_m, grid, rules.link_m) for item in said]
     touched = [[name for name, touches in names.items() if touches] for names in near]
     concerned = dict.fromkeys([*known, *(name for names in near for name in names)])
     entries = {entry.site_id: entry for entry in registry.entries if entry.site_id in concerned}
@@ -164,16 +166,33 @@ def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
     return inside if inside.any() else np.ones(window.shape, bool)
 
 
-def _near(registry: Registry, polygon_m: BaseGeometry, grid: Grid, link_m: float) -> dict[str, bool]:
-    """Ids whose territory or published ground lies within `link_m` of a place, and whether the place touches it."""
-    place = reprojected(polygon_m.buffer(link_m), grid.crs, LONLAT)
-    found: dict[str, bool] = {}
-    for entry in registry.entries:
-        grounds = [entry.territory, *([entry.statement.site.polygon] if entry.statement else [])]
-        if any(place.intersects(ground) for ground in grounds):
-            shared = (polygon_m.intersection(reprojected(ground, LONLAT, grid.crs)).area for ground in grounds)
-            found[entry.site_id] = any(area > 0 for area in shared)
-    return found
+@dataclass(frozen=True, eq=False, slots=True)
+class _Grounds:
+    """The ground of all known sites: territories, and what was published of them."""
+
+    names: tuple[str, ...]
+    """Id of each ..."""
+    places: tuple[BaseGeometry, ...]
+    """... ground, lon/lat."""
+    tree: STRtree
+    """Finds them."""
+
+    @classmethod
+    def of(cls, registry: Registry) -> "_Grounds":
+        """The grounds of a registry."""
+        rows = [(entry.site_id, entry.territory) for entry in registry.entries]
+        rows += [(entry.site_id, entry.statement.site.polygon) for entry in registry.entries if entry.statement]
+        places = tuple(place for _, place in rows)
+        return cls(tuple(name for name, _ in rows), places, STRtree(places))
+
+    def near(self, polygon_m: BaseGeometry, grid: Grid, link_m: float) -> dict[str, bool]:
+        """Ids with ground within `link_m` of a place, and whether the place shares some of it."""
+        around = reprojected(polygon_m.buffer(link_m), grid.crs, LONLAT)
+        found: dict[str, bool] = {}
+        for k in sorted(self.tree.query(around, predicate="intersects").tolist()):
+            shared = polygon_m.intersection(reprojected(self.places[k], LONLAT, grid.crs)).area > 0
+            found[self.names[k]] = found.get(self.names[k], False) or bool(shared)
+        return found
 
 
 def _stands(entry: RegisteredSite) -> bool:
@@ -188,6 +207,8 @@ def _rests(entry: RegisteredSite) -> bool:
 def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
     """Whether what was published of a site may change: by new clear looks at it, or by another judgement of them."""
     basis, statement = entry.basis, entry.statement
+    if basis is None and statement is None:
+        return Change.FREE  # a name of an earlier version: nothing is known to stand
     if basis is None or basis.recipe != rules.recipe:
         first = statement.had_ponds()[0] if statement else date.min
         rested_on = sum(look.day >= first for look in statement.looks) if statement else 0
@@ -198,7 +219,7 @@ def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
 
 
 def _is_held(names: Sequence[str], entries: Mapping[str, RegisteredSite], changes: Mapping[str, Change]) -> bool:
-    """Whether a place may not be published now, because of a known site on its ground nothing new is known."""
+    """Whether a place may not be published now: of a known site whose ground it shares nothing new is known."""
     standing = [name for name in names if _stands(entries[name])]
     concerned = standing or [name for name in names if not _rests(entries[name])]
     return any(changes[name] is Change.STANDS for name in concerned)
