@@ -12,6 +12,8 @@ from pipeline.sources.acquisitions import Acquisition, version_of
 
 PLACE_PX = 2048
 """Side of the squares by which looks of one overpass are compared, pixels."""
+Place = tuple[date, str, Window]
+"""Day and name of an overpass, and a square."""
 
 
 class LookPixels(Protocol):
@@ -130,18 +132,23 @@ def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> L
 
 def in_force(looks: Iterable[Look]) -> list[Look]:
     """The looks that count, in order of time: without those that another one replaces."""
-    everything, near = list(looks), dict[tuple[date, str, Window], list[Look]]()
+    everything, near = list(looks), dict[Place, list[Look]]()
     for look in everything:
-        for place in _places(look):
+        for place in places(look.day, look.overpass, look.extent):
             near.setdefault(place, []).append(look)
     kept = [
         look
         for look in everything
-        if not any(other.replaces(look) for place in _places(look) for other in near[place] if len(near[place]) > 1)
+        if not any(
+            other.replaces(look)
+            for place in places(look.day, look.overpass, look.extent)
+            if len(near[place]) > 1
+            for other in near[place]
+        )
     ]
     return sorted(kept, key=lambda look: (look.day, look.overpass, look.extent, look.key))
 
 
-def _places(look: Look) -> list[tuple[date, str, Window]]:
-    """Overpass and squares that a look touches: only looks that share one can replace each other."""
-    return [(look.day, look.overpass, square) for square in look.extent.cells(PLACE_PX)]
+def places(day: date, overpass: str, extent: Window) -> list[Place]:
+    """Overpass and squares that a look touches: only looks that share one can show the same."""
+    return [(day, overpass, square) for square in extent.cells(PLACE_PX)]

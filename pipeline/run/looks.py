@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
 from pipeline.engine import executor_for, run
 from pipeline.grid import Window, covers, window_of
-from pipeline.looks.look import Look, in_force
+from pipeline.looks.look import Look, Place, in_force, places
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
 from pipeline.looks.store import LookStore
@@ -49,29 +48,36 @@ class LookPlan:
 
 
 @dataclass(slots=True)
-class _ByPass:
-    """Looks by overpass, to tell what a task need not make."""
+class _Shown:
+    """Looks by overpass and place, to tell what a task need not make."""
 
-    by_pass: dict[tuple[date, str], list[Look]] = field(default_factory=dict)
+    by_place: dict[Place, list[Look]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, looks: Iterable[Look]) -> "_ByPass":
+    def of(cls, looks: Iterable[Look]) -> "_Shown":
         found = cls()
         for look in looks:
-            found.by_pass.setdefault((look.day, look.overpass), []).append(look)
+            for place in places(look.day, look.overpass, look.extent):
+                found.by_place.setdefault(place, []).append(look)
         return found
+
+    def near(self, task: LookTask) -> list[Look]:
+        """The looks of the overpass of a task that may show some of its ground."""
+        where = places(task.overpass.day, task.overpass.name, task.extent)
+        return list({look.key: look for place in where for look in self.by_place.get(place, ())}.values())
 
     def after(self, task: LookTask) -> LookTask:
         """The same task as the next generation of the looks that show its ground from its acquisitions, if any do."""
-        near = self.by_pass.get((task.overpass.day, task.overpass.name), [])
-        known = [look for look in near if look.meets(task.windows) and look.is_of(task.acquisitions)]
+        known = [look for look in self.near(task) if look.meets(task.windows) and look.is_of(task.acquisitions)]
         return replace(task, generation=1 + max(look.generation for look in known)) if known else task
 
     def shown(self, task: LookTask, margin_px: int) -> tuple[list[Look], list[Window]]:
         """The looks that show windows of a task, from what it would be made from, and the windows that none shows."""
-        near = self.by_pass.get((task.overpass.day, task.overpass.name), [])
-        near = [look for look in near if look.extent.intersection(task.extent)]
+        near = self.near(task)
         whole = [look for look in near if look.serves(task.acquisitions)]
+        exact = next((look for look in whole if look.windows == task.windows), None)
+        if exact is not None:
+            return [exact], []
         used: dict[str, Look] = {}
         left: list[Window] = []
         for window in task.windows:
@@ -96,20 +102,20 @@ def plan_looks(context: Run) -> LookPlan:
     tasks = list(plan(aoi.grid, windows, settings.grid.block_px, passes, maker.recipe.margin_px))
     store, area = LookStore(maker.folder), _around(aoi, settings.coverage.cell_px)
     kept = list(store.looks(aoi.grid, area))
-    shelf = _ByPass.of(in_force(kept))
+    present = _Shown.of(in_force(kept))
     others = _others(context, maker, aoi, area) if len(tasks) else {}
-    older = _ByPass.of(look for looks in others.values() for look in looks)
+    older = _Shown.of(look for looks in others.values() for look in looks)
     asked: dict[str, Look] = {}
     missing: list[LookTask] = []
     outdated: list[LookTask] = []
     with context.progress.stage("Checking looks", len(tasks), unit="looks") as step:
         for task in tasks:
-            shown, left = shelf.shown(task, maker.recipe.margin_px)
+            shown, left = present.shown(task, maker.recipe.margin_px)
             asked |= {look.key: look for look in shown}
             _, never = older.shown(task.only(left), maker.recipe.margin_px) if left else ([], [])
             again = [window for window in left if window not in never]
-            missing += [shelf.after(task.only(never))] if never else []
-            outdated += [shelf.after(task.only(again))] if again else []
+            missing += [present.after(task.only(never))] if never else []
+            outdated += [present.after(task.only(again))] if again else []
             step(1)
     return LookPlan(
         search=search,
