@@ -433,7 +433,8 @@ def test_an_output_folder_of_an_earlier_version_is_taken_over_with_nothing_lost(
     before = json.loads((out / "sites.geojson").read_text())["features"]
     with pytest.raises(InputError, match="take them over: leachwatch adopt"):
         check_folder(out, "test", True)
-    taken = adopt(open_old(out), archive, Progress(quiet=True))
+    (one,) = open_old(out)
+    taken = adopt(one, archive, Progress(quiet=True))
     assert (taken.names, taken.standing, taken.looks, taken.version, taken.left) == (1, 1, 7, 1, 0)
     (entry,) = read_registry(archive.registry).entries
     assert entry.statement is not None
@@ -453,6 +454,20 @@ def test_an_output_folder_of_an_earlier_version_is_taken_over_with_nothing_lost(
     assert [site.site_id for site in after.sites] == [f["properties"]["site_id"] for f in before]
     with pytest.raises(InputError, match="was taken over already"):
         open_old(out)
+
+
+def test_a_folder_that_held_real_and_simulated_names_by_turns_is_taken_over_whole(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Earlier versions wrote both into one folder, the products of the one over those of the other."""
+    out, area = old / "out" / "test", old / "test.geojson"
+    area.write_text(json.dumps(mapping(AREA.polygon)))
+    shutil.copy(out / "registry-simulated.json", out / "registry.json")
+    assert main(["adopt", str(out), "--aoi", str(area), "--archive", str(old / "archive")]) == 0
+    assert capsys.readouterr().out.count("1 names") == 2
+    real, simulated = (read_registry(Archive(old / "archive", kind).registry).entries for kind in ("", SIMULATION))
+    assert [entry.statement is None for entry in (*real, *simulated)] == [True, False]
+    check_folder(out, "test", True)
 
 
 def test_a_registry_alone_keeps_its_names(old: Path, scenes: Path) -> None:

@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
 
     folder = archive_of(options)
     writable(folder)
-    old = open_old(options.out)
-    archive = Archive(folder, _simulation(old, options.aoi) if old.simulated else "")
-    print(adopt(old, archive, Progress()).text(options.out))
+    for old in open_old(options.out):
+        archive = Archive(folder, _simulation(old, options.aoi) if old.simulated else "")
+        print(adopt(old, archive, Progress()).text(options.out))
     return 0
 
 

@@ -88,11 +88,13 @@ class OldRun:
     """The folder."""
     manifest: Mapping[str, Any]
     """Its manifest."""
+    simulated: bool
+    """Whether its names are those of simulated sites."""
 
     @property
-    def simulated(self) -> bool:
-        """Whether its products are simulated."""
-        return self.manifest.get("simulated") is True
+    def has_products(self) -> bool:
+        """Whether the products are those of these names; a folder could hold real and simulated names by turns."""
+        return (self.manifest.get("simulated") is True) == self.simulated
 
     @property
     def registry(self) -> Path:
@@ -100,34 +102,34 @@ class OldRun:
         return self.out / REGISTRIES[self.simulated]
 
 
-def open_old(out: Path) -> OldRun:
-    """The old run in a folder; raises `InputError` where there is none."""
+def open_old(out: Path) -> list[OldRun]:
+    """The old runs in a folder, real before simulated; raises `InputError` where there is none."""
     try:
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-        run = OldRun(out, dict(manifest))
+        manifest = dict(json.loads((out / "manifest.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as cause:
         raise InputError(f"{out}: not a product folder with a manifest ({describe(cause)})") from cause
-    if not run.registry.is_file():
-        done = run.registry.with_name(run.registry.name + ADOPTED).is_file()
-        why = "was taken over already" if done else f"there is no {run.registry.name} in it"
+    found = [run for run in (OldRun(out, manifest, kind) for kind in REGISTRIES) if run.registry.is_file()]
+    if not found:
+        done = any((out / f"{name}{ADOPTED}").is_file() for name in REGISTRIES.values())
+        why = "was taken over already" if done else f"there is no {' or '.join(REGISTRIES.values())} in it"
         raise InputError(f"{out}: nothing to take over, {why}")
-    return run
+    return found
 
 
 def adopt(run: OldRun, archive: Archive, progress: Progress) -> Adopted:
     """Take over an old run into an archive. Raises `InputError` where a name of it is that of another place there."""
     old = read_registry(run.registry)
-    statements = _statements(run.out)
+    statements = _statements(run.out) if run.has_products else {}
     entries = tuple(replace(entry, statement=statements.get(entry.site_id)) for entry in old.entries)
     recipe = _recipe(run.manifest)
     with locked(archive.registry, str(archive.folder), PATIENCE_S):
         joined = read_registry(archive.registry).joined(Registry("", entries))
-        looks, damaged = _looks(run, archive, recipe, progress)
+        looks = _looks(run, archive, recipe, progress) if run.has_products else 0
         write_registry(archive.registry, joined)
         _take_ledger(run.out / "ledger.jsonl", archive.ledger)
         os.replace(run.registry, run.registry.with_name(run.registry.name + ADOPTED))
-    others = len(list((run.out / "looks").rglob("*.tif"))) - looks - damaged
-    return Adopted(len(entries), sum(map(_stands, entries)), looks, recipe.version, others + damaged)
+    left = len(list((run.out / "looks").rglob("*.tif"))) - looks if run.has_products else 0
+    return Adopted(len(entries), sum(map(_stands, entries)), looks, recipe.version, left)
 
 
 def _stands(entry: RegisteredSite) -> bool:
@@ -190,13 +192,13 @@ def _recipe(manifest: Mapping[str, Any]) -> Recipe:
         raise InputError(f"manifest.json: of a version that cannot be taken over ({describe(cause)})") from cause
 
 
-def _looks(run: OldRun, archive: Archive, recipe: Recipe, progress: Progress) -> tuple[int, int]:
-    """Write the looks that the manifest names into the archive; returns how many, and how many are damaged."""
+def _looks(run: OldRun, archive: Archive, recipe: Recipe, progress: Progress) -> int:
+    """Write the looks that the manifest names into the archive, but damaged ones; returns how many."""
     folder, scenes = archive.looks / recipe.folder, {row["id"]: row for row in run.manifest["scenes"]}
     window_px = int(run.manifest["settings"]["segment"]["window_px"])
     block_px = int(run.manifest["settings"]["grid"]["block_px"])
     listed = [run.out / row["file"] for row in run.manifest["looks"] if row.get("file")]
-    damaged = 0
+    count = 0
     if listed:
         describe_recipe(folder, recipe)
     with progress.stage("Taking over looks", len(listed), unit="looks") as step:
@@ -204,11 +206,13 @@ def _looks(run: OldRun, archive: Archive, recipe: Recipe, progress: Progress) ->
             try:
                 task, content = _look(path, scenes, window_px, block_px)
                 key = task.key(recipe)
-                atomic.write_bytes(path_in(folder, task, key), encoded(content, task, key))
             except (*DAMAGE_ERRORS, OSError):
-                damaged += 1  # it is made again when its month is asked for
-            step(1)
-    return len(listed) - damaged, damaged
+                continue  # it is made again when its month is asked for
+            finally:
+                step(1)
+            atomic.write_bytes(path_in(folder, task, key), encoded(content, task, key))
+            count += 1
+    return count
 
 
 def _look(path: Path, scenes: Mapping[str, Any], window_px: int, block_px: int) -> tuple[LookTask, LookContent]:
