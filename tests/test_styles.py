@@ -72,6 +72,13 @@ def test_a_style_is_what_qgis_takes_for_one_and_reads_line_by_line(layer: str) -
     assert all(line.count("<") <= 2 for line in text.splitlines()), "one element to a line: a change can then be read"
 
 
+def test_the_label_of_a_site_that_stands_as_last_published_says_as_of_when() -> None:
+    (label,) = {text.get("fieldName") for text in parsed("sites").iter("text-style")}
+    assert label is not None
+    assert '"site_id"' in label
+    assert 'format_date("stale_since"' in label
+
+
 @every_layer
 def test_every_column_has_a_name_for_people(layer: str) -> None:
     names = {alias.get("field"): alias.get("name") for alias in parsed(layer).iter("alias")}

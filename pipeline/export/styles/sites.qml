@@ -263,7 +263,7 @@
     <alias field="ground_area_m2" name="Mine ground (m²)" />
     <alias field="verdict" name="Reviewer's verdict" />
     <alias field="reviewed_on" name="Reviewed on" />
-    <alias field="stale_since" name="Not looked at since (by the present model)" />
+    <alias field="stale_since" name="As last published; not looked at by the present model since" />
     <alias field="simulated" name="SIMULATED" />
     <alias field="source" name="Source" />
     <alias field="model" name="Model" />
