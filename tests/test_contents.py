@@ -346,3 +346,24 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason_and_the_others_go
     assert (refused.id, refused.status, before.id) == (victim.id, SceneStatus.REFUSED, "zz")
     assert refused.reason.startswith("cannot be read (")
     assert len(refused.reason) > len("cannot be read ()")
+
+
+def test_hashes_made_so_far_are_kept_when_somebody_stops_a_long_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in ("20240205", "20240210", "20240215"):
+        write(tmp_path / "in" / f"{day}_forest.tif")
+    monkeypatch.setattr(contents, "WRITE_S", -1.0)
+    made, count = contents._hash_of, 0
+
+    def stopped(path: Path) -> str:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return made(path)
+
+    monkeypatch.setattr(contents, "_hash_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        recognised(in_folder(tmp_path / "in"), tmp_path / "kept.json")
+    assert len(ContentHashes.of(tmp_path / "kept.json").known) == 2

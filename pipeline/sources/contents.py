@@ -8,6 +8,7 @@ times and inode of its scene file are those at which it was made; unlike the tim
 import hashlib
 import json
 import lzma
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,8 @@ FORMAT = 1
 """Version of the file of hashes; one of another version is ignored."""
 CONTENT_DIGITS = 24
 """Length of the hash of a scene's content, hexadecimal digits."""
+WRITE_S = 30.0
+"""How often hashes are written while they are made, seconds."""
 CHUNK = 1 << 20
 """Bytes read at once."""
 UNREADABLE = (*LIBRARY_ERRORS, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
@@ -99,6 +102,7 @@ def with_contents(search: Search, hashes: ContentHashes, progress: Progress) -> 
     scenes: list[Scene] = []
     refusals = list(search.refusals)
     local = [scene for scene in search.scenes if _is_local(scene)]
+    written_s = time.monotonic()
     with progress.stage("Recognising files", len(local), unit="scenes") as step:
         for scene in search.scenes:
             try:
@@ -106,6 +110,9 @@ def with_contents(search: Search, hashes: ContentHashes, progress: Progress) -> 
             except SceneError as cause:
                 refusals.append(Refusal.of(scene.id, cause))
             step(_is_local(scene))
+            if time.monotonic() > written_s + WRITE_S:  # a large archive takes hours, and somebody may stop it
+                hashes.write()
+                written_s = time.monotonic()
     hashes.write()
     return Search(tuple(scenes), tuple(sorted(refusals, key=lambda refusal: refusal.id)))
 
