@@ -33,6 +33,7 @@ SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call 
 
 help:
 	@echo "make detect AOI=shan                 find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
+	@echo "     ... ARCHIVE=DIR, REMAKE=all     looks and names elsewhere than archive/ | make looks of an older model again"
 	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
 	@echo "make simulate AOI=shan OUT=DIR       write a simulated archive with its truth"
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.strtree import STRtree
 
 from pipeline.digest import sha256_of
-from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.look import Look
 from pipeline.looks.stack import LookArchive, read_stack
 from pipeline.raster import Bools
@@ -27,6 +27,8 @@ from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatu
 from pipeline.sites.records import SiteRecord
 from pipeline.sites.statement import Statement, renamed, with_onsets_of
 
+SHARED_M2 = PIXEL_M**2
+"""Sites share ground if they have more than this in common, a pixel: edges of neighbours bend under reprojection."""
 TAG_DIGITS = 8
 """Of the digest of an overpass's looks."""
 
@@ -190,8 +192,8 @@ class _Grounds:
         around = reprojected(polygon_m.buffer(link_m), grid.crs, LONLAT)
         found: dict[str, bool] = {}
         for k in sorted(self.tree.query(around, predicate="intersects").tolist()):
-            shared = polygon_m.intersection(reprojected(self.places[k], LONLAT, grid.crs)).area > 0
-            found[self.names[k]] = found.get(self.names[k], False) or bool(shared)
+            shared_m2 = polygon_m.intersection(reprojected(self.places[k], LONLAT, grid.crs)).area
+            found[self.names[k]] = found.get(self.names[k], False) or bool(shared_m2 > SHARED_M2)
         return found
 
 
