@@ -379,6 +379,41 @@ def rows_of(place: Path) -> list[dict[str, object]]:
     return [{**feature, "properties": {**feature["properties"], "run_id": ""}} for feature in features]
 
 
+def test_a_publication_that_the_disk_spoilt_is_undone_and_told(
+    first: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut a file may be there with other bytes than were written."""
+    place, notes = tmp_path / "place", []
+    run(place, source(scenes), Period(None, date(2025, 1, 31)))
+    before = products(place)
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "_move", killed)
+        with pytest.raises(Killed):
+            run(place, source(scenes))
+    staged = place / "out" / "test" / ".new" / "sites.gpkg"
+    staged.write_bytes(staged.read_bytes()[:-100] + bytes(100))
+    monkeypatch.setattr(Progress, "note", lambda self, text: notes.append(text))
+    with monkeypatch.context() as patch:
+        patch.setattr(publication.Stage, "publish", killed)
+        with pytest.raises(Killed):
+            run(place, source(scenes))
+    assert "was spoilt (sites.gpkg) and was undone: run detect there again" in notes[0]
+    assert products(place) == before
+    run(place, source(scenes))
+    assert rows_of(place) == rows_of(first)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"out": "/tmp", "files": {"../x": "0"}, "registry": "0"}'])
+def test_a_list_of_files_that_no_run_wrote_is_refused(place: Path, scenes: Path, content: str) -> None:
+    Archive(place / "archive", SIMULATION).pending.write_text(content)
+    with pytest.raises(InputError, match="damaged"):
+        run(place, source(scenes))
+
+
 def products(place: Path) -> dict[str, bytes]:
     out = place / "out" / "test"
     return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.is_file() and path.name[0] != "."}
@@ -503,9 +538,3 @@ def test_the_command_takes_over_and_the_looks_are_listed_and_pruned(
     assert "7 looks removed" in capsys.readouterr().out
     assert main(["looks", "prune", "0123456789ab", *archive]) == 2
     assert len(read_registry(Archive(old / "archive", SIMULATION).registry).entries) == 1
-
-
-def test_a_spoilt_list_of_a_publication_is_told(place: Path, scenes: Path) -> None:
-    Archive(place / "archive", SIMULATION).pending.write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        run(place, source(scenes))

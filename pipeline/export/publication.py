@@ -9,13 +9,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import atomic
 from pipeline.archive import Archive
-from pipeline.errors import InputError, write_error
+from pipeline.errors import InputError, describe, write_error
 
 STAGE = ".new"
 """Folder of new products inside the product folder."""
@@ -61,9 +61,10 @@ class Stage:
         `checksums`: those of all products but the manifest.
         """
         files = {**checksums, MANIFEST: _sha256(self.folder / MANIFEST)}
-        content = {"out": str(self.out.absolute()), "files": files}
+        content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
         atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
-        complete(self.archive)
+        moves = [(self.folder / name, self.out / name) for name in sorted(files, key=_manifest_last)]
+        _move_all(self.archive, self.out, [(self.registry, self.archive.registry), *moves])
 
 
 def complete(archive: Archive) -> str | None:
@@ -73,23 +74,39 @@ def complete(archive: Archive) -> str | None:
     """
     try:
         content = json.loads(archive.pending.read_text(encoding="utf-8"))
-        out, files = Path(content["out"]), dict(content["files"])
+        out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
+        if any(Path(name).name != name for name in files):
+            raise ValueError("names a file elsewhere")
     except FileNotFoundError:
         _staged(archive.registry).unlink(missing_ok=True)
         return None
     except ERRORS as cause:
         raise InputError(
-            f"{archive.pending}: damaged ({cause}); move it away, then run detect again for the last AOI"
+            f"{archive.pending}: damaged ({describe(cause)}); move it away, then run detect again for the last AOI"
         ) from cause
+    moves = [(_staged(archive.registry), archive.registry, registry)]
+    moves += [(out / STAGE / name, out / name, files[name]) for name in sorted(files, key=_manifest_last)]
+    spoilt = [staged.name for staged, _, checksum in moves if staged.is_file() and _sha256(staged) != checksum]
+    if not spoilt:
+        _move_all(archive, out, [(staged, target) for staged, target, _ in moves])
+        return f"the last publication, in {out}, had been interrupted and was completed"
+    _move_all(archive, out, [])
+    return f"the last publication, in {out}, was spoilt ({', '.join(spoilt)}) and was undone: run detect there again"
+
+
+def _manifest_last(name: str) -> tuple[bool, str]:
+    return name == MANIFEST, name
+
+
+def _move_all(archive: Archive, out: Path, moves: Sequence[tuple[Path, Path]]) -> None:
+    """Put files in place one by one, then forget the publication; raises as `write_error`."""
     try:
-        _move(_staged(archive.registry), archive.registry)
-        for name in sorted(files, key=lambda name: (name == MANIFEST, name)):
-            _move(out / STAGE / name, out / name)
+        for staged, target in moves:
+            _move(staged, target)
         _remove(out / STAGE)
         archive.pending.unlink()
     except OSError as cause:
         raise write_error(out, cause) from cause
-    return f"the last publication, in {out}, had been interrupted and was completed"
 
 
 def roll_back(out: Path) -> None:
@@ -106,7 +123,7 @@ def published(out: Path) -> Mapping[str, object]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as cause:
-        raise InputError(f"{path}: damaged ({cause}); move it away, or choose another --out") from cause
+        raise InputError(f"{path}: damaged ({describe(cause)}); move it away, or choose another --out") from cause
 
 
 def months_published(out: Path) -> set[str]:
