@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scenes import ALWAYS, AREA, SIMULATION, aoi, model_of, run_of
 from shapely.geometry import box, mapping
@@ -17,10 +18,12 @@ from test_detect import SERIAL, settings_with
 
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
+from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
 from pipeline.errors import InputError, SceneError
 from pipeline.export import publication
 from pipeline.export.publication import check_folder
+from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.looks import recipe as recipes
 from pipeline.progress import Progress
 from pipeline.run.adopt import adopt, open_old
@@ -189,6 +192,26 @@ def test_a_new_calibration_makes_no_look_and_says_what_it_makes_of_those_there_a
     before = {f["properties"]["site_id"]: f["properties"] for f in json.loads(told(place)["sites"])["features"]}
     assert all(site.confidence < 0.99 and site.site_id in before for site in again.sites)
     assert again.waiting == 0
+
+
+def test_clear_ground_beside_the_area_is_no_sight_of_it(tmp_path: Path) -> None:
+    from scenes import GRID, PLACE, forest, write
+
+    inner = Window(PLACE.row + 40, PLACE.col + 40, 8, 8)
+    classes = np.full(PLACE.shape, 4, np.uint16)
+    for day, cloud in (("20250105", 9), ("20250115", 4)):
+        classes[inner.within(PLACE)] = cloud
+        write(
+            tmp_path / "scenes" / f"{day}.tif", np.concatenate([forest(), classes[None]]), names=(*NAMES, SCL),
+            tags={"datetime": f"{day[:4]}-{day[4:6]}-{day[6:]}"},
+        )  # fmt: skip
+    area = Aoi("inner", "Inner", "INN", reprojected(inner.polygon_m.buffer(-1), GRID.crs, LONLAT))
+    place, own = tmp_path / "place", FolderSource(tmp_path / "scenes")
+    clouded = run(place, own, Period(None, date(2025, 1, 10)), aoi=area)
+    assert (clouded.exit_code, clouded.asked[0].clear_share > 0) == (3, True)
+    assert "no clear pixel in 1 looks" in (clouded.error or "")
+    assert run(place, own, aoi=area).exit_code == 0
+    assert run(place, own, Period(None, date(2025, 1, 10)), aoi=area).exit_code == 3  # whatever other months showed
 
 
 # Looks and names belong to the ground

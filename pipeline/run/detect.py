@@ -21,7 +21,7 @@ from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
-from pipeline.run.looks import LookPlan, looks_near, make_looks, plan_looks
+from pipeline.run.looks import LookPlan, any_clear, looks_near, make_looks, plan_looks
 from pipeline.run.price import outdated_text
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
@@ -86,13 +86,15 @@ def _published(
     publication = _publication(context, registry, derived, provenance)
     entries = [entry for entry in publication.registry.entries if _lies_in(entry, context)]
     statements = [_shown(entry, publication) for entry in entries if entry.statement is not None]
+    asked = (*planned.asked, *made)
     summary = Summary(
         context=context,
         provenance=provenance,
         recipe=planned.maker.recipe,
         search=planned.search,
         looks=derived.looks,
-        asked=(*planned.asked, *made),
+        asked=asked,
+        saw=any_clear(context.aoi, asked),
         outliers=derived.outliers,
         failures=failures,
         damaged=tuple(planned.store.damaged),

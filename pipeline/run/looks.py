@@ -4,12 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import rasterio
+
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
 from pipeline.engine import executor_for, run
 from pipeline.grid import Window, covers, window_of
+from pipeline.looks.file import GDAL
 from pipeline.looks.look import Look, Place, in_force, places
 from pipeline.looks.maker import LookMaker
+from pipeline.looks.observe import CLEAR
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
 from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask, plan
@@ -156,6 +160,16 @@ def looks_near(aoi: Aoi, looks: Iterable[Look], cell_px: int) -> list[Look]:
     everything = list(looks)
     near = {extent for extent in {look.extent for look in everything} if aoi.is_near(extent, RING_CELLS * cell_px)}
     return in_force(look for look in everything if look.extent in near)
+
+
+def any_clear(aoi: Aoi, looks: Iterable[Look]) -> bool:
+    """Whether any look shows any pixel of the AOI clear; reads the clearest first, and no more than needed."""
+    with rasterio.Env(**GDAL):
+        return any(
+            bool((aoi.inside(look.extent) & (look.pixels.read(look.extent)[2] == CLEAR)).any())
+            for look in sorted(looks, key=lambda look: look.clear_share, reverse=True)
+            if look.clear_share > 0
+        )
 
 
 def recipe_folders(archive: Archive) -> list[Path]:

@@ -36,6 +36,8 @@ class Summary:
     """All looks in the area, of any period, by the present recipe."""
     asked: tuple[Look, ...]
     """The looks that show what this run searched."""
+    saw: bool
+    """Whether any of these shows any of the AOI clear."""
     outliers: tuple[Refusal, ...]
     """Looks that were made and left out, and why."""
     failures: tuple[Refusal, ...]
@@ -80,7 +82,7 @@ class Summary:
             refused = self.refused
             why = f", first {refused[0].id}: {refused[0].reason}" if refused else ""
             return f"nothing could be observed: no usable scene over {title} ({len(refused)} refused{why})"
-        if not any(look.clear_share for look in self.asked):
+        if not self.saw:
             return f"nothing could be observed: no clear pixel in {len(self.asked)} looks over {title}"
         return None
 
