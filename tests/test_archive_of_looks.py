@@ -17,7 +17,7 @@ from shapely.geometry import box, mapping
 from test_detect import SERIAL, settings_with
 
 from pipeline.aoi import Aoi
-from pipeline.archive import Archive
+from pipeline.archive import Archive, archive_folder
 from pipeline.bands import NAMES, SCL
 from pipeline.cli import main
 from pipeline.errors import InputError, SceneError
@@ -272,6 +272,13 @@ def test_two_areas_with_one_prefix_share_names_of_no_two_places_and_withdraw_non
     assert len({entry.site_id for entry in entries}) == len(entries)
     assert all(entry.statement is not None for entry in entries)
     assert {site.site_id for site in (*first.sites, *second.sites)} == {entry.site_id for entry in entries}
+
+
+def test_the_archive_lies_where_the_option_or_else_the_environment_says() -> None:
+    home = {"LEACHWATCH_ARCHIVE": "~/kept", "HOME": "/home/x"}
+    assert archive_folder(None, {}) == Path("archive")
+    assert archive_folder(None, home) == Path("~/kept").expanduser()
+    assert archive_folder(Path("here"), home) == Path("here")
 
 
 # A look outlives moving, copying and listing anew
