@@ -130,7 +130,10 @@ class Estimate:
 
 
 def estimate(context: Run) -> Estimate:
-    """What `detect` would do with the same context; writes nothing but the ledger and hashes of local files. Raises as `Source.search`."""
+    """What `detect` would do with the same context; raises as `Source.search`.
+
+    Writes nothing but the ledger and the hashes of local files.
+    """
     planned = plan_looks(context)
     overpasses, failures = _priced(context, planned)
     segmenter = NetworkSegmenter(context.model)
