@@ -274,6 +274,25 @@ def test_two_areas_with_one_prefix_share_names_of_no_two_places_and_withdraw_non
     assert {site.site_id for site in (*first.sites, *second.sites)} == {entry.site_id for entry in entries}
 
 
+def test_what_another_run_published_meanwhile_is_not_undone(
+    first: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one run over few months is at work, another looks at all of them and publishes."""
+    from pipeline.run import detect as detection
+
+    place, usual = tmp_path / "place", detection.derive
+    whole = Aoi("other", "Other", AREA.prefix, AREA.polygon)
+
+    def slow(*parts: object) -> object:
+        monkeypatch.setattr(detection, "derive", usual)
+        run(place, source(scenes), aoi=whole)
+        return usual(*parts)
+
+    monkeypatch.setattr(detection, "derive", slow)
+    run(place, source(scenes), Period(None, date(2025, 1, 31)))
+    assert rows_of(place) == rows_of(first)
+
+
 def test_the_archive_lies_where_the_option_or_else_the_environment_says() -> None:
     home = {"LEACHWATCH_ARCHIVE": "~/kept", "HOME": "/home/x"}
     assert archive_folder(None, {}) == Path("archive")

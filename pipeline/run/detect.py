@@ -21,7 +21,7 @@ from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
-from pipeline.run.looks import LookPlan, any_clear, looks_near, make_looks, plan_looks
+from pipeline.run.looks import LookPlan, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.price import outdated_text
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
@@ -49,8 +49,12 @@ def detect(context: Run) -> Summary:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
         made, failures = make_looks(context, planned, tasks)
-        derived = _derived(context, planned, made)
+        looks = [*planned.kept, *made]
+        derived = _derived(context, looks)
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
+            now = looks_now(context, looks)
+            if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
+                derived = _derived(context, now)
             return _published(context, planned, tuple(made), failures, derived)
 
 
@@ -69,11 +73,11 @@ def _registry(context: Run) -> Registry:
     return read_registry(context.archive.registry, context.aoi.prefix)
 
 
-def _derived(context: Run, planned: LookPlan, made: Iterable[Look]) -> Derived:
+def _derived(context: Run, looks: Iterable[Look]) -> Derived:
     settings, aoi = context.settings, context.aoi
-    cache = EvidenceCache(CellFiles(planned.maker.folder / "cells"), settings.evidence)
-    looks = looks_near(aoi, [*planned.kept, *made], settings.coverage.cell_px)
-    return derive(aoi, looks, cache, settings, context.calibration, context.progress)
+    cache = EvidenceCache(CellFiles(context.maker.folder / "cells"), settings.evidence)
+    near = looks_near(aoi, looks, settings.coverage.cell_px)
+    return derive(aoi, near, cache, settings, context.calibration, context.progress)
 
 
 def _published(
@@ -132,7 +136,8 @@ def _lies_in(entry: RegisteredSite, context: Run) -> bool:
     """Whether a site has a pond in the AOI; or, if nothing stands of it, whether its territory touches the AOI."""
     if entry.statement is None:
         return bool(entry.territory.intersects(context.aoi.polygon))
-    return any(pond.polygon.intersects(context.aoi.polygon) for pond in entry.statement.ponds)
+    grounds = [pond.polygon for pond in entry.statement.ponds] or [entry.statement.site.polygon]
+    return any(ground.intersects(context.aoi.polygon) for ground in grounds)
 
 
 def _shown(entry: RegisteredSite, publication: Publication) -> Statement:

@@ -162,6 +162,14 @@ def looks_near(aoi: Aoi, looks: Iterable[Look], cell_px: int) -> list[Look]:
     return in_force(look for look in everything if look.extent in near)
 
 
+def looks_now(context: Run, looks: Sequence[Look]) -> list[Look]:
+    """These looks, and those that other runs have added to the archive since they were listed."""
+    area = _around(context.aoi, context.settings.coverage.cell_px)
+    store = LookStore(context.archive.looks / context.recipe.folder)
+    known = {look.key for look in looks}
+    return [*looks, *(look for look in store.looks(context.aoi.grid, area) if look.key not in known)]
+
+
 def any_clear(aoi: Aoi, looks: Iterable[Look]) -> bool:
     """Whether any look shows any pixel of the AOI clear; reads the clearest first, and no more than needed."""
     with rasterio.Env(**GDAL):
