@@ -277,7 +277,7 @@ def test_two_areas_with_one_prefix_share_names_of_no_two_places_and_withdraw_non
 def test_what_another_run_published_meanwhile_is_not_undone(
     first: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one run over few months is at work, another looks at all of them and publishes."""
+    """While one run over some months is at work, another looks at the others and publishes."""
     from pipeline.run import detect as detection
 
     place, usual = tmp_path / "place", detection.derive
@@ -285,7 +285,7 @@ def test_what_another_run_published_meanwhile_is_not_undone(
 
     def slow(*parts: object) -> object:
         monkeypatch.setattr(detection, "derive", usual)
-        run(place, source(scenes), aoi=whole)
+        run(place, source(scenes), Period(date(2025, 2, 1), None), aoi=whole)
         return usual(*parts)
 
     monkeypatch.setattr(detection, "derive", slow)
