@@ -280,15 +280,15 @@ def test_what_another_run_published_meanwhile_is_not_undone(
     """While one run over some months is at work, another looks at the others and publishes."""
     from pipeline.run import detect as detection
 
-    place, usual = tmp_path / "place", detection.derive
+    place, usual = tmp_path / "place", detection.make_looks
     whole = Aoi("other", "Other", AREA.prefix, AREA.polygon)
 
     def slow(*parts: object) -> object:
-        monkeypatch.setattr(detection, "derive", usual)
+        monkeypatch.setattr(detection, "make_looks", usual)
         run(place, source(scenes), Period(date(2025, 2, 1), None), aoi=whole)
         return usual(*parts)
 
-    monkeypatch.setattr(detection, "derive", slow)
+    monkeypatch.setattr(detection, "make_looks", slow)
     run(place, source(scenes), Period(None, date(2025, 1, 31)))
     assert rows_of(place) == rows_of(first)
 
