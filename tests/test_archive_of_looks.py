@@ -378,18 +378,27 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@pytest.fixture(scope="module")
+def early(first: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place where the first months are published and the looks of all are there: much to publish, nothing to make."""
+    place = tmp_path_factory.mktemp("early")
+    run(place, source(scenes), Period(None, date(2025, 1, 31)))
+    shutil.copytree(first / "archive", place / "archive", dirs_exist_ok=True, ignore=lambda _, names: {
+        name for name in names if name.startswith("registry")})  # fmt: skip
+    return place
+
+
 FILES = 7
 """The registry and six products."""
 
 
 @pytest.mark.parametrize("at", range(FILES + 1))
 def test_a_run_that_is_killed_while_it_publishes_is_completed_or_rolled_back_by_the_next(
-    first: Path, scenes: Path, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+    first: Path, early: Path, scenes: Path, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before each of its renames: the last products stand as they were, or the new ones are completed."""
     place = tmp_path / "place"
-    some = Period(None, date(2025, 1, 31))
-    run(place, source(scenes), some)
+    shutil.copytree(early, place)
     before, count = products(place), 0
     move, text = publication._move, publication.atomic.write_text
 
@@ -431,11 +440,11 @@ def rows_of(place: Path) -> list[dict[str, object]]:
 
 
 def test_a_publication_that_the_disk_spoilt_is_undone_and_told(
-    first: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: Path, early: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a power cut a file may be there with other bytes than were written."""
     place, notes = tmp_path / "place", []
-    run(place, source(scenes), Period(None, date(2025, 1, 31)))
+    shutil.copytree(early, place)
     before = products(place)
 
     def killed(*_: object) -> None:

@@ -61,7 +61,7 @@ def test_off_the_grid_bands_of_a_clouded_window_are_not_fetched(tmp_path: Path) 
         assert not [path for _, path in server.asked if "green" in path or "nir" in path]
 
 
-@pytest.mark.parametrize("side", [60, 200])
+@pytest.mark.parametrize("side", [100, 200])
 def test_off_the_grid_the_price_is_what_reading_fetches(
     side: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
