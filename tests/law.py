@@ -11,12 +11,12 @@ python tests/law.py 1000        try so many sequences; prints the first that bre
 """
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from time import monotonic
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
@@ -149,7 +149,9 @@ class Sequence:
         planes = np.stack([np.where(states == CLEAR, plane, NO_VALUE) for plane in (pond, mine)] + [states])
         day = FIRST + timedelta(days=EVERY_DAYS * number)
         name = f"{day:%Y%m%d}-S2A"
-        taken = Acquisition(name, datetime_of(day), "S2A", (98.0, 21.0, 99.0, 22.0), tile="47QKA", baseline="05.11")
+        taken = Acquisition(
+            name, datetime.combine(day, time(4), UTC), "S2A", (98.0, 21.0, 99.0, 22.0), tile="47QKA", baseline="05.11"
+        )
         return Look(
             name=f"b/{name}", extent=PLACE, windows=(PLACE,), day=day, overpass=name, acquisitions=(taken,),
             clear_share=float((states == CLEAR).mean()), key=f"{model} {number}", generation=0,
@@ -174,12 +176,6 @@ class Sequence:
         known = [entry.site_id for entry in self.registry.entries if entry.statement]
         found = publish(self.registry, said, known, derived.archive, GRID, rules, self.on, run_id)
         self.registry = found.registry
-
-
-def datetime_of(day: date):  # type: ignore[no-untyped-def]
-    from datetime import UTC, datetime
-
-    return datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
 
 
 @lru_cache(maxsize=1)
@@ -280,7 +276,7 @@ def said(seed: int) -> tuple[int, int]:
 
 def main(count: int) -> int:
     """Try so many sequences; returns the exit code."""
-    begun, sites, withdrawn = time.monotonic(), 0, 0
+    begun, sites, withdrawn = monotonic(), 0, 0
     for seed in range(count):
         broken = broken_by(seed)
         if broken:
@@ -291,7 +287,7 @@ def main(count: int) -> int:
             sites, withdrawn = sites + found, withdrawn + gone
     print(
         f"{count} sequences of {RUNS} runs hold; in every tenth of them {sites} sites were published and {withdrawn} "
-        f"of them withdrawn or merged ({time.monotonic() - begun:.0f} s)"
+        f"of them withdrawn or merged ({monotonic() - begun:.0f} s)"
     )
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_plan_looks import STRICTER, Listed, filled, granule, run
 
-from pipeline.errors import SceneError
+from pipeline.errors import CapReached, CredentialsRefused, SceneError
 from pipeline.grid import Grid, Window
 from pipeline.run.context import Remake
 from pipeline.run.looks import plan_looks
@@ -84,3 +84,19 @@ def test_what_costs_money_is_priced_look_by_look(tmp_path: Path) -> None:
     context = run(tmp_path, source=Sold(scenes=scenes, rising=True), configured=STRICTER)
     units = 4 * sum(scene.time_utc.timetuple().tm_yday for scene in scenes)
     assert f"{units:,.1f} processing units" in outdated_text(context, plan_looks(context))
+
+
+@pytest.mark.parametrize("cause", [SceneError("no header"), CredentialsRefused("no key"), CapReached("no more")])
+def test_a_price_that_cannot_be_found_out_is_not_told_as_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception
+) -> None:
+    filled(run(tmp_path, granule()))
+    context = run(tmp_path, source=Sold(scenes=(granule(),)), configured=STRICTER)
+
+    def price(*_: object) -> Price:
+        raise cause
+
+    monkeypatch.setattr(Sold, "price", price)
+    told = outdated_text(context, plan_looks(context))
+    assert "making them again costs what could not be found out now" in told
+    assert "nothing" not in told

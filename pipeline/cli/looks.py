@@ -29,14 +29,14 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List or prune; returns the exit code."""
-    from pipeline.run.prune import prunable, prune, shelf_lines, stored_recipes
+    from pipeline.run.prune import prunable, prune, recipe_lines, stored_recipes
 
     stored = stored_recipes(archive_of(options))
     if options.action == "list":
-        print("\n".join(shelf_lines(stored, archive_of(options))))
+        print("\n".join(recipe_lines(stored, archive_of(options))))
         return 0
     chosen = prunable(stored, options.recipes)
-    print("\n".join(shelf_lines(chosen, archive_of(options))))
+    print("\n".join(recipe_lines(chosen, archive_of(options))))
     if not options.yes:
         print("nothing was removed; to remove these, add --yes" if chosen else "nothing to remove")
         return 0

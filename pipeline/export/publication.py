@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline import atomic
 from pipeline.archive import Archive
@@ -20,6 +21,8 @@ from pipeline.errors import InputError, describe, write_error
 STAGE = ".new"
 """Folder of new products inside the product folder."""
 MANIFEST = "manifest.json"
+OLD_REGISTRIES = MappingProxyType({False: "registry.json", True: "registry-simulated.json"})
+"""Registry of a version without an archive, by whether its names are those of simulated sites."""
 ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a damaged list may raise."""
 
@@ -145,7 +148,7 @@ def check_folder(out: Path, aoi: str, simulated: bool | None) -> None:
     if known and simulated is not None and known.get("simulated") is not simulated:
         there, here = ("real", "simulated") if simulated else ("simulated", "real")
         raise InputError(f"{out}: holds products of {there} input, and this is {here}; choose another --out")
-    for name in ("registry.json", "registry-simulated.json"):
+    for name in OLD_REGISTRIES.values():
         if (out / name).is_file():
             raise InputError(f"{out}: holds the names of an earlier version; take them over: leachwatch adopt {out}")
 

@@ -24,6 +24,7 @@ from pipeline import atomic
 from pipeline.archive import Archive
 from pipeline.config import ClearSettings, OffsetError
 from pipeline.errors import InputError, describe
+from pipeline.export.publication import OLD_REGISTRIES
 from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.file import DAMAGE_ERRORS, GDAL, encoded
@@ -36,12 +37,11 @@ from pipeline.sites.history import EventKind
 from pipeline.sites.names import RegisteredSite, Registry
 from pipeline.sites.registry import read_registry, write_registry
 from pipeline.sites.statement import STATEMENT, Statement
+from pipeline.sites.states import SiteState
 from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import HubItem
 from pipeline.sources.interface import Overpass, Scene
 
-REGISTRIES = MappingProxyType({False: "registry.json", True: "registry-simulated.json"})
-"""The old registry, by whether its names are those of simulated sites."""
 ADOPTED = ".adopted"
 """Added to the name of an old registry once it was taken over."""
 VERSIONS = MappingProxyType({"461faec1292dd7c5": 1, "3b2e2b4a4527b4ea": 1})
@@ -99,7 +99,7 @@ class OldRun:
     @property
     def registry(self) -> Path:
         """Its registry."""
-        return self.out / REGISTRIES[self.simulated]
+        return self.out / OLD_REGISTRIES[self.simulated]
 
 
 def open_old(out: Path) -> list[OldRun]:
@@ -108,10 +108,10 @@ def open_old(out: Path) -> list[OldRun]:
         manifest = dict(json.loads((out / "manifest.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as cause:
         raise InputError(f"{out}: not a product folder with a manifest ({describe(cause)})") from cause
-    found = [run for run in (OldRun(out, manifest, kind) for kind in REGISTRIES) if run.registry.is_file()]
+    found = [run for run in (OldRun(out, manifest, kind) for kind in OLD_REGISTRIES) if run.registry.is_file()]
     if not found:
-        done = any((out / f"{name}{ADOPTED}").is_file() for name in REGISTRIES.values())
-        why = "was taken over already" if done else f"there is no {' or '.join(REGISTRIES.values())} in it"
+        done = any((out / f"{name}{ADOPTED}").is_file() for name in OLD_REGISTRIES.values())
+        why = "was taken over already" if done else f"there is no {' or '.join(OLD_REGISTRIES.values())} in it"
         raise InputError(f"{out}: nothing to take over, {why}")
     return found
 
@@ -152,7 +152,7 @@ def _statement(site_id: str, rows: Mapping[str, Sequence[dict[str, Any]]]) -> di
     (site,) = own["sites"]
     site = {"earlier_dates": site.pop("said_before", None), **site}
     events = [event for event in own["events"] if event["kind"] not in [kind.value for kind in LINEAGE]]
-    states = {"none": 0, "cleared": 1, "ponds": 2, "idle": 3, "resumed": 4, "overgrown": 5}
+    states = {state.word: state for state in SiteState}
     looks = [{**look, "state": states[look["state"]]} for look in own["looks"]]
     return {"site": site, "ponds": own["ponds"], "looks": looks, "events": events}
 

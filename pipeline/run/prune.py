@@ -31,12 +31,17 @@ class StoredRecipe:
     used_ns: int
     """When one was last added, nanoseconds since 1970."""
 
+    @property
+    def name(self) -> str:
+        """By which it is chosen: real and simulated looks of one recipe are told apart."""
+        kind = self.folder.parent.name.removeprefix("looks").removeprefix("-")
+        return f"{kind}/{self.folder.name}" if kind else self.folder.name
+
     def line(self) -> str:
         """For people."""
         span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no month"
         size = f"{self.n_bytes / 1e6:,.1f} MB"
-        place = "" if self.folder.parent.name == "looks" else f", {self.folder.parent.name.removeprefix('looks-')}"
-        return f"{self.folder.name}  {self.count:7,} looks  {size:>12}  {span:18}  {self.description.text()}{place}"
+        return f"{self.name:31} {self.count:7,} looks  {size:>12}  {span:18}  {self.description.text()}"
 
 
 def stored_recipes(archive: Path) -> list[StoredRecipe]:
@@ -45,7 +50,7 @@ def stored_recipes(archive: Path) -> list[StoredRecipe]:
     return sorted(map(_stored, folders), key=lambda recipe: recipe.used_ns, reverse=True)
 
 
-def shelf_lines(recipes: Sequence[StoredRecipe], archive: Path) -> list[str]:
+def recipe_lines(recipes: Sequence[StoredRecipe], archive: Path) -> list[str]:
     """One line per recipe, for people."""
     return [recipe.line() for recipe in recipes] or [f"no looks in {archive}/"]
 
@@ -55,12 +60,12 @@ def prunable(stored: Sequence[StoredRecipe], names: Sequence[str]) -> list[Store
 
     Raises `InputError` for a name that is none.
     """
-    known = {recipe.folder.name for recipe in stored}
+    known = {recipe.name for recipe in stored}
     for name in names:
         if name not in known:
             raise InputError(f"{name}: no such recipe; there are {', '.join(sorted(known)) or 'none'}")
     last = {recipe.folder.parent: recipe for recipe in reversed(stored)}
-    return [recipe for recipe in stored if (recipe.folder.name in names if names else recipe not in last.values())]
+    return [recipe for recipe in stored if (recipe.name in names if names else recipe not in last.values())]
 
 
 def prune(recipe: StoredRecipe) -> None:

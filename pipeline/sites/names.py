@@ -75,7 +75,7 @@ class PublishedState:
     """The site that holds its ground; for `MERGED` only."""
 
     @property
-    def statement(self) -> tuple[object, ...]:
+    def said(self) -> tuple[object, ...]:
         """Everything but the day and the run."""
         return self.status, self.merged_into, self.ground, self.ponds
 
@@ -115,7 +115,7 @@ class RegisteredSite:
 
     def with_state(self, state: PublishedState) -> "RegisteredSite":
         """The entry with a published state, where that differs from the one before."""
-        if self.published and state.statement == self.published[-1].statement:
+        if self.published and state.said == self.published[-1].said:
             return self
         return replace(self, published=(*self.published, state))
 

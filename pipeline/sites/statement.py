@@ -11,7 +11,7 @@ from shapely.geometry import Point
 from pipeline.config import Settings
 from pipeline.grid import LONLAT, PIXEL_M, Grid, reprojected
 from pipeline.sites.confidence import AssessedSite
-from pipeline.sites.history import EventKind, events
+from pipeline.sites.history import EventKind, SiteStatus, events
 from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord, rounded
 
 
@@ -49,8 +49,7 @@ class Statement:
         """
         site = self.site
         first = site.ponds_by or site.ground_by or site.last_clear or date.max
-        ended = any(event.kind in (EventKind.IDLE, EventKind.ENDED) for event in self.events)
-        return first, site.last_seen if ended and site.status.value in ("idle", "ended") else None
+        return first, site.last_seen if site.status in (SiteStatus.IDLE, SiteStatus.ENDED) else None
 
 
 STATEMENT = TypeAdapter(Statement)

@@ -109,12 +109,14 @@ def simulation_in(folder: Path) -> str | None:
     """
     for path, passed_over in _files(folder):
         if passed_over is None:
-            if is_product(path):
-                return ""
             try:
+                _check_inside(path, folder)
+                if is_product(path):
+                    return ""
                 with rasterio.Env(**GDAL), _opened(path) as file:
-                    return _simulation_of(file.tags())
-            except LIBRARY_ERRORS:
+                    if not _is_look(file.tags()):
+                        return _simulation_of(file.tags())
+            except (SceneError, *LIBRARY_ERRORS):
                 continue  # refused with the reason when it is searched
     return None
 
@@ -180,7 +182,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
         raise SceneError("empty file (0 bytes); download it again")
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
-            if {"key", "checksum", "overpass"} <= file.tags().keys():
+            if _is_look(file.tags()):
                 raise SceneNotNeeded("a look that leachwatch made, not a scene")
             if _simulation_of(file.tags()) != source.simulation:
                 kind = "simulated" if _simulation_of(file.tags()) else "not simulated, or not by the same simulation"
@@ -201,6 +203,11 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
             return scene, file.shape
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
+
+
+def _is_look(tags: Mapping[str, str]) -> bool:
+    """Whether a file is a look, as an archive below the directory holds them."""
+    return tags.keys() >= {"key", "checksum", "overpass"}
 
 
 def _simulation_of(tags: Mapping[str, str]) -> str:
