@@ -605,7 +605,7 @@ def test_the_command_takes_over_and_the_looks_are_listed_and_pruned(
     assert line.startswith(f"simulated-{SIMULATION}/")
     name = line.split()[0]
     assert main(["looks", "prune", *archive]) == 0
-    assert "no looks" in capsys.readouterr().out  # the last used is never removed unasked
+    assert "nothing to remove" in capsys.readouterr().out  # the last used is never removed unasked
     assert main(["looks", "prune", name, *archive]) == 0
     assert "add --yes" in capsys.readouterr().out
     assert main(["looks", "prune", name, "--yes", *archive]) == 0

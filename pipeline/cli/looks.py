@@ -36,9 +36,12 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(recipe_lines(stored, archive_of(options))))
         return 0
     chosen = prunable(stored, options.recipes)
+    if not chosen:
+        print("nothing to remove: of each kind, only looks of the recipe last used are there")
+        return 0
     print("\n".join(recipe_lines(chosen, archive_of(options))))
     if not options.yes:
-        print("nothing was removed; to remove these, add --yes" if chosen else "nothing to remove")
+        print("nothing was removed; to remove these, add --yes")
         return 0
     for recipe in chosen:
         prune(recipe)
