@@ -52,6 +52,11 @@ class Window:
         return self.height, self.width
 
     @property
+    def area_px(self) -> int:
+        """Number of pixels."""
+        return self.height * self.width
+
+    @property
     def transform(self) -> Affine:
         """Pixel (col, row) of this window to (easting, northing), metres."""
         return Affine(PIXEL_M, 0, self.col * PIXEL_M, 0, -PIXEL_M, -self.row * PIXEL_M)
@@ -138,6 +143,32 @@ def hull(windows: list[Window]) -> Window:
     """The smallest window that covers all of `windows` (at least one)."""
     row, col = min(w.row for w in windows), min(w.col for w in windows)
     return Window(row, col, max(w.row + w.height for w in windows) - row, max(w.col + w.width for w in windows) - col)
+
+
+def joined(windows: Sequence[Window]) -> list[Window]:
+    """Rectangles that together hold the same pixels as windows of one row height each, sorted north to south.
+
+    Neighbours in a row become one, and rows of the same columns become one.
+    """
+    rows: list[Window] = []
+    for window in windows:
+        last = rows[-1] if rows else None
+        beside = last is not None and (last.row, last.height) == (window.row, window.height)
+        if last is not None and beside and last.col + last.width == window.col:
+            rows[-1] = hull([last, window])
+        else:
+            rows.append(window)
+    done: list[Window] = []
+    open_: dict[tuple[int, int], Window] = {}
+    for row in rows:
+        columns = row.col, row.width
+        above = open_.get(columns)
+        if above is not None and above.row + above.height == row.row:
+            open_[columns] = hull([above, row])
+        else:
+            done += [above] if above is not None else []
+            open_[columns] = row
+    return sorted([*done, *open_.values()])
 
 
 @dataclass(frozen=True, slots=True)

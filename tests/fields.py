@@ -64,7 +64,7 @@ class Field:
     def search(self, aoi: object, period: Period) -> Search:
         return Search((scene(),), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         if self.broken:
             raise SceneError(f"{scenes[0].id}: cannot be read")
         rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width].astype(
@@ -76,7 +76,7 @@ class Field:
         edge = (cols // 210) % 7 == 3
         return Raster(
             window=window,
-            reflectance=np.where(edge, 0, np.stack(bands)).astype(np.float32),
+            pixels=np.where(edge, 0, np.stack(bands)).astype(np.float32),
             valid=~edge,
             scl=np.where(edge, 0, np.where(cloud, 9, 4)).astype(np.uint8),
         )
@@ -86,9 +86,9 @@ class Field:
 class Unmasked(Field):
     """Ground with bright cloud and dark shadow, and no scene classification."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width]
         planes = np.full((len(BANDS), *window.shape), 0.1, np.float32)
         planes[:, (rows // 7 + cols // 9) % 3 == 1] = np.array([[0.01, 0.02, 0.01, 0.05, 0.03, 0.02]]).T
         planes[:, (rows // 20 % 13 == 0) & (cols // 20 % 11 == 0)] = np.array([[0.5, 0.5, 0.5, 0.6, 0.4, 0.3]]).T
-        return Raster(window=window, reflectance=planes, valid=np.ones(window.shape, bool), scl=None)
+        return Raster(window=window, pixels=planes, valid=np.ones(window.shape, bool), scl=None)

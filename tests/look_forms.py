@@ -140,7 +140,7 @@ def old_product(folder: Path) -> Iterator[Source]:
 def mended_product(folder: Path) -> Iterator[Source]:
     """The offset stands in its metadata only, and is corrected."""
     product(folder / "in", valley(), "05.10", -1000)
-    rules = ReadRules(RULES.unclear, OffsetError.CORRECT)
+    rules = ReadRules(RULES.unclear, offset_error=OffsetError.CORRECT)
     yield FolderSource(folder / "in", decoded=folder / "decoded", rules=rules)
 
 
@@ -238,4 +238,4 @@ def look_of(shown: Shown, folder: Path) -> Bytes:
         search = source.search(aoi(WINDOW), ALWAYS)
         assert not search.refusals, search.refusals
         (task,) = plan(GRID, [WINDOW], SETTINGS.grid.block_px, overpasses(search.scenes), margin_px)
-        return observe(task, source, NetworkSegmenter(shipped()), margin_px, SETTINGS.clear, 1).bands
+        return observe(task, source, NetworkSegmenter(shipped()), margin_px, SETTINGS.clear).bands

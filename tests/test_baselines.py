@@ -6,7 +6,7 @@ import pytest
 from pipeline.evaluation import baselines
 from pipeline.evaluation.baselines import segmenter_of
 from pipeline.grid import Window
-from pipeline.looks.segment import LEVELS, Segmentation
+from pipeline.looks.codes import LEVELS, Segmentation
 from pipeline.raster import Bools, Raster
 from pipeline.worlds.shapes import disc
 
@@ -23,7 +23,7 @@ def raster() -> Raster:
     planes[(slice(None), *BARE)] = SOIL[:, None, None]
     at = (slice(None), POND.rows, POND.cols)
     planes[at] += POND.share * (WATER[:, None, None] - planes[at])
-    return Raster(window=Window(0, 0, 64, 64), reflectance=planes, valid=np.ones((64, 64), bool), scl=None)
+    return Raster(window=Window(0, 0, 64, 64), pixels=planes, valid=np.ones((64, 64), bool), scl=None)
 
 
 def wholly() -> dict[str, Bools]:
@@ -46,7 +46,7 @@ def small_forest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_the_rule_tells_water_bare_ground_and_forest_apart() -> None:
-    (told,) = segmenter_of("water-rule")([raster()])
+    told = segmenter_of("water-rule").predict(raster())
     assert told.pond_fraction[31:33, 31:33].min() > 150
     assert told.pond_fraction[5:15].max() == 0
     assert told.ground_probability[22:28, 22:28].min() == 200
@@ -54,7 +54,7 @@ def test_the_rule_tells_water_bare_ground_and_forest_apart() -> None:
 
 
 def test_the_forest_tells_ponds_bare_ground_and_forest_apart_better_than_chance(small_forest: None) -> None:
-    (told,) = segmenter_of("random-forest")([raster()])
+    told = segmenter_of("random-forest").predict(raster())
     called = likeliest(told)
     for number, (name, here) in enumerate(wholly().items()):
         assert (called[here] == number).mean() > 0.5, name  # by chance a third
@@ -69,11 +69,11 @@ def likeliest(told: Segmentation) -> np.ndarray:
 def test_a_baseline_says_the_same_of_a_part_read_with_its_margin() -> None:
     segmenter = segmenter_of("water-rule")
     inner = Window(16, 16, 16, 32)
-    around = inner.grown(segmenter.margin_px)
-    whole, part = (segmenter([one])[0] for one in (raster(), raster().cropped(around)))
+    whole = segmenter.predict(raster())
+    (part,) = segmenter(raster().cropped(inner.grown(segmenter.margin_px)), [inner])
     for name in ("pond_fraction", "ground_probability"):
         expected = getattr(whole, name)[inner.within(raster().window)]
-        np.testing.assert_array_equal(getattr(part, name)[inner.within(around)], expected)
+        np.testing.assert_array_equal(getattr(part, name), expected)
     assert np.ptp(expected) == LEVELS
 
 

@@ -23,7 +23,7 @@ SURFACES = {
 
 def raster(reflectance: tuple[float, ...] = SURFACES["forest"], scl: np.ndarray | None = None) -> Raster:
     planes = np.tile(np.array(reflectance, np.float32)[:, None, None], (1, SIZE, SIZE))
-    return Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=scl)
+    return Raster(window=Window(0, 0, SIZE, SIZE), pixels=planes, valid=np.ones((SIZE, SIZE), bool), scl=scl)
 
 
 @pytest.mark.parametrize("unclear", [SETTINGS.scl_unclear, (0, 8, 9), (3, 6), ()])
@@ -54,7 +54,7 @@ def test_cloud_and_its_shadow_are_found_without_scl() -> None:
     planes = raster().reflectance.copy()
     planes[:, 40:70, 40:70] = np.array([0.55, 0.54, 0.53, 0.6, 0.4, 0.3])[:, None, None]
     planes[:, 80:100, 50:80] *= 0.25
-    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), pixels=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
     seen = clear(scene, SETTINGS)
     assert not seen[40:70, 40:70].any()
     assert not seen[80:100, 50:80].any()
@@ -64,7 +64,7 @@ def test_cloud_and_its_shadow_are_found_without_scl() -> None:
 def test_a_veil_of_thin_cloud_is_found_without_scl() -> None:
     planes = raster().reflectance.copy()
     planes[:, 40:100, 40:100] = np.array([0.15, 0.134, 0.118, 0.30, 0.19, 0.14])[:, None, None]  # as seen in Slovenia
-    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), pixels=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
     seen = clear(scene, SETTINGS)
     assert not seen[40:100, 40:100].any()
     assert seen[130:].all()
@@ -87,7 +87,7 @@ def test_each_setting_of_the_fallback_decides(setting: str, value: float, cloud:
     planes = raster().reflectance.copy()
     planes[:, 40:70, 40:70] = np.array([0.55, 0.54, 0.53, 0.6, 0.4, 0.3])[:, None, None]
     planes[:, 80:100, 50:60] *= 0.25
-    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), pixels=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
     without_haze = SETTINGS.model_copy(update={"fallback_haze": 1.0, "margin_px": 0})
     seen = clear(scene, without_haze.model_copy(update={setting: value}))
     assert seen[40:70, 40:70].any() != cloud
@@ -104,14 +104,14 @@ def test_the_haze_setting_decides_what_is_a_veil() -> None:
 def test_a_single_bright_roof_is_no_cloud() -> None:
     planes = raster().reflectance.copy()
     planes[:, 50:52, 50:52] = 0.5
-    scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
+    scene = Raster(window=Window(0, 0, SIZE, SIZE), pixels=planes, valid=np.ones((SIZE, SIZE), bool), scl=None)
     assert clear(scene, SETTINGS).all()
 
 
 def test_pixels_without_data_are_never_clear() -> None:
     valid = np.zeros((SIZE, SIZE), bool)
     for scl in (None, np.full((SIZE, SIZE), 4, np.uint8)):
-        scene = Raster(window=Window(0, 0, SIZE, SIZE), reflectance=raster().reflectance * 0, valid=valid, scl=scl)
+        scene = Raster(window=Window(0, 0, SIZE, SIZE), pixels=raster().reflectance * 0, valid=valid, scl=scl)
         assert not clear(scene, SETTINGS).any()
 
 
@@ -130,7 +130,7 @@ def test_the_answer_is_local(seed: int, with_scl: bool) -> None:
     for cloud in (np.zeros_like(far), far):
         scl = np.where(cloud, 9, 4).astype(np.uint8) if with_scl else None
         cloudy = np.where(cloud, np.float32(0.5), scene)
-        answers.append(clear(Raster(window=window, reflectance=cloudy, valid=valid, scl=scl), widest))
+        answers.append(clear(Raster(window=window, pixels=cloudy, valid=valid, scl=scl), widest))
     inner = slice(10 + CLEAR_RADIUS_PX, size - 10 - CLEAR_RADIUS_PX)
     np.testing.assert_array_equal(answers[0][inner, inner], answers[1][inner, inner])
     assert answers[0].all()

@@ -8,7 +8,7 @@ import torch
 from fields import GRID, Field, Unmasked, scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import aligned_windows, batches, block_sizes, window_sizes
+from strategies import aligned_windows, block_sizes, window_sizes
 
 from pipeline.bands import NAMES
 from pipeline.config import OffsetError, load
@@ -16,12 +16,13 @@ from pipeline.engine import executor_for, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
+from pipeline.looks.codes import Segmentation
 from pipeline.looks.file import LookFile, encoded, open_look
 from pipeline.looks.look import LookArray, look_of
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, NOT_CLEAR, LookContent, observe
 from pipeline.looks.recipe import LOOK_VERSION, read_margin_px, recipe_of
-from pipeline.looks.segment import NetworkSegmenter, Segmentation, segment
+from pipeline.looks.segment import NetworkSegmenter, segment
 from pipeline.looks.stack import read_stack
 from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask, plan
@@ -46,8 +47,8 @@ def task(windows: tuple[Window, ...] = (AREA,), **of_scene: str) -> LookTask:
     return LookTask(GRID, next(iter(AREA.cells(2048))), windows, overpass)
 
 
-def observed(one: LookTask, model: Model = MODEL, batch: int = 1) -> LookContent:
-    return observe(one, Field(), NetworkSegmenter(model), MARGIN_PX, SETTINGS.clear, batch)
+def observed(one: LookTask, model: Model = MODEL) -> LookContent:
+    return observe(one, Field(), NetworkSegmenter(model), MARGIN_PX, SETTINGS.clear)
 
 
 def whole(model: Model = MODEL) -> np.ndarray:
@@ -56,28 +57,28 @@ def whole(model: Model = MODEL) -> np.ndarray:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=window_sizes, block=block_sizes, batch=batches)
-def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int, block: int, batch: int) -> None:
+@given(size=window_sizes, block=block_sizes)
+def test_a_look_is_the_same_however_the_ground_is_cut(precision: str, size: int, block: int) -> None:
     torch.set_num_threads(1)  # as in a run
     model = load_model(SETTINGS.model, "cpu", precision)
     cells = [w for c in AREA.cells(size) if (w := c.intersection(AREA))]
     canvas = np.zeros((3, *AREA.shape), np.uint8)
     for made in plan(GRID, cells, block, overpasses([scene()]), MARGIN_PX):
-        canvas[(slice(None), *made.extent.within(AREA))] = observed(made, model, batch).bands
+        canvas[(slice(None), *made.extent.within(AREA))] = observed(made, model).bands
     np.testing.assert_array_equal(canvas, whole(model))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(windows=st.lists(aligned_windows(AREA, 128), min_size=1, max_size=3), batch=batches)
-def test_what_is_cropped_before_segmenting_changes_no_pixel(precision: str, windows: list[Window], batch: int) -> None:
+@given(windows=st.lists(aligned_windows(AREA, 128), min_size=1, max_size=3))
+def test_what_is_cropped_before_segmenting_changes_no_pixel(precision: str, windows: list[Window]) -> None:
     """The network is shown less than is read for the clear test: all of it gives the same."""
     torch.set_num_threads(1)  # as in a run
     model = load_model(SETTINGS.model, "cpu", precision)
     segmenter = NetworkSegmenter(model)
     assert segmenter.margin_px < MARGIN_PX
     one = task(windows=tuple(windows))
-    seen = observe(one, Field(), segmenter, MARGIN_PX, SETTINGS.clear, batch)
+    seen = observe(one, Field(), segmenter, MARGIN_PX, SETTINGS.clear)
     for window in windows:
         raster = Field().read(one.overpass.scenes, GRID, window.grown(MARGIN_PX))
         cut, answer = window.within(raster.window), segment(model, raster)
@@ -94,20 +95,20 @@ class Nearsighted:
 
     margin_px: int = 0
 
-    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
-        return [Segmentation(*(np.round(200 * raster.reflectance[:2]).astype(np.uint8))) for raster in rasters]
+    def __call__(self, raster: Raster, windows: Sequence[Window]) -> list[Segmentation]:
+        shown = [raster.cropped(window).reflectance[:2] for window in windows]
+        return [Segmentation(*np.round(200 * planes).astype(np.uint8)) for planes in shown]
 
 
 @settings(max_examples=12, deadline=None)
-@given(size=window_sizes, batch=batches)
-def test_clouds_beyond_a_window_are_seen_however_near_the_network_looks(size: int, batch: int) -> None:
+@given(size=window_sizes)
+def test_clouds_beyond_a_window_are_seen_however_near_the_network_looks(size: int) -> None:
     """Without SCL, a shadow is one only near a cloud: with the widest reach that settings allow."""
     reach = SETTINGS.clear.model_copy(update={"margin_px": 40, "fallback_shadow_reach_px": 60, "fallback_white": 0.3})
     margin_px = read_margin_px(Nearsighted().margin_px)
     cells = tuple(w for c in AREA.cells(size) if (w := c.intersection(AREA)))
     one, other = (
-        observe(task(windows=some), Unmasked(), Nearsighted(), margin_px, reach, batch).bands
-        for some in (cells, (AREA,))
+        observe(task(windows=some), Unmasked(), Nearsighted(), margin_px, reach).bands for some in (cells, (AREA,))
     )
     np.testing.assert_array_equal(one, other)
     assert {NOT_CLEAR, CLEAR} == set(np.unique(one[2]))

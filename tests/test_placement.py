@@ -82,7 +82,7 @@ def test_off_the_grid_the_price_is_what_reading_fetches(
         files_of.cache_clear()
         price = source.price([scene], OTHER, windows)
     assert price.usage.n_bytes == pytest.approx(spent, rel=0.1)
-    assert 0 < price.windows_read < len(windows) / 2
+    assert 0 < price.read_px < sum(window.area_px for window in windows) / 2
     assert price.clear_share == pytest.approx((classes == 4).mean(), abs=0.01)
 
 

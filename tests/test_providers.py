@@ -343,7 +343,7 @@ def test_what_a_catalogue_will_cost_is_known_before(tmp_path: Path) -> None:
                 source.read([scene], GRID, window)
         spent = server.sent - before
     assert sum(price.usage.n_bytes for price in prices) == pytest.approx(spent, rel=0.1)
-    assert [price.windows_read for price in prices] == [0, 0, 0, 2, 2]
+    assert [price.read_px for price in prices] == [0, 0, 0, *[sum(window.area_px for window in windows)] * 2]
     assert [price.clear_share for price in prices] == [0, 0, 0, 1, 1]
 
 

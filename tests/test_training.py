@@ -10,8 +10,8 @@ import torch
 from pipeline.cli import main
 from pipeline.cli.train import MAX_SEED, seed
 from pipeline.errors import InputError
+from pipeline.looks.codes import LEVELS, Segmentation
 from pipeline.looks.network import Network, NetworkSpec, interpolated
-from pipeline.looks.segment import LEVELS, Segmentation
 from pipeline.looks.weights import WEIGHTS, load_model
 from pipeline.progress import Progress
 from pipeline.training import fit as fitting

@@ -12,8 +12,8 @@ from scipy.ndimage import uniform_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR1, SWIR2
-from pipeline.grid import aligned_up
-from pipeline.looks.segment import LEVELS, Segmentation, Segmenter
+from pipeline.grid import Window, aligned_up
+from pipeline.looks.codes import LEVELS, Segmentation
 from pipeline.raster import Floats, Raster
 from pipeline.training.chips import Chips, ChipSettings, concatenated, make_unit
 
@@ -48,12 +48,17 @@ class BaselineSegmenter:
         """Side of the background square, rounded up to a multiple of `ALIGN_PX`."""
         return aligned_up(AROUND_PX)
 
-    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
+    def __call__(self, raster: Raster, windows: Sequence[Window]) -> list[Segmentation]:
         """As `Segmenter`."""
-        return [self.predict(raster) for raster in rasters]
+        found = []
+        for window in windows:
+            shown = window.grown(self.margin_px)
+            answer, cut = self.predict(raster.cropped(shown)), window.within(shown)
+            found.append(Segmentation(answer.pond_fraction[cut], answer.ground_probability[cut]))
+        return found
 
 
-def segmenter_of(name: str) -> Segmenter:
+def segmenter_of(name: str) -> BaselineSegmenter:
     """The baseline of a name in `NAMES`."""
     if name not in NAMES:
         raise ValueError(f"no baseline {name!r}, only {NAMES}")

@@ -34,10 +34,11 @@ from pipeline.evaluation.truth import (
 from pipeline.evidence.cells import CellMemory, EvidenceCache
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.looks.calibration import Calibration
+from pipeline.looks.codes import Segmenter
 from pipeline.looks.look import Look, LookArray, look_of
 from pipeline.looks.observe import observe
 from pipeline.looks.recipe import read_margin_px
-from pipeline.looks.segment import NetworkSegmenter, Segmenter
+from pipeline.looks.segment import NetworkSegmenter
 from pipeline.looks.stack import LookArchive, Stack
 from pipeline.looks.task import plan
 from pipeline.looks.weights import Model, load_model
@@ -120,7 +121,7 @@ class RenderedSource:
         """The one scene."""
         return Search((self.scene,), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """As `Source.read`."""
         reflectance = np.zeros((len(BANDS), *window.shape), np.float32)
         valid, scl = np.zeros(window.shape, bool), np.zeros(window.shape, np.uint8)
@@ -129,7 +130,7 @@ class RenderedSource:
             into, out = part.within(window), part.within(self.window)
             reflectance[(slice(None), *into)] = self.rendering.reflectance[(slice(None), *out)]
             valid[into], scl[into] = True, self.rendering.scl[out]
-        return Raster(window=window, reflectance=reflectance, valid=valid, scl=scl)
+        return Raster(window=window, pixels=reflectance, valid=valid, scl=scl)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -250,7 +251,7 @@ class TrialRunner:
         margin_px = read_margin_px(segmenter.margin_px)
         passes = overpasses(source.search(aoi, Period(None, None)).scenes)
         for task in plan(GRID, aoi.windows(settings.segment.window_px), settings.grid.block_px, passes, margin_px):
-            found = observe(task, source, segmenter, margin_px, settings.clear, settings.segment.batch)
+            found = observe(task, source, segmenter, margin_px, settings.clear)
             yield look_of(task, task.name, found, LookArray(found.bands, task.extent))
 
     def _result(self, seen: ObservedWorld, derived: Derived) -> TrialResult:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import EvidenceSettings
 from pipeline.grid import Window
-from pipeline.looks.segment import LEVELS
+from pipeline.looks.codes import LEVELS
 from pipeline.looks.stack import Stack
 from pipeline.raster import Bools, Bytes, Floats
 

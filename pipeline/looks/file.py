@@ -26,9 +26,9 @@ from rasterio.windows import Window as FileWindow
 
 from pipeline import __version__
 from pipeline.grid import Window, window_of
+from pipeline.looks.codes import LEVELS
 from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, LookContent
-from pipeline.looks.segment import LEVELS
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition

@@ -49,8 +49,8 @@ class LookMaker:
         found = self.kept(task)
         if found is not None:
             return found
-        segmenter = NetworkSegmenter(_model(self.recipe, self.device))
-        seen = observe(task, self.source, segmenter, self.recipe.margin_px, self.recipe.clear, self.batch)
+        segmenter = NetworkSegmenter(_model(self.recipe, self.device), self.batch)
+        seen = observe(task, self.source, segmenter, self.recipe.margin_px, self.recipe.clear)
         atomic.write_bytes(self.path_of(task), encoded(seen, task, task.key(self.recipe)))
         made = self.kept(task)
         if made is None:

@@ -12,9 +12,10 @@ from pipeline.bands import NAMES
 from pipeline.config import ClearSettings
 from pipeline.grid import Window
 from pipeline.looks.clear import clear
-from pipeline.looks.segment import Segmentation, Segmenter
-from pipeline.looks.task import LookTask
-from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.looks.codes import Segmenter
+from pipeline.looks.rectangles import rectangles
+from pipeline.looks.task import LookTask, reads
+from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.interface import Source
 
 NO_DATA, NOT_CLEAR, CLEAR = 0, 1, 2
@@ -48,56 +49,51 @@ class LookContent:
 
 
 def observe(
-    task: LookTask, source: Source, segmenter: Segmenter, margin_px: int, settings: ClearSettings, batch: int
-) -> LookContent:
-    """What one overpass shows of a block; `batch` windows are read and segmented at once.
+    task: LookTask, source: Source, segmenter: Segmenter, margin_px: int, settings: ClearSettings
+) -> LookContent:  # fmt: skip
+    """What one overpass shows of a block, read and segmented in pieces as large as memory allows.
 
-    Each window is read with `margin_px` around it (`task.read_margin_px`), so the result does not depend on how the
-    block was cut. Windows without a clear pixel are not segmented. Raises as `Source.read`.
+    Each piece is read with a margin, at most `margin_px` (`recipe.read_margin_px`), so the result does not depend on
+    how the block was cut. Ground that is not clear is not segmented. Raises as `Source.read`.
     """
     extent = task.extent
     bands = np.full((3, *extent.shape), NO_VALUE, np.uint8)
     bands[2] = NO_DATA
     notes: set[str] = set()
     samples = [np.zeros((len(NAMES), 0), np.float32)]
-    for begin in range(0, len(task.windows), batch):
-        windows = task.windows[begin : begin + batch]
-        rasters = [source.read(task.overpass.scenes, task.grid, window.grown(margin_px)) for window in windows]
-        notes.update(note for raster in rasters for note in raster.notes)
-        seen = [clear(r, settings)[w.within(r.window)] for w, r in zip(windows, rasters, strict=True)]
-        predicted = _segmented(segmenter, windows, rasters, seen)
-        for window, raster, where, answer in zip(windows, rasters, seen, predicted, strict=True):
-            cut = window.within(raster.window)
-            bands[(slice(None), *window.within(extent))] = _encoded(raster.valid[cut], where, answer)
-            samples.append(raster.reflectance[:, *cut][:, where][:, ::SAMPLE_STEP])
+    for piece, shown in reads(task, margin_px, segmenter.margin_px, settings):
+        raster = source.read(task.overpass.scenes, task.grid, shown)
+        notes.update(raster.notes)
+        cut = piece.within(raster.window)
+        seen = clear(raster, settings)[cut]
+        planes = bands[(slice(None), *piece.within(extent))]
+        planes[2] = np.where(seen, CLEAR, np.where(raster.valid[cut], NOT_CLEAR, NO_DATA))
+        _segment(segmenter, raster, piece, seen, planes)
+        samples += [_sampled(raster, part, seen[part.within(piece)]) for part in _parts(task.windows, piece)]
     return LookContent(bands, tuple(sorted(notes)), _percentiles(np.concatenate(samples, axis=1)))
 
 
-def _segmented(
-    segmenter: Segmenter, windows: Sequence[Window], rasters: Sequence[Raster], seen: Sequence[Bools]
-) -> list[Segmentation | None]:
-    """Predictions for the windows with a clear pixel, None for others; windows of one size are predicted together."""
-    predicted: list[Segmentation | None] = [None] * len(windows)
-    by_shape: dict[tuple[int, int], list[int]] = {}
-    for number, window in enumerate(windows):
-        if seen[number].any():
-            by_shape.setdefault(window.shape, []).append(number)
-    for numbers in by_shape.values():
-        wanted = [rasters[k].cropped(windows[k].grown(segmenter.margin_px)) for k in numbers]
-        for k, raster, answer in zip(numbers, wanted, segmenter(wanted), strict=True):
-            cut = windows[k].within(raster.window)
-            predicted[k] = Segmentation(answer.pond_fraction[cut], answer.ground_probability[cut])
-    return predicted
+def _segment(segmenter: Segmenter, raster: Raster, piece: Window, wanted: Bools, planes: Bytes) -> None:
+    """Write what is predicted for the wanted pixels of a piece (y, x) into its planes (3, y, x)."""
+    windows = rectangles(wanted, piece, segmenter.margin_px)
+    for window, answer in zip(windows, segmenter(raster, windows), strict=True):
+        here = window.within(piece)
+        for plane, codes in zip(planes, (answer.pond_fraction, answer.ground_probability), strict=False):
+            np.copyto(plane[here], codes, where=wanted[here])
 
 
-def _encoded(valid: Bools, clear_here: Bools, predicted: Segmentation | None) -> Bytes:
-    """The three planes of a window (3, y, x)."""
-    planes = np.full((3, *valid.shape), NO_VALUE, np.uint8)
-    planes[2] = np.where(valid, np.where(clear_here, CLEAR, NOT_CLEAR), NO_DATA)
-    if predicted is not None:
-        planes[0] = np.where(clear_here, predicted.pond_fraction, NO_VALUE)
-        planes[1] = np.where(clear_here, predicted.ground_probability, NO_VALUE)
-    return planes
+def _parts(windows: Sequence[Window], piece: Window) -> list[Window]:
+    """The windows of a task within a piece of it."""
+    return [part for part in (window.intersection(piece) for window in windows) if part is not None]
+
+
+def _sampled(raster: Raster, window: Window, clear_here: Bools) -> Floats:
+    """Reflectance (band, n) of one of `SAMPLE_STEP` clear pixels of a window, (y, x)."""
+    chosen = np.flatnonzero(clear_here)[::SAMPLE_STEP]
+    rows, cols = np.unravel_index(chosen, clear_here.shape)
+    above, left = window.row - raster.window.row, window.col - raster.window.col
+    pixels = raster.pixels[:, rows + above, cols + left]
+    return reflectance_in(pixels, raster.radiometry, np.ones(len(chosen), bool))
 
 
 def _percentiles(samples: Floats) -> tuple[float, ...]:

@@ -38,7 +38,9 @@ class Recipe:
     precision: str
     """`fp32` or `bf16`."""
     margin_px: int
-    """How much wider than its windows a look is read, pixels."""
+    """How much wider than its windows a look is read, pixels ..."""
+    network_margin_px: int
+    """... and how much of that the network needs."""
     clear: ClearSettings
     """Settings of the clear test."""
     offset_error: OffsetError = OffsetError.REFUSE
@@ -93,6 +95,7 @@ def recipe_of(settings: Settings, model: Model) -> Recipe:
         model_sha256=sha256_of([card.sha256, card.network.model_dump(), card.mean, card.std]),
         precision=model.precision,
         margin_px=read_margin_px(card.receptive_radius_px),
+        network_margin_px=aligned_up(card.receptive_radius_px),
         clear=settings.clear,
         offset_error=settings.reading.boa_offset_error,
     )

@@ -1,48 +1,29 @@
-"""From reflectance to pond fraction and mine-ground probability, exactly the same for any cut into windows.
+"""From what was read to pond fraction and mine-ground probability, exactly the same for any cut into windows.
 
-Why it is exact: the network is strictly local (`network.py`), windows are aligned to `grid.ALIGN_PX`, callers grow them
-by `margin_px` and crop the result, and one thread computes each convolution the same way for any size and batch.
-Callers set `torch.set_num_threads(1)` and use more processes, not more threads: with two threads float32 logits were
-seen to differ by 3e-8, which can change a code by one.
+Why it is exact: the network is strictly local (`network.py`), windows are aligned to `grid.ALIGN_PX`, they are shown
+with `margin_px` around them and the result is cropped, and one thread computes each convolution the same way for any
+size and batch. Callers set `torch.set_num_threads(1)` and use more processes, not more threads: with two threads
+float32 logits were seen to differ by 3e-8, which can change a code by one.
+
+A processor is shown a window a few rows at a time (`rolling.py`); a graphics card many windows at once (`cuda.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import expit
+import torch.nn.functional as F
+from torch import Tensor
 
-from pipeline.grid import ALIGN_PX, aligned_up
-from pipeline.looks.card import ModelCard
+from pipeline.grid import ALIGN_PX, Window, aligned_up
+from pipeline.looks.codes import Segmentation, to_codes
+from pipeline.looks.cuda import segmented_in_batches
+from pipeline.looks.network import OUTPUTS, STEM
+from pipeline.looks.network_input import dtype_of, normalised, stem_rows
+from pipeline.looks.rolling import RollingNetwork
 from pipeline.looks.weights import Model
-from pipeline.raster import Bytes, Floats, Raster
-
-LEVELS = 200
-"""The code that means 1."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Segmentation:
-    """Prediction for a window, in units of 1/200; meaningless where the ground was not clear."""
-
-    pond_fraction: Bytes
-    """Share of the pixel that is leach pond, shape (y, x), 0 to 200."""
-    ground_probability: Bytes
-    """Probability of cleared ground of a site, shape (y, x), 0 to 200."""
-
-
-class Segmenter(Protocol):
-    """What turns reflectance into a prediction: the network, or a baseline in its place."""
-
-    @property
-    def margin_px(self) -> int:
-        """How much wider than its output its input must be, on every side, pixels; a multiple of `ALIGN_PX`."""
-
-    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
-        """Predictions for windows of one size; wrong closer to their edges than `margin_px`."""
+from pipeline.raster import Bytes, Raster
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,45 +32,65 @@ class NetworkSegmenter:
 
     model: Model
     """A loaded model."""
+    batch: int = 1
+    """Windows per forward pass on a graphics card; changes speed only."""
 
     @property
     def margin_px(self) -> int:
         """The receptive radius, rounded up to `ALIGN_PX`."""
         return aligned_up(self.model.card.receptive_radius_px)
 
-    def __call__(self, rasters: Sequence[Raster]) -> list[Segmentation]:
-        """As `segment_many`."""
-        return segment_many(self.model, rasters)
+    def __call__(self, raster: Raster, windows: Sequence[Window]) -> list[Segmentation]:
+        """As `Segmenter`. Raises `ValueError` for windows that are not aligned."""
+        shown = [window.grown(self.margin_px) for window in windows]
+        for window in shown:
+            _check_aligned(window)
+        if self.model.device.type == "cpu":
+            return [self._rolled(raster.cropped(window)) for window in shown]
+        return segmented_in_batches(self.model, raster, windows, self.margin_px, self.batch)
+
+    def _rolled(self, shown: Raster) -> Segmentation:
+        """The prediction for a window, from the raster of it and its margin."""
+        height, width = (side - 2 * self.margin_px for side in shown.window.shape)
+        codes = np.empty((OUTPUTS, height, width), np.uint8)
+        cut = self.margin_px // STEM
+        row = -self.margin_px
+        with torch.inference_mode():
+            for features in RollingNetwork(self.model.net).features(stem_rows(self.model, shown)):
+                rows = STEM * features.shape[2]
+                above, below = max(0, -row) // STEM, max(0, row + rows - height) // STEM
+                wanted = features[:, :, above : features.shape[2] - below, cut : features.shape[3] - cut]
+                if wanted.shape[2]:
+                    begin = row + STEM * above
+                    codes[:, begin : begin + STEM * wanted.shape[2]] = _codes_of(self.model, wanted)
+                row += rows
+        if row < height:
+            raise ValueError(f"the network of radius {self.model.card.receptive_radius_px} px needs more margin")
+        return Segmentation(pond_fraction=codes[0], ground_probability=codes[1])
 
 
 def segment(model: Model, raster: Raster) -> Segmentation:
-    """Codes for the whole window of `raster`; wrong closer to its edge than the receptive radius."""
-    return segment_many(model, [raster])[0]
-
-
-def segment_many(model: Model, rasters: Sequence[Raster]) -> list[Segmentation]:
-    """`segment` for several windows of one size at once."""
-    for raster in rasters:
-        window = raster.window
-        if any(v % ALIGN_PX for v in (window.row, window.col, window.height, window.width)):
-            raise ValueError(f"{window} is not aligned to {ALIGN_PX} px")
-    x = np.stack([normalised(model.card, raster.reflectance, raster.valid) for raster in rasters])
-    dtype = torch.bfloat16 if model.precision == "bf16" else torch.float32
+    """Codes for the whole window of `raster`, shown at once; wrong closer to its edge than the receptive radius."""
+    _check_aligned(raster.window)
+    x = normalised(model.card, raster.reflectance, raster.valid)[None]
     with torch.inference_mode():
-        tensor = torch.from_numpy(x).to(model.device, dtype, memory_format=torch.channels_last)
-        logits = model.net(tensor).float().cpu().numpy()
+        tensor = torch.from_numpy(x).to(model.device, dtype_of(model), memory_format=torch.channels_last)
+        logits = model.net(tensor)[0].float().cpu().numpy()
     codes = to_codes(logits)
-    return [Segmentation(pond_fraction=pair[0], ground_probability=pair[1]) for pair in codes]
+    return Segmentation(pond_fraction=codes[0], ground_probability=codes[1])
 
 
-def normalised(card: ModelCard, reflectance: Floats, valid: NDArray[np.bool_]) -> Floats:
-    """Reflectance (band, y, x) normalised for the network; 0, the mean, where not valid."""
-    mean = np.asarray(card.mean, np.float32)[:, None, None]
-    std = np.asarray(card.std, np.float32)[:, None, None]
-    return np.where(valid, (reflectance - mean) / std, np.float32(0))
+def _check_aligned(window: Window) -> None:
+    if any(v % ALIGN_PX for v in (window.row, window.col, window.height, window.width)):
+        raise ValueError(f"{window} is not aligned to {ALIGN_PX} px")
 
 
-def to_codes(logits: Floats) -> Bytes:
-    """Codes (probabilities in 1/200) of logits; in float64, so that a processor's float32 exp does not matter."""
-    codes: Bytes = np.floor(expit(logits.astype(np.float64)) * LEVELS + 0.5).astype(np.uint8)
-    return codes
+def _codes_of(model: Model, features: Tensor) -> Bytes:
+    """Codes (output, y, x) of what the head sees, (1, channel, y / 2, x / 2)."""
+    head = model.net.head
+    rows = features[0].permute(1, 2, 0).to(head.weight.dtype)
+    logits = F.linear(rows, head.weight[:, :, 0, 0], head.bias)
+    codes = to_codes(logits.numpy())
+    height, width, planes = codes.shape
+    squares = codes.reshape(height, width, planes // STEM**2, STEM, STEM)
+    return squares.transpose(2, 0, 3, 1, 4).reshape(planes // STEM**2, STEM * height, STEM * width)

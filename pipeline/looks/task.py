@@ -5,11 +5,15 @@ from dataclasses import dataclass, replace
 
 from shapely import box, prepare
 
+from pipeline.config import ClearSettings
 from pipeline.digest import sha256_of
-from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, hull, reprojected
+from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, aligned_up, hull, joined, reprojected
 from pipeline.looks.recipe import Recipe
 from pipeline.sources.acquisitions import Acquisition
 from pipeline.sources.interface import Overpass
+
+READ_PX = 2048
+"""Side of the largest square that is read at once, without its margin, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,33 @@ class LookTask:
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
         made_from = sorted(acquisition.identity for acquisition in self.acquisitions)
         return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from, self.generation])
+
+
+def pieces(windows: Sequence[Window]) -> list[Window]:
+    """Rectangles as large as are read at once, which together hold the same pixels as some windows of a block.
+
+    Reading much at once spares margins and halves of compressed blocks; memory sets the bound.
+    """
+    by_square: dict[Window, list[Window]] = {}
+    for window in windows:
+        for square in window.cells(READ_PX):
+            part = window.intersection(square)
+            if part is not None:
+                by_square.setdefault(square, []).append(part)
+    return [rectangle for square in sorted(by_square) for rectangle in joined(sorted(by_square[square]))]
+
+
+def reads(
+    task: LookTask, margin_px: int, network_margin_px: int, clear: ClearSettings
+) -> list[tuple[Window, Window]]:  # fmt: skip
+    """The pieces of a task, each with the window that is read for it.
+
+    `margin_px`: as `Recipe.margin_px`. Where SCL tells what is clear, less is read: what the network needs, and the
+    margin around cloud.
+    """
+    if all(scene.has_scl for scene in task.overpass.scenes):
+        margin_px = min(margin_px, aligned_up(max(network_margin_px, clear.margin_px)))
+    return [(piece, piece.grown(margin_px)) for piece in pieces(task.windows)]
 
 
 def plan(

@@ -184,6 +184,7 @@ def _recipe(manifest: Mapping[str, Any]) -> Recipe:
             model_sha256=str(model["sha256"]),
             precision=str(model["precision"]),
             margin_px=0,
+            network_margin_px=0,
             clear=ClearSettings.model_validate(clear),
             offset_error=OffsetError(settings.get("reading", {}).get("boa_offset_error", "refuse")),
             version=VERSIONS.get(str(manifest["software"]["code"]), 0),

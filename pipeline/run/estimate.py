@@ -15,7 +15,7 @@ from pipeline.bands import NAMES
 from pipeline.engine import usable_cores
 from pipeline.errors import SceneError
 from pipeline.grid import Window
-from pipeline.looks.segment import NetworkSegmenter, segment
+from pipeline.looks.segment import NetworkSegmenter
 from pipeline.looks.weights import Model
 from pipeline.raster import Raster
 from pipeline.run.context import Run
@@ -47,7 +47,7 @@ class OverpassEstimate:
         """Two blocks of one overpass as one."""
         known = [(e.price.clear_share, e.windows) for e in (self, other) if e.price.clear_share is not None]
         clear = sum(share * count for share, count in known) / sum(count for _, count in known) if known else None
-        price = Price(self.price.usage + other.price.usage, self.price.windows_read + other.price.windows_read, clear)
+        price = Price(self.price.usage + other.price.usage, self.price.read_px + other.price.read_px, clear)
         return OverpassEstimate(self.day, self.platform, self.windows + other.windows, price)
 
     def line(self) -> str:
@@ -136,11 +136,9 @@ def estimate(context: Run) -> Estimate:
     """
     planned = plan_looks(context)
     overpasses, failures = _priced(context, planned)
-    segmenter = NetworkSegmenter(context.model)
-    side_px = context.settings.segment.window_px + 2 * segmenter.margin_px
     workers = context.settings.engine.workers or usable_cores()
-    windows = sum(overpass.price.windows_read for overpass in overpasses)
-    computing_s = windows * _seconds_per_window(context.model, side_px) / workers
+    read_px = sum(overpass.price.read_px for overpass in overpasses)
+    computing_s = read_px * _seconds_per_pixel(context.model) / workers
     fetching_s = sum(overpass.price.usage.n_bytes for overpass in overpasses) / BYTES_PER_S
     return Estimate(
         aoi=context.aoi,
@@ -173,23 +171,25 @@ def _priced(context: Run, planned: LookPlan) -> tuple[tuple[OverpassEstimate, ..
     return tuple(found[name] for name in sorted(found)), tuple(failures)
 
 
-def _seconds_per_window(model: Model, side_px: int) -> float:
-    """Measured on this machine: one window through the network, on one core."""
+def _seconds_per_pixel(model: Model) -> float:
+    """Measured on this machine: the network on some ground, on one core."""
     import torch
 
-    shape = (side_px, side_px)
+    segmenter = NetworkSegmenter(model)
+    ground = Window(0, 0, 512, 1024)
+    shown = ground.grown(segmenter.margin_px)
     raster = Raster(
-        window=Window(0, 0, *shape),
-        reflectance=np.full((len(NAMES), *shape), 0.1, np.float32),
-        valid=np.ones(shape, bool),
+        window=shown,
+        pixels=np.full((len(NAMES), *shown.shape), 0.1, np.float32),
+        valid=np.ones(shown.shape, bool),
         scl=None,
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     begun = time.perf_counter()
-    segment(model, raster)
+    segmenter(raster, [ground])
     torch.set_num_threads(threads)
-    return time.perf_counter() - begun
+    return (time.perf_counter() - begun) / ground.area_px
 
 
 def _duration(seconds: float) -> str:

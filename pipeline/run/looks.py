@@ -16,7 +16,7 @@ from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import CLEAR
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
 from pipeline.looks.store import LookStore
-from pipeline.looks.task import LookTask, plan
+from pipeline.looks.task import LookTask, plan, reads
 from pipeline.run.context import Run
 from pipeline.sources.contents import ContentHashes, with_contents
 from pipeline.sources.interface import Refusal, Search, overpasses
@@ -48,7 +48,8 @@ class LookPlan:
 
     def read_windows(self, task: LookTask) -> list[Window]:
         """The windows of a task as they will be read, margins included."""
-        return [window.grown(self.maker.recipe.margin_px) for window in task.windows]
+        recipe = self.maker.recipe
+        return [shown for _, shown in reads(task, recipe.margin_px, recipe.network_margin_px, recipe.clear)]
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ def price_of(source: Source, task: LookTask, windows: Sequence[Window]) -> Price
     if isinstance(source, Priced):
         return source.price(task.overpass.scenes, task.grid, windows)
     stated = any(scene.cloud_share is not None for scene in task.overpass.scenes)
-    return Price(Usage(), len(windows), 1 - task.overpass.cloud_share if stated else None)
+    return Price(Usage(), sum(window.area_px for window in windows), 1 - task.overpass.cloud_share if stated else None)
 
 
 def outdated_text(context: Run, planned: LookPlan) -> str:

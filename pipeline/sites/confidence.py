@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from pipeline.config import Settings
 from pipeline.looks.calibration import AreaModel, AreaQuantile, Calibration, ConfidenceModel
-from pipeline.looks.segment import LEVELS
+from pipeline.looks.codes import LEVELS
 from pipeline.looks.stack import Stack
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.sites.extract import EIGHT, Site

@@ -20,7 +20,7 @@ from scipy.ndimage import binary_dilation
 from pipeline.config import HistorySettings
 from pipeline.grid import PIXEL_M
 from pipeline.looks.calibration import StateModel
-from pipeline.looks.segment import LEVELS
+from pipeline.looks.codes import LEVELS
 from pipeline.looks.stack import Stack
 from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.states import HAS_GROUND, HAS_PONDS, SiteState, StatePosterior, forward_backward, log_ratio

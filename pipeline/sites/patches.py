@@ -12,7 +12,7 @@ import numpy as np
 from shapely.geometry import MultiPolygon, Polygon
 
 from pipeline.config import EvidenceSettings, Settings
-from pipeline.looks.segment import LEVELS
+from pipeline.looks.codes import LEVELS
 from pipeline.looks.stack import Stack
 from pipeline.raster import Bools
 from pipeline.sites.extract import Site, ponds_of

@@ -60,6 +60,11 @@ class BandStack:
             self._file(number).nodatavals[asset.band - 1] for number, asset in enumerate(self._assets, start=1)
         )
 
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Type of the stored numbers of each band."""
+        return tuple(self._file(number).dtypes[asset.band - 1] for number, asset in enumerate(self._assets, start=1))
+
     def __enter__(self) -> "BandStack":
         """Itself."""
         return self
@@ -70,12 +75,17 @@ class BandStack:
         """Close all files."""
         self._stack.close()
 
-    def read(self, wanted: Sequence[int], window: FileWindow) -> NDArray[np.float64]:
-        """Stored numbers (band, y, x) of bands by number, from 1, on a window inside the first band's pixels."""
+    def read(self, wanted: Sequence[int], window: FileWindow) -> NDArray[Any]:
+        """Stored numbers (band, y, x) of bands by number, from 1, on a window inside the first band's pixels.
+
+        Of the type that holds those of all these bands.
+        """
         row, col, height, width = (round(k) for k in (window.row_off, window.col_off, window.height, window.width))
-        out = np.empty((len(wanted), height, width))
-        for plane, number in zip(out, wanted, strict=True):
-            file, asset = self._file(number), self._assets[number - 1]
+        files = [self._file(number) for number in wanted]
+        kinds = [file.dtypes[self._assets[k - 1].band - 1] for file, k in zip(files, wanted, strict=True)]
+        out = np.empty((len(wanted), height, width), np.result_type(*kinds))
+        for plane, number, file in zip(out, wanted, files, strict=True):
+            asset = self._assets[number - 1]
             step = _step(self._base, file, self.descriptions[number - 1])
             top, left = row // step, col // step
             below, right = -(-(row + height) // step), -(-(col + width) // step)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.config import OffsetError
 from pipeline.errors import SceneError
-from pipeline.raster import Bools
+from pipeline.raster import Bools, reflectance_in
 from pipeline.sources.assets import SceneAssets
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.granule_sample import VISIBLE, GranuleSample, read_sample
@@ -73,7 +73,7 @@ def fault_of(scene: Scene, file: BandStack, pixels: ScenePixels) -> OffsetFault 
 
     `file`: the opened scene. Where nothing is clear no band is read, and none need be for the sample.
     """
-    return judgement_of(scene.assets, scene.content).fault(file) if pixels.reflectance.any() else None
+    return judgement_of(scene.assets, scene.content).fault(file) if pixels.pixels.any() else None
 
 
 def with_offset_mended(
@@ -87,9 +87,11 @@ def with_offset_mended(
         return pixels, None
     if action is OffsetError.REFUSE:
         raise SceneError(f'{scene.id}: {fault.words} (reading.boa_offset_error = "correct" would correct it)')
-    corrected = np.where(pixels.valid, pixels.reflectance + np.float32(fault.correction), 0).astype(np.float32)
+    reflectance = reflectance_in(pixels.pixels, pixels.radiometry, pixels.valid)
+    read = pixels.valid if pixels.unread is None else pixels.valid & ~pixels.unread
+    corrected = np.where(read, reflectance + np.float32(fault.correction), 0).astype(np.float32)
     note = f"{scene.id}: {fault.words}; {fault.correction:+g} was added"
-    return pixels._replace(reflectance=corrected), note
+    return pixels._replace(pixels=corrected, radiometry=None), note
 
 
 def _fault(sample: GranuleSample) -> OffsetFault | None:

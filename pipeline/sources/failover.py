@@ -70,13 +70,14 @@ class FailoverSource:
             tuple(sorted(refusals, key=lambda refusal: refusal.id)),
         )
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """As `Source.read`; each granule from the first provider that can read it."""
         notes: list[str] = []
 
         def read(scene: Scene, with_scl: bool) -> tuple[ScenePixels, str | None]:
-            raster = self._first(scene, grid, window, notes)
-            return ScenePixels(raster.reflectance, raster.valid, raster.scl if with_scl else None), None
+            raster = self._first(scene, grid, window, spared, notes)
+            scl = raster.scl if with_scl else None
+            return ScenePixels(raster.pixels, raster.radiometry, raster.valid, scl, raster.unread), None
 
         raster = mosaic(scenes, window, read)
         return replace(raster, notes=(*raster.notes, *notes))
@@ -90,16 +91,16 @@ class FailoverSource:
                 prices.append(source.price(own, grid, windows))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
         usage = sum((price.usage for price in prices), Usage())
-        return Price(usage, max((price.windows_read for price in prices), default=0.0), max(shares, default=None))
+        return Price(usage, max((price.read_px for price in prices), default=0.0), max(shares, default=None))
 
-    def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
+    def _first(self, scene: Scene, grid: Grid, window: Window, spared: Sequence[Window], notes: list[str]) -> Raster:
         """The raster of the first provider that can read the scene; raises `_combined` of their errors if none can."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []
         failures: list[Exception] = []
         for candidate in (scene, *scene.others):
             try:
-                raster = by_name[candidate.provider].read([candidate], grid, window)
+                raster = by_name[candidate.provider].read([candidate], grid, window, spared)
             except PROVIDER_ERRORS as cause:
                 if not scene.others:
                     raise

@@ -19,7 +19,7 @@ from pipeline.aoi import Aoi
 from pipeline.bands import SCL
 from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
-from pipeline.raster import Bools, Bytes, Floats, Raster
+from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
@@ -97,9 +97,9 @@ class FolderSource:
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """As `Source.read`; a pixel's value does not depend on the window."""
-        return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
+        return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl, spared))
 
 
 def simulation_in(folder: Path) -> str | None:
@@ -128,7 +128,8 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
     """
     try:
         with rasterio.Env(**GDAL), _opened(path) as file:
-            return read_all(file)
+            found = read_all(file)
+            return reflectance_in(found.pixels, found.radiometry, found.valid), found.valid, found.scl
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
 
@@ -275,14 +276,14 @@ def _platform(tag: str | None, name: str) -> str:
 
 
 def _read(
-    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
+    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Sequence[Window]
 ) -> tuple[ScenePixels, str | None]:
     """Pixels of one scene on a window, and a note or None; raises `SceneError`."""
     product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
             # A GeoTIFF is one file: reading SCL alone would save nothing.
-            found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
+            found = read_window(bands, grid, window, with_scl, source.rules.unneeded if product else (), spared)
             # A GeoTIFF states its own scale and offset, and `check_units` has tested them.
             fault = fault_of(scene, bands, found) if product else None
     except LIBRARY_ERRORS as cause:

@@ -35,14 +35,22 @@ class ReadRules:
     """Settings that a source needs to read scenes."""
 
     unclear: tuple[int, ...] = ()
-    """SCL classes that are not clear: where a window has no other class, its bands are not read."""
+    """SCL classes that are not clear: where there is no other class, bands are not read."""
+    closed: tuple[int, ...] = ()
+    """SCL classes of ground that can hold no site: where there is no other class, bands are not read either, but for
+    ground that is spared."""
     offset_error: OffsetError = OffsetError.REFUSE
     """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
 
     @classmethod
     def of(cls, settings: Settings) -> "ReadRules":
         """The rules in the settings."""
-        return cls(settings.clear.scl_unclear, settings.reading.boa_offset_error)
+        return cls(settings.clear.scl_unclear, (), settings.reading.boa_offset_error)
+
+    @property
+    def unneeded(self) -> tuple[int, ...]:
+        """SCL classes that by themselves need no bands; none where none is unclear, as for a source without a cost."""
+        return (*self.unclear, *self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +184,8 @@ class Price:
 
     usage: Usage
     """Requests, bytes and processing units."""
-    windows_read: float
-    """Number of windows with clear pixels, as far as is known."""
+    read_px: float
+    """Number of pixels whose bands are read, as far as is known."""
     clear_share: float | None
     """Share of the ground that is clear, 0 to 1; None = not known before reading."""
 
@@ -200,8 +208,10 @@ class Source(Protocol):
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
+
+        `spared`: windows that are read whatever class SCL gives them.
 
         Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
         like ground without sites.

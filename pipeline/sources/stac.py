@@ -133,20 +133,20 @@ class StacSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """As `Source.read`; where SCL shows nothing clear, the bands are not fetched."""
-        return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))
+        return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl, spared))
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
         """As `Priced.price`; reads file headers and SCL."""
         prices = []
         for scene in scenes:
             with self._opened(scene) as file:
-                prices.append(priced(file, grid, windows, self.rules.unclear))
+                prices.append(priced(file, grid, windows, self.rules))
         shares = [price.clear_share for price in prices if price.clear_share is not None]
         return Price(
             sum((price.usage for price in prices), Usage()),
-            min(len(windows), sum(price.windows_read for price in prices)),
+            min(sum(window.area_px for window in windows), sum(price.read_px for price in prices)),
             max(shares, default=None),
         )
 
@@ -228,9 +228,11 @@ class StacSource:
             stated,
         )
 
-    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[ScenePixels, str | None]:
+    def _read(
+        self, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Sequence[Window]
+    ) -> tuple[ScenePixels, str | None]:
         with self._opened(scene) as file:
-            found = read_window(file, grid, window, with_scl, self.rules.unclear)
+            found = read_window(file, grid, window, with_scl, self.rules.unneeded, spared)
             fault = fault_of(scene, file, found)
         return with_offset_mended(scene, found, fault, self.rules.offset_error)
 

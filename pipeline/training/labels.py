@@ -26,7 +26,8 @@ from pipeline.config import ClearSettings
 from pipeline.errors import InputError, SceneError, describe
 from pipeline.grid import ALIGN_PX, LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.clear import clear
-from pipeline.looks.segment import LEVELS, segment
+from pipeline.looks.codes import LEVELS
+from pipeline.looks.segment import segment
 from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.looks.card import ModelCard
 from pipeline.looks.network import STEM, Network
-from pipeline.looks.segment import normalised
+from pipeline.looks.network_input import normalised
 from pipeline.training.chips import FIRST_SEED
 from pipeline.training.score import MARGIN_PX, render_looks
 from pipeline.worlds.world import Rendering

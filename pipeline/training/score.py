@@ -12,8 +12,9 @@ from scipy.ndimage import maximum_filter
 
 from pipeline.grid import Window
 from pipeline.looks.card import ModelCard, Value
+from pipeline.looks.codes import LEVELS, Segmentation
 from pipeline.looks.network import Network, to_bf16
-from pipeline.looks.segment import LEVELS, Segmentation, segment
+from pipeline.looks.segment import segment
 from pipeline.looks.weights import Model, Resolved
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.training.chips import world_of
@@ -99,7 +100,7 @@ def raster_of(look: Rendering) -> Raster:
     size = look.clear.shape
     return Raster(
         window=Window(0, 0, *size),
-        reflectance=look.reflectance.astype(np.float32),
+        pixels=look.reflectance.astype(np.float32),
         valid=np.ones(size, bool),
         scl=None,
     )

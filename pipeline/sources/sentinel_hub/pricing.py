@@ -48,4 +48,4 @@ def price_of(scenes: Sequence[Scene], windows: Sequence[Window]) -> Price:
         pu = processing_units(*sizes, 1) + with_clear * processing_units(*sizes, len(NAMES))
         packed = int(window.width * window.height * 2 * PACKED_SHARE * (1 + with_clear * len(NAMES)))
         usage += Usage(2 if with_clear > 0.5 else 1, packed, pu)
-    return Price(usage, len(windows) * with_clear, 1 - cloud if stated else None)
+    return Price(usage, sum(window.area_px for window in windows) * with_clear, 1 - cloud if stated else None)

@@ -15,11 +15,12 @@ from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
-from pipeline.raster import Raster
+from pipeline.raster import Radiometry, Raster
 from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
 from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_needed, refused_item
-from pipeline.sources.pixels import PLAUSIBLE
+from pipeline.sources.parts import parts_needed
+from pipeline.sources.pixels import MAX_CLASS
 from pipeline.sources.sentinel_hub.auth import BASE_URL, DEPLOYMENTS, TOKEN_URL, Deployment, address, auth_of, pointer
 from pipeline.sources.sentinel_hub.catalogue import (
     ITEM_ERRORS,
@@ -40,8 +41,10 @@ HEADER_BYTES = 1_000_000
 """Bytes allowed for the header of a TIFF and for what compression adds."""
 MAX_PX = 2500
 """Largest width and height of one request, pixels."""
-SCALE = 10_000.0
-"""DN of reflectance 1, once the server has applied BOA_ADD_OFFSET."""
+RADIOMETRY: Radiometry = ((0.0001, 0.0),) * len(NAMES)
+"""From DN to reflectance, once the server has applied BOA_ADD_OFFSET."""
+MAX_PLAUSIBLE = 49_999
+"""Largest DN of plausible reflectance, as `pixels.PLAUSIBLE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class SentinelHubSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """As `Source.read`; the server mosaics the granules, and bands are not requested where nothing is clear.
 
         Raises `SceneError`, naming the first scene, `CredentialsRefused` and `CapReached`.
@@ -106,7 +109,7 @@ class SentinelHubSource:
                     f"Sentinel Hub gives no more than {MAX_PX} x {MAX_PX} px at once, and {window.width} x "
                     f"{window.height} are needed: make segment.window_px smaller"
                 )
-            return self._read(scenes, grid, window)
+            return self._read(scenes, grid, window, spared)
         except SceneError as cause:
             raise SceneError(f"{first}: {cause}") from cause
 
@@ -114,18 +117,28 @@ class SentinelHubSource:
         """As `Priced.price`, by the vendor's rule and the catalogue's cloud cover; sends no request."""
         return price_of(scenes, windows)
 
-    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window]) -> Raster:
         numbers, mask = self._pixels(scenes, grid, window, (SCL,))
-        classes = np.where(mask & (numbers[0] <= 11), numbers[0], 0).astype(np.uint8)
-        if np.isin(classes, (0, *self.rules.unclear)).all() and not (numbers[0][mask] > 11).any():
-            nothing = np.zeros((len(NAMES), *window.shape), np.float32)
-            return Raster(window=window, reflectance=nothing, valid=classes > 0, scl=classes)
-        numbers, mask = self._pixels(scenes, grid, window, NAMES)
-        reflectance = numbers.astype(np.float32) / np.float32(SCALE)
-        valid = mask & ((reflectance > PLAUSIBLE[0]) & (reflectance < PLAUSIBLE[1])).all(axis=0)
-        reflectance[:, ~valid] = 0
-        classes[~valid] = 0
-        return Raster(window=window, reflectance=reflectance, valid=valid, scl=classes)
+        classes = np.where(mask & (numbers[0] <= MAX_CLASS), numbers[0], 0).astype(np.uint8)
+        unneeded = (0, *self.rules.unneeded)
+        parts = [window] if (numbers[0][mask] > MAX_CLASS).any() else parts_needed(window, classes, unneeded, spared)
+        pixels = np.zeros((len(NAMES), *window.shape), np.uint16)
+        valid, unread = classes > 0, np.ones(window.shape, bool)
+        for part in parts:
+            here = part.within(window)
+            numbers, mask = self._pixels(scenes, grid, part, NAMES)
+            seen = mask & (numbers <= MAX_PLAUSIBLE).all(axis=0)
+            numbers[:, ~seen] = 0
+            pixels[(slice(None), *here)], valid[here], unread[here] = numbers, seen, False
+            classes[here][~seen] = 0
+        return Raster(
+            window=window,
+            pixels=pixels,
+            radiometry=RADIOMETRY,
+            valid=valid,
+            scl=classes,
+            unread=unread if unread.any() else None,
+        )
 
     def _pixels(
         self, scenes: Sequence[Scene], grid: Grid, window: Window, names: Sequence[str]
