@@ -2,9 +2,9 @@
 
     python benchmarks/evidence.py [WORK] [--passes N]
 
-Writes looks of N overpasses (2 by default) over every block of the AOI into an archive in WORK, 60 % of the pixels not
-clear and 60 places with ponds. Then measures runs of `detect`, each in a process of its own: the first, one with nothing
-new, one with one overpass more, and one with nothing new after it. What is in WORK from an earlier call is used again.
+Writes looks of N overpasses (2 by default) over every block of the AOI into an archive in WORK, with 60 % of the pixels
+not clear and 60 places with ponds. Then measures runs of `detect`, each in a process of its own: the first, one with
+nothing new, one with one overpass more, and one with nothing new after it. Looks in WORK are used again.
 """
 
 import argparse
@@ -16,12 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from shapely import box
 
@@ -127,12 +128,12 @@ def context_of(work: Path, passes: int, progress: Progress) -> Run:
     )
 
 
-
-def fields(rng: np.random.Generator, size_px: int, scale_px: int) -> np.ndarray:
+def fields(rng: np.random.Generator, size_px: int, scale_px: int) -> NDArray[np.float64]:
     """Smooth noise with ranks from 0 to 1, (y, x)."""
     small = gaussian_filter(rng.standard_normal((size_px // scale_px + 8,) * 2), 1.5)
     smooth = zoom(small, scale_px, order=1)[:size_px, :size_px]
-    return np.searchsorted(np.sort(smooth[::7, ::7].ravel()), smooth) / smooth[::7, ::7].size
+    ranks: NDArray[np.float64] = np.searchsorted(np.sort(smooth[::7, ::7].ravel()), smooth) / smooth[::7, ::7].size
+    return ranks
 
 
 def patterns(size_px: int) -> list[Bytes]:
@@ -176,8 +177,8 @@ def build(work: Path, passes: int) -> int:
     maker, store = planned.maker, LookStore(context.maker.folder)
     blocks = sorted({task.block for task in planned.missing})
     rng = np.random.default_rng(SEED)
-    chosen = rng.choice(len(blocks), min(PLACES, len(blocks)), replace=False) if blocks else []
-    places = {blocks[k]: (int(rng.integers(2048)), int(rng.integers(2048))) for k in sorted(chosen)}
+    chosen = sorted(rng.permutation(len(blocks))[:PLACES].tolist())
+    places = {blocks[k]: (int(rng.integers(2048)), int(rng.integers(2048))) for k in chosen}
     drawn = patterns(context.settings.grid.block_px + MARGIN_PX) if planned.missing else []
     with context.progress.stage("Writing looks", len(planned.missing), unit="looks") as step:
         for number, task in enumerate(planned.missing):

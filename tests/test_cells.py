@@ -125,7 +125,7 @@ def test_another_rule_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
         now = evidence_of(store, looks, **change)
         assert len(READ) == len(looks)
         assert same(now, afresh(looks, **change))
-    (path,) = tmp_path.glob("*.npz")
+    (path,) = tmp_path.glob("*.cells")
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04" + whole[10:], whole[:300] + bytes(200) + whole[500:]):
         path.write_bytes(damaged)
