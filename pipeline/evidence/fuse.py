@@ -61,8 +61,8 @@ class RunningEvidence:
         best, last = self.best.copy(), np.zeros_like(self.last)
         # Ponds are rare: where neither the new looks nor the last ones show any, nothing but the count changes.
         shown = np.bitwise_or.reduce(values, axis=0) | np.bitwise_or.reduce(self.last, axis=0)
-        rows, cols = np.nonzero(shown)
-        if len(rows):
+        if shown.any():
+            rows, cols = np.nonzero(shown)
             here = RunningEvidence(best=best[rows, cols], last=self.last[:, rows, cols], count=self.count[rows, cols])
             best[rows, cols], last[:, rows, cols] = _after(here, values[:, rows, cols], clear[:, rows, cols], settings)
         return RunningEvidence(best=best, last=last, count=count)

@@ -19,8 +19,8 @@ from pipeline.raster import Bools, Bytes
 
 FORMAT = 3
 """Version of the content and of how looks are combined; with another number all cells are derived again."""
-LEVEL = 1
-"""Of zlib: bit planes of clouds become hardly smaller with more."""
+LEVEL, WINDOW_BITS, MEMORY = 1, 15, 8
+"""Of zlib, with `Z_RLE`: of bit planes that hold what differs from the row above, nearly all bytes are 0."""
 DAMAGE_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading the heads of a damaged shelf may raise."""
 
@@ -58,10 +58,12 @@ class CellEvidence:
         values = [pond.best, *pond.last]
         shown = [bool(plane.any()) for plane in values]
         bits = [(pond.count & (1 << place)) != 0 for place in range(_count_bits(rule.among_looks))]
+        rows = np.packbits(np.stack([*bits, coverage.month_seen, coverage.ever]), axis=2)
+        rows[:, 1:] ^= rows[:, :-1].copy()
         content = [
             bytes(shown),
             *(plane.tobytes() for plane, some in zip(values, shown, strict=True) if some),
-            *(np.packbits(plane).tobytes() for plane in (*bits, coverage.month_seen, coverage.ever)),
+            rows.tobytes(),
         ]
         return cls(
             shape=inside.shape,
@@ -70,7 +72,7 @@ class CellEvidence:
             digest=digest,
             highest=int(pond.agreed_codes(rule).max()) if any(shown) else 0,
             seen=coverage.by_month(inside),
-            packed=zlib.compress(b"".join(content), LEVEL),
+            packed=_packed(b"".join(content)),
         )
 
     @property
@@ -92,8 +94,9 @@ class CellEvidence:
         for plane in np.flatnonzero(shown):
             values[plane] = content[at : at + pixels].reshape(self.shape)
             at += pixels
-        packed = content[at:].reshape(_count_bits(self.among) + 2, -1)
-        *bits, month_seen, ever = (np.unpackbits(row, count=pixels).reshape(self.shape) for row in packed)
+        changes = content[at:].reshape(_count_bits(self.among) + 2, self.shape[0], -1)
+        rows = np.bitwise_xor.accumulate(changes, axis=1)
+        *bits, month_seen, ever = np.unpackbits(rows, axis=2, count=self.shape[1])
         count = np.zeros(self.shape, np.uint8)
         for place, bit in enumerate(bits):
             count |= bit << place
@@ -156,6 +159,11 @@ def _cell(head: Mapping[str, Any], packed: bytes) -> CellEvidence:
         seen=CellCoverage(months, int(head["seen_px"])),
         packed=packed,
     )
+
+
+def _packed(content: bytes) -> bytes:
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY, zlib.Z_RLE)
+    return packer.compress(content) + packer.flush()
 
 
 def _count_bits(among: int) -> int:
