@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,6 +81,16 @@ class Aoi:
     def is_near(self, window: Window, reach_px: int) -> bool:
         """Whether a window lies within so many pixels of the AOI."""
         return bool(self.polygon_m.intersects(window.grown(reach_px).polygon_m))
+
+    def parts(self, windows: Sequence[Window]) -> Iterator[Bools]:
+        """`inside` of each of many windows, without drawing the outline where it does not cross the window."""
+        boxes = shapely.box(*np.array([window.bounds_m for window in windows]).reshape(-1, 4).T)
+        covered, touched = shapely.covers(self.polygon_m, boxes), shapely.intersects(self.polygon_m, boxes)
+        for window, all_of_it, some in zip(windows, covered, touched, strict=True):
+            if all_of_it or not some:
+                yield np.full(window.shape, bool(all_of_it))
+            else:
+                yield self.inside(window)
 
     def inside(self, window: Window) -> Bools:
         """True = the pixel's centre lies in the AOI; shape (y, x)."""

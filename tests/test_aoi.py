@@ -13,6 +13,7 @@ from strategies import boxes, rings
 from pipeline import resources
 from pipeline.aoi import list_aois, read_aoi
 from pipeline.errors import AoiError
+from pipeline.grid import Window
 
 SQUARE = [[99.0, 21.0], [99.1, 21.0], [99.1, 21.1], [99.0, 21.1], [99.0, 21.0]]
 
@@ -147,6 +148,18 @@ def test_windows_are_exactly_the_cells_that_touch(tmp_path_factory, area: Polygo
     assert windows == sorted(windows)
     assert all(aoi.polygon_m.intersects(w.polygon_m) for w in windows)
     assert sum(aoi.polygon_m.intersection(w.polygon_m).area for w in windows) == pytest.approx(aoi.polygon_m.area)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(-40, 2100), st.integers(-40, 1100), st.integers(1, 700))
+def test_parts_of_windows_are_those_of_each_alone(row: int, col: int, size_px: int) -> None:
+    aoi = read_aoi("mong-bawk")
+    north_west = next(iter(aoi.windows(16)))
+    first = Window(north_west.row + row, north_west.col - 500 + col, size_px, size_px)
+    windows = [first, first.grown(1), first.grown(3 * size_px)]
+    for window, inside in zip(windows, aoi.parts(windows), strict=True):
+        assert np.array_equal(inside, aoi.inside(window))
+    assert list(aoi.parts([])) == []
 
 
 def test_pixels_inside_add_up_to_the_area() -> None:

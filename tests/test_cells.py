@@ -1,5 +1,6 @@
 """What is kept of cells and of checked looks: it changes the cost of a run, never its answer."""
 
+import zlib
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,9 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import EvidenceSettings, load
-from pipeline.evidence.cells import CellEvidence, CellFiles, CellMemory, CellStore, EvidenceCache
+from pipeline.evidence.cells import (
+    OTHERS,
+    CellEvidence,
+    CellFiles,
+    CellMemory,
+    CellPart,
+    CellStore,
+    EvidenceCache,
+)  # fmt: skip
 from pipeline.evidence.coverage import RunningCoverage
 from pipeline.evidence.fuse import RunningEvidence
+from pipeline.evidence.shelf import cells_in, shelf_of
 from pipeline.grid import Window
 from pipeline.looks.look import Look, LookArray
 from pipeline.looks.observe import CLEAR, NO_VALUE, NOT_CLEAR
@@ -125,7 +135,7 @@ def test_another_rule_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
         now = evidence_of(store, looks, **change)
         assert len(READ) == len(looks)
         assert same(now, afresh(looks, **change))
-    (path,) = tmp_path.glob("*.npz")
+    (path,) = tmp_path.glob("*.cells")
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04" + whole[10:], whole[:300] + bytes(200) + whole[500:]):
         path.write_bytes(damaged)
@@ -173,3 +183,85 @@ def test_a_cell_that_lies_in_two_blocks_counts_an_overpass_once(store: CellStore
 
 def half(part: Window) -> Bytes:
     return Counted("both halves").read(CELL)[(slice(None), *part.within(CELL))]
+
+
+WEST, EAST = Window(0, 0, 6, 4), Window(0, 4, 6, 4)
+Shown = dict[int, tuple[int, bool]]
+"""By number of an overpass, which version of its look there is, and whether it shows the eastern cell as well."""
+
+
+def looks_of(shown: Shown) -> list[Look]:
+    found = []
+    for number, (version, whole) in shown.items():
+        extent = CELL if whole else WEST
+        key = f"{number} {version} {whole}"
+        pixels = LookArray(Counted(key).read(extent), extent)
+        found.append(replace(look(number, key), extent=extent, windows=(extent,), pixels=pixels))
+    return found
+
+
+def parts_of(looks: list[Look], cut: bool) -> list[CellPart]:
+    """Two cells of a shelf, the first cut by a border or not."""
+    parts = []
+    for name, cell in (("west", WEST), ("east", EAST)):
+        inside = np.ones(cell.shape, bool)
+        inside[:2] = not (cut and name == "west")
+        here = [each for each in looks if each.extent.intersection(cell)]
+        parts.append(CellPart(name=name, cell=cell, inside=inside, looks=here))
+    return parts
+
+
+def told(cell: CellEvidence) -> tuple[object, ...]:
+    planes = (cell.pond.best, cell.pond.last, cell.pond.count, cell.coverage.ever)
+    return cell.looks, cell.digest, cell.highest, cell.seen, [plane.tolist() for plane in planes]
+
+
+shown = st.dictionaries(st.integers(0, 25), st.tuples(st.integers(0, 1), st.booleans()), max_size=22)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(shown, st.booleans()), max_size=4), st.sampled_from([(2, 3), (1, 1), (3, 5), (2, 2)]))
+def test_whatever_came_went_or_was_made_again_between_runs_a_shelf_says_what_its_looks_say(
+    runs: list[tuple[Shown, bool]], rule: tuple[int, int]
+) -> None:
+    chosen = RULE.model_copy(update={"agreeing_looks": rule[0], "among_looks": rule[1]})
+    cache = EvidenceCache(CellMemory(), chosen)
+    for there, cut in runs:
+        parts = parts_of(looks_of(there), cut)
+        for part, found in zip(parts, cache.cells("shelf", parts), strict=True):
+            alone = EvidenceCache(CellMemory(), chosen)
+            (new,) = alone.cells("shelf", [replace(part, looks=part.looks[::-1])])
+            assert told(found) == told(new)
+            start = RunningEvidence.empty(part.cell.shape, chosen)
+            stack = read_stack(part.looks, part.cell)
+            at_once = start.updated(stack.pond, stack.clear, chosen)
+            assert np.array_equal(found.pond.agreed(chosen), at_once.agreed(chosen))
+            assert found.highest == at_once.agreed_codes(chosen).max()
+            seen = RunningCoverage.empty(part.cell.shape).updated(stack, part.inside)
+            assert found.seen == seen.by_month(part.inside)
+
+
+def test_a_shelf_is_written_only_when_there_are_new_looks_and_forgets_what_nobody_asks_for() -> None:
+    store = CellMemory()
+    cache = EvidenceCache(store, RULE)
+    parts = parts_of(looks_of({1: (0, True), 2: (0, True)}), cut=False)
+    cache.cells("shelf", parts)
+    stored = store.shelves["shelf"]
+    assert cache.cells("shelf", parts[:1])[0].looks == 2
+    assert store.shelves["shelf"] is stored
+    for row in range(OTHERS + 5):  # a border that is edited again and again
+        inside = np.ones(WEST.shape, bool)
+        inside[row % 6, row // 6] = False
+        cache.cells("shelf", [replace(parts[0], inside=inside)])
+    assert len(cells_in(store.shelves["shelf"])) == OTHERS + 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"00000000\n", b"x" * 100, b"\xff" * 50])
+def test_what_is_no_shelf_holds_no_cells(content: bytes) -> None:
+    assert cells_in(content) == {}
+    whole = shelf_of({"c": evidence_of(CellMemory(), [look(1), look(2)])})
+    assert set(cells_in(whole)) == {"c"}
+    assert cells_in(whole[:-1]) == {}
+    assert cells_in(whole.replace(b'"format":3', b'"format":2')) == {}
+    for head in (b"[]", b"{}", b'{"format":3,"cells":3}', b'{"format":3,"cells":{"c":{}}}', b"not JSON", b"\xff"):
+        assert cells_in(b"%08x\n" % zlib.crc32(head + b"\n") + head + b"\n") == {}

@@ -170,7 +170,7 @@ def test_a_scan_month_by_month_ends_where_one_run_over_all_does(first: Summary, 
     assert products(tmp_path)["coverage.geojson"] == products(first.context.out)["coverage.geojson"]
     told = [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in by_month.sites]
     assert told == [{**vars_of(record), "earlier_dates": None, "site_id": "", "parent": None} for record in first.sites]
-    assert list(tmp_path.rglob("cells/*.npz"))
+    assert list(tmp_path.rglob("cells/*.cells"))
 
 
 def vars_of(record: SiteRecord) -> dict[str, object]:

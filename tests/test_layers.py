@@ -227,3 +227,29 @@ def test_no_two_sizes_of_a_run_share_a_name() -> None:
                 if name.isupper() and name.endswith(("_PX", "_M", "_M2", "_KM2")):
                     places[name].append(path.relative_to(PACKAGE).as_posix())
     assert not {name: files for name, files in places.items() if len(files) > 1}
+
+
+START = """
+import json, sys
+import pipeline.cli.detect, pipeline.cli.run_options
+import pipeline.export.publication, pipeline.looks.weights, pipeline.progress, pipeline.run.context, pipeline.run.detect
+import pipeline.sources.folder
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+NOT_AT_START = {
+    "geopandas",
+    "matplotlib",
+    "pandas",
+    "pyogrio",
+    "pystac",
+    "pystac_client",
+    "requests",
+    "sentinelhub",
+    "sklearn",
+}
+
+
+def test_a_run_on_local_files_starts_without_what_it_does_not_need() -> None:
+    """They take longer to import than the first look to make."""
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=True)
+    assert not NOT_AT_START & set(json.loads(done.stdout))

@@ -25,7 +25,7 @@ from pipeline.config import load
 from pipeline.digest import sha256_of
 from pipeline.grid import Grid, Window, covers, hull
 from pipeline.looks import store as module
-from pipeline.looks.file import MAX_EXTENT_PX, LookFile, encoded, open_look
+from pipeline.looks.file import MAX_EXTENT_PX, MAX_OPEN, LookFile, LookReader, encoded, open_look
 from pipeline.looks.look import Look, look_of
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import LookContent
@@ -373,3 +373,16 @@ def test_a_look_comes_back_from_the_store_as_it_was_made(tmp_path: Path, opened:
     for look, again in zip(made, looks(tmp_path), strict=True):
         np.testing.assert_array_equal(look.pixels.read(look.extent), again.pixels.read(again.extent))
     assert [look.acquisitions for look in made] == [task.acquisitions for task in tasks]
+
+
+def test_a_reader_leaves_the_latest_files_open_and_then_none(tmp_path: Path) -> None:
+    paths = [put(tmp_path, task_at(PLACE), fill) for fill in range(MAX_OPEN + 3)]
+    parts = [Window(PLACE.row + 7, PLACE.col, 9, 64), PLACE]
+    with LookReader() as reader:
+        for part in (*parts, *parts):
+            for fill, path in enumerate(paths):
+                assert np.array_equal(reader.read(LookFile(path, PLACE), part), np.full((3, *part.shape), fill))
+        opened = list(reader._open.values())
+        assert len(opened) == MAX_OPEN
+    assert all(file.closed for file in opened)
+    assert not reader._open

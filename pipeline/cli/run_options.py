@@ -155,14 +155,9 @@ def _source(
     progress: "Progress",
 ) -> "Source":
     """The source that was asked for. Raises `InputError`."""
-    from pipeline.sources.http import HttpClient, RetryPolicy
     from pipeline.sources.interface import ReadRules
 
-    rules, retry = ReadRules.of(settings), RetryPolicy.of(settings.http)
-
-    def http_client_of(provider: str, retry_after_ms: bool) -> HttpClient:
-        return HttpClient(provider, retry, budget, retry_after_ms)
-
+    rules = ReadRules.of(settings)
     if options.source == "folder":
         from pipeline.export.publication import published
         from pipeline.sources.folder import FolderSource, simulation_in
@@ -173,14 +168,22 @@ def _source(
             simulation = str(published(out).get("simulation") or "")
         name = "simulated-folder" if simulation else "folder"
         return FolderSource(folder, name, simulation, archive.decoded, rules)
+    if options.source == "simulated":
+        from pipeline.worlds.source import simulated_source
+
+        return simulated_source(out / "simulated", aoi, settings, period, progress)
+
+    from pipeline.sources.http import HttpClient, RetryPolicy
+
+    retry = RetryPolicy.of(settings.http)
+
+    def http_client_of(provider: str, retry_after_ms: bool) -> HttpClient:
+        return HttpClient(provider, retry, budget, retry_after_ms)
+
     if options.source == "stac":
         from pipeline.sources.stac import stac_sources
 
         return stac_sources(options.scenes or "earthsearch", rules, http_client_of)
-    if options.source == "sentinelhub":
-        from pipeline.sources.sentinel_hub.source import sentinel_hub_source
+    from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 
-        return sentinel_hub_source(options.scenes or "cdse", rules, http_client_of)
-    from pipeline.worlds.source import simulated_source
-
-    return simulated_source(out / "simulated", aoi, settings, period, progress)
+    return sentinel_hub_source(options.scenes or "cdse", rules, http_client_of)

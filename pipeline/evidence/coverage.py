@@ -61,7 +61,7 @@ class RunningCoverage:
 
     def updated(self, stack: Stack, inside: Bools) -> "RunningCoverage":
         """This coverage with later looks added; `inside` (y, x), True = in the AOI, at least one pixel."""
-        area = int(inside.sum())
+        area = int(np.count_nonzero(inside))
         found, month_seen = dict(self.months), self.month_seen
         latest = max(found, default="")
         names = [month_of(day) for day in stack.days]
@@ -71,14 +71,14 @@ class RunningCoverage:
             before = found.get(month, NO_LOOKS)
             union: Bools = np.logical_or.reduce(seen, axis=0)
             month_seen = union | month_seen if month == latest else union
-            shares = (seen & inside).sum(axis=(1, 2)) / area
+            shares = [np.count_nonzero(each & inside) / area for each in seen]
             found[month] = MonthCoverage(
                 looks=before.looks + int(chosen.sum()),
-                clear_looks=before.clear_looks + int((shares >= MIN_CLEAR_SHARE).sum()),
-                share_seen=float((month_seen & inside).sum()) / area,
+                clear_looks=before.clear_looks + sum(bool(share >= MIN_CLEAR_SHARE) for share in shares),
+                share_seen=float(np.count_nonzero(month_seen & inside)) / area,
             )
         return RunningCoverage(months=found, month_seen=month_seen, ever=self.ever | stack.clear.any(axis=0))
 
     def by_month(self, inside: Bools) -> CellCoverage:
         """The coverage of the cell by month."""
-        return CellCoverage(self.months, int((self.ever & inside).sum()))
+        return CellCoverage(self.months, int(np.count_nonzero(self.ever & inside)))

@@ -57,27 +57,34 @@ class RunningEvidence:
 
     def updated(self, values: Bytes, clear: Bools, settings: EvidenceSettings) -> "RunningEvidence":
         """This evidence with later looks added: `values` (T, y, x) in 1/200, `clear` (T, y, x), in order of time."""
-        kept = np.arange(len(self.last))[:, None, None] < self.count
-        seen = np.concatenate([kept, clear])
-        run = _clear_first(np.concatenate([self.last, values]), seen)
-        count = seen.sum(axis=0)
-        known = np.minimum(count, settings.among_looks - 1)
-        places = np.arange(settings.among_looks - 1)[:, None, None] + (count - known)
-        last = np.take_along_axis(run, np.minimum(places, len(run) - 1), axis=0) if len(run) else self.last
-        return RunningEvidence(
-            best=np.maximum(self.best, _highest_agreed(run, settings)),
-            last=np.where(np.arange(settings.among_looks - 1)[:, None, None] < known, last, 0).astype(np.uint8),
-            count=np.minimum(self.count + clear.sum(axis=0), settings.among_looks).astype(np.uint8),
-        )
+        count = np.minimum(self.count + clear.sum(axis=0, dtype=np.uint16), settings.among_looks).astype(np.uint8)
+        best, last = self.best.copy(), np.zeros_like(self.last)
+        # Ponds are rare: where neither the new looks nor the last ones show any, nothing but the count changes.
+        shown = np.bitwise_or.reduce(values, axis=0) | np.bitwise_or.reduce(self.last, axis=0)
+        if shown.any():
+            rows, cols = np.nonzero(shown)
+            here = RunningEvidence(best=best[rows, cols], last=self.last[:, rows, cols], count=self.count[rows, cols])
+            best[rows, cols], last[:, rows, cols] = _after(here, values[:, rows, cols], clear[:, rows, cols], settings)
+        return RunningEvidence(best=best, last=last, count=count)
 
     def agreed(self, settings: EvidenceSettings) -> Floats:
         """The value that looks agree on, 0 to 1, shape (y, x); where there are fewer than k, their lowest value."""
-        agreed_codes = self.best.copy()
-        for few in range(1, settings.agreeing_looks):  # fewer than k looks are all among the last m - 1
-            here = self.count == few
-            agreed_codes[here] = self.last[:few, here].min(axis=0)
-        agreed: Floats = (agreed_codes / np.float32(LEVELS)).astype(np.float32)
+        return in_shares(self.agreed_codes(settings))
+
+    def agreed_codes(self, settings: EvidenceSettings) -> Bytes:
+        """The same in 1/200."""
+        agreed = self.best.copy()
+        if self.last.any():
+            for few in range(1, settings.agreeing_looks):  # fewer than k looks are all among the last m - 1
+                here = self.count == few
+                agreed[here] = self.last[:few, here].min(axis=0)
         return agreed
+
+
+def in_shares(codes: Bytes) -> Floats:
+    """Values in 1/200 as shares, 0 to 1."""
+    shares: Floats = (codes / np.float32(LEVELS)).astype(np.float32)
+    return shares
 
 
 def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
@@ -91,23 +98,35 @@ def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
     )
 
 
+def _after(before: RunningEvidence, values: Bytes, clear: Bools, settings: EvidenceSettings) -> tuple[Bytes, Bytes]:
+    """`best` (n) and `last` (m - 1, n) of some pixels with later looks added; `values` and `clear` (T, n)."""
+    last = before.last
+    places = np.arange(len(last))[:, None]
+    seen = np.concatenate([places < before.count, clear])
+    run = _clear_first(np.concatenate([last, values]), seen)
+    count = seen.sum(axis=0)
+    known = np.minimum(count, len(last))
+    if len(run):
+        last = np.take_along_axis(run, np.minimum(places + (count - known), len(run) - 1), axis=0)
+    return np.maximum(before.best, _highest_agreed(run, settings)), np.where(places < known, last, 0).astype(np.uint8)
+
+
 def _clear_first(values: Bytes, clear: Bools) -> Bytes:
-    """Each pixel's clear looks in order of time, and 0 after them; all (T, y, x).
+    """Each pixel's clear looks in order of time, and 0 after them; all (T, n).
 
     Works one look at a time, because years of looks are large.
     """
-    looks, pixels = len(clear), clear[0].size if len(clear) else 0
-    moved = np.zeros((looks, pixels), np.uint8)
-    rank = np.zeros(pixels, np.intp)
-    for value, seen in zip(values.reshape(looks, pixels), clear.reshape(looks, pixels), strict=True):
+    moved = np.zeros_like(values)
+    rank = np.zeros(values.shape[1], np.intp)
+    for value, seen in zip(values, clear, strict=True):
         places = np.flatnonzero(seen)
         moved[rank[places], places] = value[places]
         rank[places] += 1
-    return moved.reshape(clear.shape)
+    return moved
 
 
 def _highest_agreed(run: Bytes, settings: EvidenceSettings) -> Bytes:
-    """The highest over time of the k-th highest of m looks in a row, (y, x); `run` (T, y, x), the clear looks first."""
+    """The highest over time of the k-th highest of m looks in a row, (n); `run` (T, n), the clear looks first."""
     best = np.zeros(run.shape[1:], np.uint8)
     for begin in range(len(run) - settings.agreeing_looks + 1):
         np.maximum(best, _kth_highest(run[begin : begin + settings.among_looks], settings.agreeing_looks), out=best)
@@ -115,7 +134,7 @@ def _highest_agreed(run: Bytes, settings: EvidenceSettings) -> Bytes:
 
 
 def _kth_highest(run: Bytes, k: int) -> Bytes:
-    """The k-th highest of a few layers (n, y, x): each layer is inserted into the k highest so far."""
+    """The k-th highest of a few layers (count, n): each layer is inserted into the k highest so far."""
     highest = np.zeros((k, *run.shape[1:]), np.uint8)
     for layer in run:
         falling = layer

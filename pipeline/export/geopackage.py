@@ -130,7 +130,12 @@ def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:
 def _frame(layer: str, kind: type, records: list[Any]) -> gpd.GeoDataFrame:
     names = [field.name for field in fields(kind)]
     place = "point" if "point" in names else "polygon"
-    columns = {name: [_plain(getattr(record, name)) for record in records] for name in names if name != place}
+    plain = {field.name for field in fields(kind) if field.type in (str, int, float)}
+    columns = {
+        name: [getattr(record, name) if name in plain else _plain(getattr(record, name)) for record in records]
+        for name in names
+        if name != place
+    }
     if layer == "coverage":
         starts = pd.to_datetime(columns["month"], format="%Y-%m")
         columns |= {"month_start": starts, "month_end": starts + pd.offsets.MonthBegin(1)}

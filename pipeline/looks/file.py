@@ -8,14 +8,16 @@ the file were read, from which acquisitions, and with which libraries. So a file
 import json
 import warnings
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import rasterio
@@ -27,7 +29,7 @@ from rasterio.windows import Window as FileWindow
 from pipeline import __version__
 from pipeline.grid import Window, window_of
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.look import Look
+from pipeline.looks.look import Look, LookPixels
 from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, LookContent
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
@@ -43,6 +45,8 @@ FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "generatio
 """Tags that the checksum covers."""
 MAX_EXTENT_PX = 8192
 """Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
+MAX_OPEN = 16
+"""Files that a reader leaves open; GDAL holds the decoded pixels of each, at most 13 MB of a block."""
 DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError, OverflowError)
 """What reading a damaged file, or one of another program, may raise."""
 
@@ -59,8 +63,43 @@ class LookFile:
     def read(self, part: Window) -> Bytes:
         """The three bands on a part of the extent, (3, y, x); to be called within `rasterio.Env(**GDAL)`."""
         with rasterio.open(self.path, driver="GTiff") as file:
-            pixels: Bytes = file.read(window=FileWindow.from_slices(*part.within(self.extent)))
+            return self.read_from(file, part)
+
+    def read_from(self, file: rasterio.DatasetReader, part: Window) -> Bytes:
+        """The same, from the file when it is open."""
+        pixels: Bytes = file.read(window=FileWindow.from_slices(*part.within(self.extent)))
         return pixels
+
+
+class LookReader:
+    """Reads pixels of looks, and leaves the files of the latest open while it is entered.
+
+    The cells of a block are read one by one from the same looks, and to open a file costs more than to read a cell.
+    """
+
+    def __init__(self) -> None:
+        """Reads nothing yet."""
+        self._open: OrderedDict[Path, rasterio.DatasetReader] = OrderedDict()
+        self._close = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._close.enter_context(rasterio.Env(**GDAL))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+        self._close.close()
+
+    def read(self, pixels: LookPixels, part: Window) -> Bytes:
+        """The three bands on a part of the extent, (3, y, x)."""
+        if not isinstance(pixels, LookFile):
+            return pixels.read(part)
+        file = self._open.pop(pixels.path, None) or rasterio.open(pixels.path, driver="GTiff")
+        self._open[pixels.path] = file
+        if len(self._open) > MAX_OPEN:
+            self._open.popitem(last=False)[1].close()
+        return pixels.read_from(file, part)
 
 
 def open_look(path: Path) -> Look | None:

@@ -1,15 +1,15 @@
 """Looks as a time stack: found by location, read as one layer per overpass."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from pipeline.grid import Window
-from pipeline.looks.file import GDAL
+from pipeline.looks.file import LookReader
 from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR, NO_DATA
 from pipeline.raster import Bytes
@@ -35,13 +35,14 @@ class Stack:
     """Shape (T,). True: the overpass measured at least one pixel here, clear or not."""
 
 
-def read_stack(looks: Iterable[Look], window: Window) -> Stack:
+def read_stack(looks: Iterable[Look], window: Window, reader: LookReader | None = None) -> Stack:
     """All looks that touch `window`, cropped to it; the looks of one overpass become one layer.
 
-    Where several looks of an overpass measured a pixel, that of the greatest rank counts.
+    Where several looks of an overpass measured a pixel, that of the greatest rank counts. `reader`: where several
+    windows of the same looks are read; it must be entered.
     """
     layers: dict[tuple[date, str], Bytes] = {}
-    with rasterio.Env(**GDAL):
+    with nullcontext(reader) if reader is not None else LookReader() as opened:
         best_first = sorted(looks, key=lambda look: look.rank, reverse=True)
         for look in sorted(best_first, key=lambda look: (look.day, look.overpass)):
             part = window.intersection(look.extent)
@@ -50,7 +51,7 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
             layer = layers.get((look.day, look.overpass))
             if layer is None:
                 layer = layers[look.day, look.overpass] = np.zeros((3, *window.shape), np.uint8)
-            _fill(layer[(slice(None), *part.within(window))], look.pixels.read(part))
+            _fill(layer[(slice(None), *part.within(window))], opened.read(look.pixels, part))
     order = sorted(layers)
     cube = np.stack([layers[k] for k in order]) if order else np.zeros((0, 3, *window.shape), np.uint8)
     seen = cube[:, 2] == CLEAR
@@ -58,8 +59,8 @@ def read_stack(looks: Iterable[Look], window: Window) -> Stack:
         window=window,
         days=tuple(day for day, _ in order),
         overpasses=tuple(name for _, name in order),
-        pond=np.where(seen, cube[:, 0], 0).astype(np.uint8),
-        ground=np.where(seen, cube[:, 1], 0).astype(np.uint8),
+        pond=cube[:, 0] * seen,
+        ground=cube[:, 1] * seen,
         clear=seen,
         measured=(cube[:, 2] != NO_DATA).any(axis=(1, 2)),
     )
@@ -81,9 +82,12 @@ class LookArchive:
         """Index looks by the aligned squares of `cell_px` that they touch."""
         self.cell_px = cell_px
         self._by_cell: dict[Window, list[Look]] = {}
+        by_extent: dict[Window, list[Look]] = {}
         for look in looks:
-            for cell in look.extent.cells(cell_px):
-                self._by_cell.setdefault(cell, []).append(look)
+            by_extent.setdefault(look.extent, []).append(look)
+        for extent, members in by_extent.items():
+            for cell in extent.cells(cell_px):
+                self._by_cell.setdefault(cell, []).extend(members)
 
     def cells(self) -> list[Window]:
         """The cells that have looks, north to south."""

@@ -11,16 +11,15 @@ import numpy as np
 
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
-from pipeline.evidence.cells import EvidenceCache
+from pipeline.evidence.cells import CellPart, EvidenceCache, shelf_around
 from pipeline.evidence.coverage import Coverage
-from pipeline.evidence.fuse import Evidence, fuse
+from pipeline.evidence.fuse import Evidence, fuse, in_shares
 from pipeline.evidence.outliers import without_outliers
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.calibration import Calibration
 from pipeline.looks.look import Look
 from pipeline.looks.stack import LookArchive
 from pipeline.progress import Progress
-from pipeline.raster import Bools
 from pipeline.sites.confidence import AssessedSite, assess
 from pipeline.sites.extract import PondPixels, Site, find_sites, pond_pixels
 from pipeline.sources.interface import Refusal
@@ -64,16 +63,19 @@ def derive(
     archive = LookArchive(used, settings.coverage.cell_px)
     coverage: Coverage = {}
     pieces: list[PondPixels] = []
-    cells = list(_cells(aoi, archive))
+    cells = archive.cells()
     with progress.stage("Weighing evidence", len(cells), unit="cells") as step:
-        for cell, inside in cells:
-            everywhere = np.ones(cell.shape, bool)
-            part = everywhere if inside is None else inside
-            evidence = cache.cell(aoi.grid.name_of(cell), cell, part, archive.looks(cell))
-            if inside is not None:
-                coverage[cell] = evidence.coverage.by_month(inside)
-            pieces.append(pond_pixels(cell, evidence.pond.agreed(settings.evidence), everywhere, settings.sites))
-            step(1)
+        for shelf, members in _by_shelf(cells):
+            parts = list(_parts(aoi, archive, members))
+            evidence = cache.cells(aoi.grid.name_of(shelf), [part for part, _ in parts])
+            for (part, in_aoi), found in zip(parts, evidence, strict=True):
+                if in_aoi:
+                    coverage[part.cell] = found.seen
+                if (in_shares(np.array([found.highest], np.uint8)) >= settings.sites.pond_fraction).any():
+                    everywhere = np.ones(part.cell.shape, bool)
+                    agreed = found.pond.agreed(settings.evidence)
+                    pieces.append(pond_pixels(part.cell, agreed, everywhere, settings.sites))
+            step(len(members))
 
     def evidence_at(window: Window) -> Evidence:
         return fuse(archive.stack(window), settings.evidence)
@@ -87,14 +89,22 @@ def derive(
     return Derived(archive, tuple(used), tuple(outliers), coverage, tuple(assessed))
 
 
-def _cells(aoi: Aoi, archive: LookArchive) -> Iterator[tuple[Window, Bools | None]]:
-    """The cells with looks in the AOI, each with its part inside; and those next to them, with None."""
-    for cell in archive.cells():
-        inside = aoi.inside(cell)
-        if inside.any():
-            yield cell, inside
-        elif aoi.is_near(cell, archive.cell_px):
-            yield cell, None
+def _by_shelf(cells: Sequence[Window]) -> list[tuple[Window, list[Window]]]:
+    """Cells by the shelf on which their evidence is stored."""
+    found: dict[Window, list[Window]] = {}
+    for cell in cells:
+        found.setdefault(shelf_around(cell), []).append(cell)
+    return list(found.items())
+
+
+def _parts(aoi: Aoi, archive: LookArchive, cells: Sequence[Window]) -> Iterator[tuple[CellPart, bool]]:
+    """Those of the cells that lie in the AOI, with True; and those next to them, as a whole, with False."""
+    for cell, inside in zip(cells, aoi.parts(cells), strict=True):
+        in_aoi = bool(inside.any())
+        if in_aoi or aoi.is_near(cell, archive.cell_px):
+            part = inside if in_aoi else np.ones(cell.shape, bool)
+            looks = archive.looks(cell)
+            yield CellPart(name=aoi.grid.name_of(cell), cell=cell, inside=part, looks=looks), in_aoi
 
 
 def _lies_in(aoi: Aoi, site: Site) -> bool:

@@ -12,7 +12,6 @@ from pipeline.digest import sha256_of
 from pipeline.evidence.cells import CellFiles, EvidenceCache
 from pipeline.export.coverage import coverage_records
 from pipeline.export.geojson import write_coverage, write_sites
-from pipeline.export.geopackage import write_geopackage
 from pipeline.export.manifest import SIMULATED, write_manifest
 from pipeline.export.publication import MANIFEST, Stage, complete, months_published, roll_back
 from pipeline.export.qgis import write_coverage_qml, write_sites_qml
@@ -150,6 +149,8 @@ def _shown(entry: RegisteredSite, publication: Publication) -> Statement:
 
 def _export(summary: Summary, events: list[EventRecord], derived: Derived, registry: Registry) -> None:
     """Write every file of the contract, and publish them as one."""
+    from pipeline.export.geopackage import write_geopackage  # pandas, which looks need not wait for
+
     context, statements = summary.context, summary.statements
     aoi, settings, stage = context.aoi, context.settings, Stage(context.out, context.archive)
     notice = SIMULATED if context.source.simulation else None

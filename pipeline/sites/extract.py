@@ -16,7 +16,6 @@ from scipy.sparse.csgraph import connected_components
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.ops import unary_union
 from shapely.strtree import STRtree
-from sklearn.cluster import DBSCAN
 
 from pipeline.config import SitesSettings
 from pipeline.evidence.fuse import Evidence
@@ -117,10 +116,20 @@ def _clusters(pieces: Iterable[PondPixels], settings: SitesSettings) -> Iterator
     points = np.stack([everything.rows, everything.cols], axis=1)
     order = np.lexsort((everything.cols, everything.rows))
     points, fraction = points[order], everything.fraction[order]
-    labels = DBSCAN(eps=settings.link_m / PIXEL_M, min_samples=1, algorithm="kd_tree").fit_predict(points)
+    labels = _labels(points, settings.link_m / PIXEL_M)
     by_label = np.argsort(labels, kind="stable")
     for members in np.split(by_label, np.flatnonzero(np.diff(labels[by_label])) + 1):
         yield PondPixels(rows=points[members, 0], cols=points[members, 1], fraction=fraction[members])
+
+
+def _labels(points: Pixels, reach_px: float) -> NDArray[np.int32]:
+    """The number of the cluster of each point (n, 2), those of DBSCAN for clusters of one point and more."""
+    from scipy.spatial import KDTree  # takes as long to import as a thousand cells to weigh
+
+    pairs = KDTree(points).query_pairs(reach_px, output_type="ndarray")
+    near = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points)))
+    labels: NDArray[np.int32] = connected_components(near, directed=False)[1]
+    return labels
 
 
 def _joined(pieces: list[PondPixels]) -> PondPixels:

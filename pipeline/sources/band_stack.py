@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -15,7 +15,9 @@ from rasterio.windows import Window as FileWindow
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import SceneError
 from pipeline.sources.assets import Asset
-from pipeline.sources.remote import RemoteFiles
+
+if TYPE_CHECKING:  # what reads from servers takes time to import, and local files do without
+    from pipeline.sources.remote import RemoteFiles
 
 DRIVERS = MappingProxyType({".jp2": "JP2OpenJPEG"})
 """GDAL driver by file name suffix, GTiff otherwise; fixed, because a disguised VRT could read other files."""
@@ -34,7 +36,7 @@ class BandStack:
     def __init__(
         self,
         assets: Mapping[str, Asset],
-        remote: RemoteFiles | None = None,
+        remote: "RemoteFiles | None" = None,
         fetched: Callable[[Asset], Asset] = lambda asset: asset,
     ) -> None:
         """Open the file of the first band, whose grid all others must fit.
@@ -180,7 +182,7 @@ def file_stamp(href: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _opened(href: str, remote: RemoteFiles | None, **options: int) -> Any:
+def _opened(href: str, remote: "RemoteFiles | None", **options: int) -> Any:
     driver = DRIVERS.get(href.partition("?")[0][-4:].lower(), "GTiff")
     return rasterio.open(href, driver=driver, opener=remote if "://" in href else None, **options)
 
