@@ -90,7 +90,7 @@ class Listed:
         ]
         return Search(tuple(sorted(scenes, key=lambda scene: (scene.time_utc, scene.id))), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
         """Nothing."""
         raise SceneError("there are no pixels")
 
@@ -168,7 +168,7 @@ def content_of(task: LookTask, drawn: list[Bytes], place: tuple[int, int] | None
     bands = drawn[int(rng.integers(PATTERNS))][:, row : row + height, col : col + width].copy()
     if place is not None:
         draw(bands, place[0] % height, place[1] % width)
-    return LookContent(bands, (), (0.02, 0.03, 0.02, 0.1, 0.06, 0.03))
+    return LookContent(bands, (), (0.02, 0.03, 0.02, 0.1, 0.06, 0.03), task.extent)
 
 
 def build(work: Path, passes: int) -> int:

@@ -26,6 +26,7 @@ REMOVED = MappingProxyType(
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Aligned = Annotated[int, Field(ge=64, le=8192, multiple_of=16)]
+InSquares = Annotated[int, Field(ge=64, le=8192, multiple_of=64)]
 
 
 class Section(BaseModel):
@@ -37,7 +38,7 @@ class Section(BaseModel):
 class GridSettings(Section):
     """How the grid is divided into blocks."""
 
-    block_px: Aligned
+    block_px: InSquares
 
 
 class ClearSettings(Section):
@@ -58,9 +59,16 @@ class ClearSettings(Section):
 class SegmentSettings(Section):
     """How the network is run; changes speed and memory, never a pixel (except `precision`)."""
 
-    window_px: Aligned
+    window_px: InSquares
     batch: Annotated[int, Field(ge=1, le=64)]
     precision: Literal["auto", "fp32", "bf16"]
+
+
+class ScreenSettings(Section):
+    """Which ground the network need not see."""
+
+    enabled: bool
+    scl_closed: tuple[Annotated[int, Field(ge=0, le=11)], ...]
 
 
 class EvidenceSettings(Section):
@@ -158,6 +166,7 @@ class Settings(Section):
     model: Annotated[str, Field(min_length=1)]
     grid: GridSettings
     clear: ClearSettings
+    screen: ScreenSettings
     segment: SegmentSettings
     evidence: EvidenceSettings
     sites: SitesSettings

@@ -74,7 +74,9 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         (overpass,) = overpasses([scene(day=path.stem[:8])])
         task = LookTask(GRID, block, (block,), overpass)
-        path.write_bytes(encoded(LookContent(np.stack([state[block.within(PLACE)]] * 3), (), ()), task, name))
+        path.write_bytes(
+            encoded(LookContent(np.stack([state[block.within(PLACE)]] * 3), (), (), task.extent), task, name)
+        )
         return {"file": f"looks/{name}", "overpass": path.stem, "clear_share": 0.5}
 
 

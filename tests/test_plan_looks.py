@@ -73,7 +73,7 @@ def filled(context: Run, fill: int = 1) -> LookPlan:
         bands = np.full((3, *task.extent.shape), fill, np.uint8)
         bands[2] = CLEAR
         key = task.key(planned.maker.recipe)
-        atomic.write_bytes(planned.maker.path_of(task), encoded(LookContent(bands, (), ()), task, key))
+        atomic.write_bytes(planned.maker.path_of(task), encoded(LookContent(bands, (), (), task.extent), task, key))
         made = planned.maker.kept(task)
         assert made is not None
         planned.store.add(made)

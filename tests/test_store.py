@@ -49,7 +49,7 @@ def put(folder: Path, task: LookTask, fill: int = 1) -> Path:
     bands = np.full((3, *task.extent.shape), fill, np.uint8)
     key = f"{fill:02d}{sha256_of(task.overpass.name)}"
     path = path_in(folder, task, key)
-    atomic.write_bytes(path, encoded(LookContent(bands, ("a note", "ö"), (0.1, 0.25)), task, key))
+    atomic.write_bytes(path, encoded(LookContent(bands, ("a note", "ö"), (0.1, 0.25), task.extent), task, key))
     return path
 
 
@@ -291,7 +291,7 @@ def known_only(folder: Path, task: LookTask) -> Look:
     path = path_in(folder, task, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"not read")
-    content = LookContent(np.zeros((3, 1, 1), np.uint8), (), ())
+    content = LookContent(np.zeros((3, 1, 1), np.uint8), (), (), Window(0, 0, 1, 1))
     look = look_of(task, key, content, LookFile(path, task.extent))
     LookStore(folder).add(look)
     return look

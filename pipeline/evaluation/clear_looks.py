@@ -66,5 +66,5 @@ def _counted(site: TrueSite, looks: RunLooks) -> TrueSite:
     stack = looks.archive.stack(window_of(outline.bounds))
     ground = geometry_mask([outline], stack.window.shape, stack.window.transform, invert=True)
     at_it = [number for number, measured in enumerate(stack.measured) if measured]
-    seen = [(stack.days[k], float(stack.clear[k][ground].mean())) for k in at_it]
+    seen = [(stack.days[k], float(stack.seen[k][ground].mean())) for k in at_it]
     return counted(site, [(day, share) for day, share in seen if site.state_on(day).has_ponds])

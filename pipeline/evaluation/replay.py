@@ -89,7 +89,7 @@ def _result(world: ObservedWorld, days: Sequence[date], reports: Reports) -> Rep
     false = [polygon for day, polygon in first if not _lies_on(polygon, _with_ponds(truth, day))]
     known_by = [_ids_of(site, reports) for site in truth]
     eligible = [(s, ids) for s, ids in zip(truth, known_by, strict=True) if _began(s, days[0])]
-    km2 = float(world.stack().clear.any(axis=0).sum()) * PIXEL_M**2 / 1e6
+    km2 = float(world.stack().seen.any(axis=0).sum()) * PIXEL_M**2 / 1e6
     return ReplayResult(
         km2_years=km2 * (days[-1] - days[0]).days / 365.25,
         announced=len(first),

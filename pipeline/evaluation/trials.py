@@ -223,7 +223,7 @@ class TrialRunner:
             if int(seen.clear.sum()) >= most:
                 clearest, most = seen.reflectance, int(seen.clear.sum())
         stack = LookArchive(looks, PLACE.height).stack(window)
-        ever = stack.clear.any(axis=0)
+        ever = stack.seen.any(axis=0)
         return ObservedWorld(
             aoi=aoi_of(window),
             window=window,

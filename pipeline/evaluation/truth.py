@@ -207,7 +207,7 @@ def _true_site(site: SitePlan, looks: Stack) -> TrueSite:
     ponds = site.ponds_on(day)
     round_ones = [pond for pond in ponds if not pond.square]
     fillings = Counter((pond.later if day >= pond.later_on else pond.cover).name.lower() for pond in round_ones)
-    with_ponds = [(when, seen) for when, seen in zip(looks.days, looks.clear, strict=True) if site.ponds_on(when)]
+    with_ponds = [(when, seen) for when, seen in zip(looks.days, looks.seen, strict=True) if site.ponds_on(when)]
     true = TrueSite(
         polygon=outline_m(site.footprint, looks.window),
         ground_from=site.ground_from,

@@ -208,7 +208,7 @@ class EvidenceCache:
                     stack = read_stack(looks, task.part.cell, reader)
                     pond, coverage = running[number]
                     running[number] = (
-                        pond.updated(stack.pond, stack.clear, self.rule),
+                        pond.updated(stack.pond, stack.seen, self.rule),
                         coverage.updated(stack, task.part.inside),
                     )
                 begin += AT_ONCE

@@ -67,7 +67,7 @@ class RunningCoverage:
         names = [month_of(day) for day in stack.days]
         for month in sorted(set(names)):
             chosen = np.array([name == month for name in names]) & stack.measured
-            seen = stack.clear[chosen]
+            seen = stack.seen[chosen]
             before = found.get(month, NO_LOOKS)
             union: Bools = np.logical_or.reduce(seen, axis=0)
             month_seen = union | month_seen if month == latest else union
@@ -77,7 +77,7 @@ class RunningCoverage:
                 clear_looks=before.clear_looks + sum(bool(share >= MIN_CLEAR_SHARE) for share in shares),
                 share_seen=float(np.count_nonzero(month_seen & inside)) / area,
             )
-        return RunningCoverage(months=found, month_seen=month_seen, ever=self.ever | stack.clear.any(axis=0))
+        return RunningCoverage(months=found, month_seen=month_seen, ever=self.ever | stack.seen.any(axis=0))
 
     def by_month(self, inside: Bools) -> CellCoverage:
         """The coverage of the cell by month."""

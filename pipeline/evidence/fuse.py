@@ -92,9 +92,9 @@ def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
     start = RunningEvidence.empty(stack.window.shape, settings)
     return Evidence(
         window=stack.window,
-        pond=start.updated(stack.pond, stack.clear, settings).agreed(settings),
-        ground=start.updated(stack.ground, stack.clear, settings).agreed(settings),
-        clear_looks=stack.clear.sum(axis=0).astype(np.uint16),
+        pond=start.updated(stack.pond, stack.seen, settings).agreed(settings),
+        ground=start.updated(stack.ground, stack.seen, settings).agreed(settings),
+        clear_looks=stack.seen.sum(axis=0).astype(np.uint16),
     )
 
 

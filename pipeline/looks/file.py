@@ -1,7 +1,7 @@
 """Look files: small COGs with three uint8 bands, verified by a checksum of pixels, place and tags.
 
 The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a
-state: 0 no data, 1 measured but not clear, 2 clear. The tags say all that is known of the look: its key, which parts of
+state: 0 no data, 1 measured but not clear, 2 clear, 3 clear but screened out. The tags say all that is known of the look: its key, which parts of
 the file were read, from which acquisitions, and with which libraries. So a file needs nothing beside it.
 """
 
@@ -19,7 +19,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
 import rasterio
 from pydantic import TypeAdapter
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
@@ -30,7 +29,8 @@ from pipeline import __version__
 from pipeline.grid import Window, window_of
 from pipeline.looks.codes import LEVELS
 from pipeline.looks.look import Look, LookPixels
-from pipeline.looks.observe import CLEAR, NO_DATA, NO_VALUE, LookContent
+from pipeline.looks.observe import NO_VALUE, LookContent, clear_share_of, ponds_in
+from pipeline.looks.squares import Squares
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition
@@ -39,10 +39,18 @@ GDAL = MappingProxyType({"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_
 """A look is one file: neighbouring files, possibly thousands, are not listed."""
 ACQUISITIONS = TypeAdapter(tuple[Acquisition, ...])
 """Acquisitions as JSON and back."""
+DESCRIPTIONS = (
+    "pond fraction",
+    "mine-ground probability",
+    "state: 0 no data, 1 not clear, 2 clear, 3 clear and screened out",
+)
+"""What the bands are, for people."""
 LIBRARIES = ("torch", "rasterio", "numpy")
 """Whose versions are written into a look: they may move pixels, see `tests/look_pixels.py`."""
 FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "generation", "notes", "clear_p10", "software")
-"""Tags that the checksum covers."""
+"""Tags that the checksum covers ..."""
+LATER_FACTS = ("screened",)
+"""... and those of them that files of earlier versions lack."""
 MAX_EXTENT_PX = 8192
 """Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
 MAX_OPEN = 16
@@ -133,7 +141,7 @@ def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
     with MemoryFile() as memory:
         with memory.open(**profile) as file:
             file.write(seen.bands)
-            file.descriptions = ("pond fraction", "mine-ground probability", "state: 0 no data, 1 not clear, 2 clear")
+            file.descriptions = DESCRIPTIONS
             file.scales = (1 / LEVELS, 1 / LEVELS, 1.0)
             tags = _tags(seen, task, key)
             file.update_tags(checksum=_checksum(seen.bands, tags, task.extent), **tags)
@@ -152,6 +160,7 @@ def _tags(seen: LookContent, task: LookTask, key: str) -> dict[str, str]:
         "generation": str(task.generation),
         "notes": json.dumps(seen.notes),
         "clear_p10": json.dumps(seen.clear_p10),
+        "screened": seen.screened.text,
         "software": software(),
     }
 
@@ -173,7 +182,6 @@ def _content(path: Path) -> tuple[dict[str, str], Window, Bytes]:
 
 
 def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Look:
-    measured = int((bands[2] != NO_DATA).sum())
     return Look(
         name=tags["unit"],
         extent=extent,
@@ -181,12 +189,14 @@ def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Loo
         day=date.fromisoformat(tags["day"]),
         overpass=tags["overpass"],
         acquisitions=ACQUISITIONS.validate_json(tags["acquisitions"]),
-        clear_share=float(np.count_nonzero(bands[2] == CLEAR) / measured) if measured else 0.0,
+        clear_share=clear_share_of(bands),
         key=tags["key"],
         generation=int(tags["generation"]),
         pixels=LookFile(path, extent),
         notes=tuple(map(str, json.loads(tags["notes"]))),
         clear_p10=tuple(map(float, json.loads(tags["clear_p10"]))),
+        screened=Squares.of_text(extent, tags.get("screened", "")) or None,
+        ponds=ponds_in(bands, extent) or None,
     )
 
 
@@ -195,5 +205,6 @@ def _numbers(windows: Sequence[Window]) -> list[list[int]]:
 
 
 def _checksum(bands: Bytes, tags: Mapping[str, str], extent: Window) -> str:
-    facts = json.dumps([[tags[name] for name in FACTS], _numbers([extent])])
+    known = [tags[name] for name in FACTS] + [tags[name] for name in LATER_FACTS if name in tags]
+    facts = json.dumps([known, _numbers([extent])])
     return f"{zlib.crc32(facts.encode(), zlib.crc32(bands.tobytes())):08x}"

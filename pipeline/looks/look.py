@@ -6,6 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from pipeline.grid import Window, covers
+from pipeline.looks.squares import Squares
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition, version_of
@@ -67,6 +68,10 @@ class Look:
     """What differed from a normal read, one line each."""
     clear_p10: tuple[float, ...] = ()
     """10th-percentile clear-sky reflectance, one per band; empty where too little was clear."""
+    screened: Squares | None = None
+    """Squares with clear pixels that were screened out; None = none."""
+    ponds: Squares | None = None
+    """Squares that show at least a little pond; None = none, or not known of a look of an earlier version."""
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -111,6 +116,14 @@ class LookFacts(Protocol):
     def clear_p10(self) -> tuple[float, ...]:
         """As in `Look`."""
 
+    @property
+    def screened(self) -> Squares | None:
+        """As in `Look`."""
+
+    @property
+    def ponds(self) -> Squares | None:
+        """As in `Look`."""
+
 
 def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> Look:
     """The look of a task, from what is known of it."""
@@ -127,6 +140,8 @@ def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> L
         pixels=pixels,
         notes=facts.notes,
         clear_p10=facts.clear_p10,
+        screened=facts.screened or None,
+        ponds=facts.ponds or None,
     )
 
 

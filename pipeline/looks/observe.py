@@ -12,20 +12,25 @@ from pipeline.bands import NAMES
 from pipeline.config import ClearSettings
 from pipeline.grid import Window
 from pipeline.looks.clear import clear
-from pipeline.looks.codes import Segmenter
+from pipeline.looks.codes import LEVELS, Segmenter
 from pipeline.looks.rectangles import rectangles
+from pipeline.looks.screen import screened
+from pipeline.looks.squares import Squares, sums
 from pipeline.looks.task import LookTask, reads
 from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.interface import Source
 
-NO_DATA, NOT_CLEAR, CLEAR = 0, 1, 2
-"""States of a pixel of a look."""
+NO_DATA, NOT_CLEAR, CLEAR, SCREENED = 0, 1, 2, 3
+"""States of a pixel of a look. Screened: clear, and not shown to the network (`screen.py`)."""
 NO_VALUE = 255
 """Pond fraction and ground probability where the ground was not clear."""
 SAMPLE_STEP = 16
 """One of this many clear pixels is sampled for `clear_p10`."""
 MIN_SAMPLES = 500
 """With fewer samples, `clear_p10` is empty."""
+POND_CODE, POND_PX = 30, 0.6
+"""A square shows ponds where pixels of this code or above add up to so many pixels of pond: 60 m², the least that can
+be a site."""
 PERCENTILE = 10
 """Low enough that dark forest decides it, whichever gap in the clouds is seen."""
 
@@ -40,12 +45,36 @@ class LookContent:
     """What differed from a normal read, one line each."""
     clear_p10: tuple[float, ...]
     """10th-percentile clear-sky reflectance, one per band; empty where too little was clear."""
+    extent: Window
+    """Window that it covers."""
 
     @property
     def clear_share(self) -> float:
         """Share of the measured pixels that were clear, 0 to 1."""
-        measured = int((self.bands[2] != NO_DATA).sum())
-        return float((self.bands[2] == CLEAR).sum()) / measured if measured else 0.0
+        return clear_share_of(self.bands)
+
+    @property
+    def screened(self) -> Squares:
+        """Squares with screened pixels."""
+        return Squares.of(self.extent, sums(self.bands[2] == SCREENED, self.extent) > 0)
+
+    @property
+    def ponds(self) -> Squares:
+        """Squares that show at least a little pond."""
+        return ponds_in(self.bands, self.extent)
+
+
+def clear_share_of(bands: Bytes) -> float:
+    """Share of the measured pixels of a look (3, y, x) that were clear, 0 to 1."""
+    measured = int(np.count_nonzero(bands[2] != NO_DATA))
+    return float(np.count_nonzero(bands[2] >= CLEAR) / measured) if measured else 0.0
+
+
+def ponds_in(bands: Bytes, extent: Window) -> Squares:
+    """Squares of a look (3, y, x) that show at least `POND_PX` of pond."""
+    codes = bands[0]
+    shown = np.where((codes >= POND_CODE) & (bands[2] == CLEAR), codes, 0)
+    return Squares.of(extent, sums(shown, extent) >= POND_PX * LEVELS)
 
 
 def observe(
@@ -53,7 +82,7 @@ def observe(
 ) -> LookContent:  # fmt: skip
     """What one overpass shows of a block, read and segmented in pieces as large as memory allows.
 
-    Each piece is read with a margin, at most `margin_px` (`recipe.read_margin_px`), so the result does not depend on
+    Where the task has `spared` ground, the rest is screened first. Each piece is read with a margin, at most `margin_px` (`recipe.read_margin_px`), so the result does not depend on
     how the block was cut. Ground that is not clear is not segmented. Raises as `Source.read`.
     """
     extent = task.extent
@@ -62,15 +91,24 @@ def observe(
     notes: set[str] = set()
     samples = [np.zeros((len(NAMES), 0), np.float32)]
     for piece, shown in reads(task, margin_px, segmenter.margin_px, settings):
-        raster = source.read(task.overpass.scenes, task.grid, shown)
+        raster = source.read(task.overpass.scenes, task.grid, shown, task.spared or ())
         notes.update(raster.notes)
         cut = piece.within(raster.window)
         seen = clear(raster, settings)[cut]
         planes = bands[(slice(None), *piece.within(extent))]
         planes[2] = np.where(seen, CLEAR, np.where(raster.valid[cut], NOT_CLEAR, NO_DATA))
-        _segment(segmenter, raster, piece, seen, planes)
+        skipped = _skipped(raster, piece, seen, task.spared)
+        planes[2][skipped] = SCREENED
+        _segment(segmenter, raster, piece, seen & ~skipped, planes)
         samples += [_sampled(raster, part, seen[part.within(piece)]) for part in _parts(task.windows, piece)]
-    return LookContent(bands, tuple(sorted(notes)), _percentiles(np.concatenate(samples, axis=1)))
+    return LookContent(bands, tuple(sorted(notes)), _percentiles(np.concatenate(samples, axis=1)), extent)
+
+
+def _skipped(raster: Raster, piece: Window, seen: Bools, spared: Sequence[Window] | None) -> Bools:
+    """The clear pixels of a piece, (y, x), that are not shown to the network."""
+    if spared is not None:
+        return screened(raster, piece, seen, spared)
+    return np.zeros(piece.shape, bool)
 
 
 def _segment(segmenter: Segmenter, raster: Raster, piece: Window, wanted: Bools, planes: Bytes) -> None:
@@ -88,7 +126,9 @@ def _parts(windows: Sequence[Window], piece: Window) -> list[Window]:
 
 
 def _sampled(raster: Raster, window: Window, clear_here: Bools) -> Floats:
-    """Reflectance (band, n) of one of `SAMPLE_STEP` clear pixels of a window, (y, x)."""
+    """Reflectance (band, n) of one of `SAMPLE_STEP` clear pixels of a window, (y, x), as far as bands were read."""
+    if raster.unread is not None:
+        clear_here = clear_here & ~raster.unread[window.within(raster.window)]
     chosen = np.flatnonzero(clear_here)[::SAMPLE_STEP]
     rows, cols = np.unravel_index(chosen, clear_here.shape)
     above, left = window.row - raster.window.row, window.col - raster.window.col

@@ -8,10 +8,9 @@ the same way, whichever costs less.
 import numpy as np
 
 from pipeline.grid import Window
+from pipeline.looks.squares import SQUARE_PX, sums
 from pipeline.raster import Bools
 
-SQUARE_PX = 64
-"""Side of the smallest squares, pixels; rectangles begin and end on multiples of it, so on those of `ALIGN_PX`."""
 CALL_PX = 6_000
 """What showing a rectangle costs besides its pixels, in pixels."""
 
@@ -21,19 +20,8 @@ def rectangles(wanted: Bools, window: Window, margin_px: int) -> list[Window]:
 
     They begin and end on multiples of `SQUARE_PX` or at the edges of the window.
     """
-    squares = _squares(wanted, window)
+    squares = sums(wanted, window) > 0
     return [_pixels(each, window) for each in _cheapest(squares, 0, 0, _power(squares), margin_px)[1]]
-
-
-def _squares(wanted: Bools, window: Window) -> Bools:
-    """Which squares of the grid hold a wanted pixel, (row, column) from the square of the window's corner."""
-    rows, cols = (
-        np.arange(first, first + count) // SQUARE_PX - first // SQUARE_PX
-        for first, count in ((window.row, window.height), (window.col, window.width))
-    )
-    starts = [np.flatnonzero(np.diff(places, prepend=-1)) for places in (rows, cols)]
-    some: Bools = np.logical_or.reduceat(np.logical_or.reduceat(wanted, starts[0], axis=0), starts[1], axis=1)
-    return some
 
 
 def _power(squares: Bools) -> int:

@@ -5,8 +5,10 @@ A look remembers two sets of them, as one bit each: those that were screened out
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.grid import Window
 from pipeline.raster import Bools
@@ -77,9 +79,24 @@ def square_at(row: int, col: int) -> Window:
     return Window(row * SQUARE_PX, col * SQUARE_PX, SQUARE_PX, SQUARE_PX)
 
 
-def in_squares(pixels: np.ndarray[tuple[int, int], np.dtype[np.generic]], window: Window) -> Iterator[np.ndarray]:
-    """Sum of pixels (y, x) of a window over each of its squares, shape (row, column of squares)."""
-    raise NotImplementedError
+def sums(pixels: NDArray[Any], window: Window) -> NDArray[Any]:
+    """Sums of the pixels (y, x) of a window over each of its squares, shape (row, column of squares)."""
+    starts = [
+        np.unique(
+            np.maximum(0, np.arange(first // SQUARE_PX, (first + count - 1) // SQUARE_PX + 1) * SQUARE_PX - first)
+        )
+        for first, count in ((window.row, window.height), (window.col, window.width))
+    ]
+    rows = np.add.reduceat(pixels, starts[0], axis=0, dtype=np.int64)
+    found: NDArray[Any] = np.add.reduceat(rows, starts[1], axis=1)
+    return found
+
+
+def in_pixels(squares: Bools, window: Window) -> Bools:
+    """The pixels (y, x) of a window that lie in some of its squares, (row, column of squares)."""
+    row, col = window.row % SQUARE_PX, window.col % SQUARE_PX
+    whole: Bools = squares.repeat(SQUARE_PX, 0).repeat(SQUARE_PX, 1)
+    return whole[row : row + window.height, col : col + window.width]
 
 
 def touching(squares: Iterable[Window], window: Window) -> Bools:

@@ -30,7 +30,10 @@ class Stack:
     ground: Bytes
     """Mine-ground probability in 1/200, shape (T, y, x); 0 where not clear."""
     clear: NDArray[np.bool_]
-    """Shape (T, y, x). True: the ground was clear."""
+    """Shape (T, y, x). True: the ground was clear, and the network looked at it. What was screened out is none: it
+    dates nothing and withdraws nothing."""
+    seen: NDArray[np.bool_]
+    """Shape (T, y, x). True: the ground was clear, whether the network looked at it or it was screened out."""
     measured: NDArray[np.bool_]
     """Shape (T,). True: the overpass measured at least one pixel here, clear or not."""
 
@@ -54,14 +57,15 @@ def read_stack(looks: Iterable[Look], window: Window, reader: LookReader | None 
             _fill(layer[(slice(None), *part.within(window))], opened.read(look.pixels, part))
     order = sorted(layers)
     cube = np.stack([layers[k] for k in order]) if order else np.zeros((0, 3, *window.shape), np.uint8)
-    seen = cube[:, 2] == CLEAR
+    clear = cube[:, 2] == CLEAR
     return Stack(
         window=window,
         days=tuple(day for day, _ in order),
         overpasses=tuple(name for _, name in order),
-        pond=cube[:, 0] * seen,
-        ground=cube[:, 1] * seen,
-        clear=seen,
+        pond=cube[:, 0] * clear,
+        ground=cube[:, 1] * clear,
+        clear=clear,
+        seen=cube[:, 2] >= CLEAR,
         measured=(cube[:, 2] != NO_DATA).any(axis=(1, 2)),
     )
 

@@ -18,6 +18,7 @@ from pipeline.errors import write_error
 from pipeline.grid import Grid, Window
 from pipeline.looks.file import MAX_EXTENT_PX, LookFile, open_look
 from pipeline.looks.look import Look
+from pipeline.looks.squares import Squares
 from pipeline.looks.task import LookTask
 from pipeline.sources.acquisitions import Acquisition
 
@@ -55,6 +56,9 @@ class IndexEntry(BaseModel):
     generation: int
     notes: tuple[str, ...]
     clear_p10: tuple[float, ...]
+    screened: str = ""
+    """As `Squares.text`, and so is the next; lines of earlier versions have neither."""
+    ponds: str = ""
 
     @classmethod
     def of(cls, path: Path, look: Look) -> "IndexEntry":
@@ -66,6 +70,8 @@ class IndexEntry(BaseModel):
             modified_ns=modified_ns,
             extent=_bounds(look.extent),
             windows=tuple(map(_bounds, look.windows)),
+            screened=look.screened.text if look.screened else "",
+            ponds=look.ponds.text if look.ponds else "",
             **{name: getattr(look, name) for name in SHARED},
         )
 
@@ -83,6 +89,8 @@ class IndexEntry(BaseModel):
             extent=extent,
             windows=tuple(Window(*bounds) for bounds in self.windows),
             pixels=LookFile(folder / self.file, extent),
+            screened=Squares.of_text(extent, self.screened) or None,
+            ponds=Squares.of_text(extent, self.ponds) or None,
             **{name: getattr(self, name) for name in SHARED},
         )
 

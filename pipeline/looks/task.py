@@ -9,6 +9,7 @@ from pipeline.config import ClearSettings
 from pipeline.digest import sha256_of
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, aligned_up, hull, joined, reprojected
 from pipeline.looks.recipe import Recipe
+from pipeline.looks.screen import SCREEN_VERSION
 from pipeline.sources.acquisitions import Acquisition
 from pipeline.sources.interface import Overpass
 
@@ -29,7 +30,10 @@ class LookTask:
     overpass: Overpass
     """The overpass, with the granules that are needed."""
     generation: int = 0
-    """How many looks of the same acquisitions came before: a file may have been mended in place."""
+    """How many looks of the same acquisitions came before: a file may have been mended in place, or ground that was
+    screened out is looked at after all."""
+    spared: tuple[Window, ...] | None = None
+    """Squares that are not screened out, sorted; None: nothing is screened, all clear ground is looked at."""
 
     @property
     def name(self) -> str:
@@ -59,7 +63,10 @@ class LookTask:
         """Hash of everything that decides this look: recipe, grid, windows, overpass and acquisitions."""
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
         made_from = sorted(acquisition.identity for acquisition in self.acquisitions)
-        return sha256_of([recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from, self.generation])
+        parts: list[object] = [recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from, self.generation]
+        if self.spared is not None:
+            parts.append([SCREEN_VERSION, [[square.row, square.col] for square in self.spared]])
+        return sha256_of(parts)
 
 
 def pieces(windows: Sequence[Window]) -> list[Window]:

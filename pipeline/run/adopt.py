@@ -233,7 +233,7 @@ def _look(path: Path, scenes: Mapping[str, Any], window_px: int, block_px: int) 
     task = LookTask(grid, block, windows, overpass)
     cut = task.extent.within(extent)
     notes, p10 = json.loads(tags.get("notes", "[]")), json.loads(tags.get("clear_p10", "[]"))
-    return task, LookContent(bands[(slice(None), *cut)], tuple(map(str, notes)), tuple(map(float, p10)))
+    return task, LookContent(bands[(slice(None), *cut)], tuple(map(str, notes)), tuple(map(float, p10)), extent)
 
 
 def _parts(extent: Window, window_px: int, block: Window) -> Iterator[Window]:

@@ -175,7 +175,7 @@ def any_clear(aoi: Aoi, looks: Iterable[Look]) -> bool:
     """Whether any look shows any pixel of the AOI clear; reads the clearest first, and no more than needed."""
     with rasterio.Env(**GDAL):
         return any(
-            bool((aoi.inside(look.extent) & (look.pixels.read(look.extent)[2] == CLEAR)).any())
+            bool((aoi.inside(look.extent) & (look.pixels.read(look.extent)[2] >= CLEAR)).any())
             for look in sorted(looks, key=lambda look: look.clear_share, reverse=True)
             if look.clear_share > 0
         )

@@ -45,7 +45,8 @@ class ReadRules:
     @classmethod
     def of(cls, settings: Settings) -> "ReadRules":
         """The rules in the settings."""
-        return cls(settings.clear.scl_unclear, (), settings.reading.boa_offset_error)
+        closed = settings.screen.scl_closed if settings.screen.enabled else ()
+        return cls(settings.clear.scl_unclear, closed, settings.reading.boa_offset_error)
 
     @property
     def unneeded(self) -> tuple[int, ...]:
