@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
-    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -27,8 +26,6 @@ Value = TypeVar("Value")
 
 KILLED = "a worker process was killed (out of memory?); run again, with fewer --workers if it repeats"
 """Reason of a unit whose worker was killed each time that it was tried."""
-GONE = "the scheduler no longer answers; run again, only what is missing is done"
-"""Reason of a unit that was under way, or still to be begun, when the scheduler ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +59,12 @@ class SerialExecutor(Executor):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """An executor that is open, and how it tells what becomes of its workers.
-
-    One that raises `BrokenExecutor` is of no more use; its units are tried again in another.
-    """
+    """An executor that is open."""
 
     executor: Executor
-    """Does the work."""
+    """Does the work; once it raises `BrokenExecutor` it is of no more use, and its units are tried in another."""
     width: int
     """Units that it does at the same time."""
-    killed: tuple[type[Exception], ...] = ()
-    """Raised for a unit whose worker was killed, after it was tried again."""
-    gone: tuple[type[Exception], ...] = (CancelledError,)
-    """Raised for all units when nobody answers any more."""
 
 
 Workers = Callable[[], AbstractContextManager[Pool]]
@@ -141,38 +131,28 @@ def _through(
         most = 1 if alone else 2 * pool.width
         while True:
             for unit in islice(units, 0 if lost else most - len(pending)):
-                pending[_submitted(pool, work, unit)] = unit
+                pending[_submitted(pool.executor, work, unit)] = unit
             if not pending:
                 return lost
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 unit = pending.pop(future)
-                try:
-                    outcome = _outcome(pool, unit, future)
-                except BrokenExecutor:
-                    lost.append(unit)
-                else:
-                    yield outcome
+                match future.exception():
+                    case None:
+                        yield Outcome(unit, future.result(), None)
+                    case PipelineError() as cause:
+                        yield Outcome(unit, None, str(cause), cause.exit_code)
+                    case BrokenExecutor():
+                        lost.append(unit)
+                    case bug:
+                        raise bug
 
 
-def _submitted(pool: Pool, work: Callable[[Unit], Value], unit: Unit) -> Future[Value]:
-    """The future of a unit; one that has failed already where the pool takes no more."""
-    closed: tuple[type[Exception], ...] = (BrokenExecutor, *pool.gone)
+def _submitted(executor: Executor, work: Callable[[Unit], Value], unit: Unit) -> Future[Value]:
+    """The future of a unit; one that has failed already where the pool broke meanwhile."""
     try:
-        return pool.executor.submit(work, unit)
-    except closed as cause:
+        return executor.submit(work, unit)
+    except BrokenExecutor as cause:
         future: Future[Value] = Future()
         future.set_exception(cause)
         return future
-
-
-def _outcome(pool: Pool, unit: Unit, future: Future[Value]) -> Outcome[Unit, Value]:
-    """The outcome of a unit that is done; raises `BrokenExecutor`."""
-    try:
-        return Outcome(unit, future.result(), None)
-    except PipelineError as cause:
-        return Outcome(unit, None, str(cause), cause.exit_code)
-    except pool.killed:
-        return Outcome(unit, None, KILLED, UnitsFailed.exit_code)
-    except pool.gone:
-        return Outcome(unit, None, GONE, UnitsFailed.exit_code)

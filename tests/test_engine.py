@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine import GONE, KILLED, Pool, processes, run
+from pipeline.engine import KILLED, Pool, processes, run
 from pipeline.errors import SceneError, UnitsFailed
 
 ROOT = Path(__file__).parent.parent
@@ -132,36 +132,6 @@ def test_where_no_process_lives_the_units_left_are_not_tried(tmp_path: Path) -> 
     assert sorted(o.unit for o in outcomes) == list(range(40))
     assert {o.reason for o in outcomes} == {KILLED}
     assert len(work.times()) <= 4
-
-
-class Leaving(Executor):
-    """Does two units, then tells of one that its worker was killed, then that nobody is there any more."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def submit(self, fn, /, *args, **kwargs):
-        self.asked += 1
-        future: Future = Future()
-        match self.asked:
-            case 1 | 2:
-                future.set_result(fn(*args))
-            case 3:
-                future.set_exception(InterruptedError())
-            case 4:
-                future.cancel()
-                future.set_running_or_notify_cancel()
-            case _:
-                raise EOFError
-        return future
-
-
-def test_executors_tell_in_their_own_words_that_workers_are_gone() -> None:
-    pool = Pool(Leaving(), 1, killed=(InterruptedError,), gone=(CancelledError, EOFError))
-    outcomes = list(run(range(6), double, lambda: nullcontext(pool)))
-    assert [o.value for o in sorted(outcomes, key=lambda o: o.unit)] == [0, 2, None, None, None, None]
-    assert {o.unit: o.reason for o in outcomes if o.reason} == {2: KILLED, 3: GONE, 4: GONE, 5: GONE}
-    assert {o.code for o in outcomes if o.reason} == {UnitsFailed.exit_code}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -22,7 +22,7 @@ def workers(text: str) -> int:
 
 def scheduler(text: str) -> str:
     """The address of a scheduler."""
-    if not re.fullmatch(r"(tcp|tls)://\S+:\d{1,5}", text):
+    if not re.fullmatch(r"tcp://\S+:\d{1,5}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as tcp://10.0.0.5:8786")
     return text
 
