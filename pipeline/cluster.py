@@ -1,6 +1,7 @@
 """Workers on other machines: those that are connected to a scheduler of `dask.distributed`."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ def cluster(address: str) -> Workers:
         try:
             from distributed import Client
         except ImportError as cause:
-            raise InputError("a scheduler needs dask.distributed: pip install 'leachwatch[cluster]'") from cause
+            raise InputError(f"a scheduler needs a package: {sys.executable} -m pip install distributed") from cause
         try:
             client = Client(address, timeout=ANSWER_S, set_as_default=False)
         except OSError as cause:
