@@ -62,7 +62,7 @@ def _width(client: "Client", address: str) -> int:
         raise InputError(
             f"{address}: no worker is connected; start some: dask worker {address} --nthreads 1"
         ) from cause
-    except (PipelineError, ImportError, AttributeError) as cause:
+    except (PipelineError, ImportError, AttributeError, OSError) as cause:
         raise InputError(f"scheduler {address}: {describe(cause)}") from cause
     for worker, fault in faults.items():
         if fault is not None:
@@ -100,6 +100,8 @@ def _settle(future: Future[Value], told: "Told[Value]") -> None:
     from distributed import KilledWorker
 
     try:
+        if told.cancelled():  # nobody is there to be asked
+            raise UnitsFailed(GONE)
         future.set_result(told.result(timeout=ANSWER_S))
     except KilledWorker:
         future.set_exception(UnitsFailed(KILLED))

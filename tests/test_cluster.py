@@ -215,6 +215,36 @@ def test_when_the_scheduler_ends_all_that_is_left_fails_soon(tmp_path: Path, mon
     assert {(told.reason, told.code) for told in left} == {(far.GONE, UnitsFailed.exit_code)}
 
 
+STOPPED = """
+import sys
+from itertools import count
+
+from labours import slow
+from pipeline.cluster import cluster
+from pipeline.engine import run
+
+try:
+    for told in run(count(), slow, cluster(sys.argv[1])):
+        print(told.value, flush=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_ends_promptly(tmp_path: Path) -> None:
+    with started(tmp_path / "machines", workers=2) as machines:
+        (machines.folder / "stopped.py").write_text(STOPPED)
+        with subprocess.Popen(
+            [sys.executable, str(machines.folder / "stopped.py"), machines.address], stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path,
+        ) as process:  # fmt: skip
+            assert all(process.stdout.readline() for _ in range(6))
+            process.send_signal(signal.SIGINT)
+            stopped_s = time.monotonic()
+            assert process.wait(30) == 130
+            assert time.monotonic() - stopped_s < 5
+
+
 def test_what_a_machine_must_have_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(far, "ANSWER_S", 2.0)
     (tmp_path / "machines").mkdir()
