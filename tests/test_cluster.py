@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,8 @@ class Machines:
     """The scheduler, and the workers in the order in which they were started."""
     other: bool = False
     """Whether those that are started now have another version."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of dask, as environment variables."""
 
     def start(self, what: str, *options: str) -> None:
         """Start one more process, of leachwatch 9.9.9 where `other` is set."""
@@ -83,7 +86,7 @@ class Machines:
             *options,
         ]
         path = os.pathsep.join([str(self.folder / "other")] * self.other + [str(ROOT), str(self.folder)])
-        environment = {**os.environ, "PYTHONPATH": path, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+        environment = {**os.environ, "PYTHONPATH": path, **self.settings}
         with (self.folder / f"{what}-{len(self.processes)}.log").open("wb") as log:
             self.processes.append(
                 subprocess.Popen(
@@ -103,11 +106,11 @@ class Machines:
 
 
 @contextmanager
-def started(folder: Path, workers: int, other: bool = False) -> Iterator[Machines]:
+def started(folder: Path, workers: int, other: bool = False, **settings: str) -> Iterator[Machines]:
     (folder / "other").mkdir(parents=True)
     (folder / "other" / "sitecustomize.py").write_text("import pipeline\n\npipeline.__version__ = '9.9.9'\n")
     (folder / "labours.py").write_text(LABOURS)
-    machines, told = Machines(folder, other=other), folder / "scheduler.json"
+    machines, told = Machines(folder, other=other, settings=settings), folder / "scheduler.json"
     try:
         machines.start("scheduler", "--port", "0", "--scheduler-file", str(told))
         until(lambda: told.exists() and told.read_text().endswith("}"))
@@ -163,7 +166,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_run_changes_no_byte(
     monkeypatch.chdir(tmp_path / "here")
     maker._model.cache_clear()
     with started(tmp_path / "machines", workers=2) as machines:
-        elsewhere = settings_with(engine={"scheduler": machines.address})
+        elsewhere = settings_with(engine={"workers": 1, "scheduler": machines.address})
         progress = Interrupted(lambda: machines.kill(2))
         told = looked(elsewhere, scenes, Path("far"), progress)
         assert machines.processes[1].poll() is None
@@ -184,7 +187,8 @@ def labour(machines: Machines, name: str, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 def test_a_unit_that_kills_its_worker_fails_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with started(tmp_path / "machines", workers=0) as machines:
+    strict = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with started(tmp_path / "machines", workers=0, **strict) as machines:
         machines.worker(nanny=True)
         work, outcomes = labour(machines, "deadly", monkeypatch), []
         for n in range(3):
@@ -243,6 +247,23 @@ def test_ctrl_c_ends_promptly(tmp_path: Path) -> None:
             stopped_s = time.monotonic()
             assert process.wait(30) == 130
             assert time.monotonic() - stopped_s < 5
+
+
+def test_a_value_that_does_not_arrive_is_a_reason() -> None:
+    """The worker has it, and the connection ends while it is on its way."""
+
+    class Told:
+        status = "finished"
+
+        def cancelled(self) -> bool:
+            return False
+
+        def result(self, timeout: float) -> int:
+            raise OSError("connection reset")
+
+    future: Future[int] = Future()
+    far._settle(future, Told())
+    assert str(future.exception()) == far.GONE
 
 
 def test_what_a_machine_must_have_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
