@@ -1,6 +1,7 @@
 """Atomic writes: a file is written beside its target, flushed, then renamed, so it is either whole or not there."""
 
 import os
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ def write_bytes(path: Path, chunks: bytes | Iterable[bytes]) -> None:
 
     Raises `UnitsFailed` on a full disk and `InputError` where `path` cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")  # processes of two machines may have one number
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:

@@ -114,9 +114,10 @@ class CoverageSettings(Section):
 
 
 class EngineSettings(Section):
-    """How the work is distributed over processes."""
+    """How the work is distributed over processes and machines."""
 
     workers: Annotated[int, Field(ge=0, le=256)]
+    scheduler: Annotated[str, Field(pattern=r"^(tcp://\S+:\d{1,5})?$")]
 
 
 class OffsetError(StrEnum):

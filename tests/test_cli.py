@@ -45,6 +45,7 @@ def refusal(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
         (["detect", "--aoi", "shan", "--from", "2025"], "YYYY-MM"),
         (["detect", "--aoi", "shan", "--from", "2025-03", "--to", "2025-01"], "after"),
         (["detect", "--aoi", "shan", "--workers", "many"], "many"),
+        (["detect", "--aoi", "shan", "--scheduler", "10.0.0.5"], "tcp://10.0.0.5:8786"),
         (["detect", "--aoi", "shan", "--config", "nowhere.toml"], "nowhere.toml"),
         (["detect", "--aoi", "nowhere.geojson"], "nowhere.geojson"),
         (["detect", "--aoi", "shan", "--from", "20٢٥-01"], "not a month"),

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pipeline"
 ROOMS = ("cli", "evaluation", "training", "worlds", "run", "export", "sites", "evidence", "looks", "sources")
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
-    "progress", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",
+    "progress", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",
     "resources", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""

@@ -12,7 +12,7 @@ from strategies import aligned_windows, block_sizes, window_sizes
 
 from pipeline.bands import NAMES
 from pipeline.config import OffsetError, load
-from pipeline.engine import executor_for, run
+from pipeline.engine import processes, run
 from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.looks.clear import CLEAR_RADIUS_PX, clear
@@ -133,9 +133,7 @@ def test_looks_are_the_same_bytes_with_one_worker_or_two(tmp_path: Path) -> None
     contents = []
     for workers in (1, 2):
         made = maker(tmp_path / str(workers))
-        executor, width = executor_for(workers, len(tasks))
-        with executor:
-            outcomes = list(run(tasks, made, executor, width))
+        outcomes = list(run(tasks, made, processes(workers, len(tasks))))
         assert all(o.value and o.value.computed for o in outcomes)
         contents.append([made.path_of(t).read_bytes() for t in tasks])
     assert contents[0] == contents[1]

@@ -20,6 +20,13 @@ def workers(text: str) -> int:
     return int(text)
 
 
+def scheduler(text: str) -> str:
+    """The address of a scheduler."""
+    if not re.fullmatch(r"tcp://\S+:\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as tcp://10.0.0.5:8786")
+    return text
+
+
 def count(text: str) -> int:
     """A number from 1."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < 1:
@@ -73,10 +80,9 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     settings = load(options.config)
     for own in own_defaults():
         Progress().note(f"Defaults of your own are used: {own}")
-    if options.workers is not None:
-        settings = settings.model_copy(
-            update={"engine": settings.engine.model_copy(update={"workers": options.workers})}
-        )
+    engine = {name: getattr(options, name, None) for name in ("workers", "scheduler")}
+    given = {name: value for name, value in engine.items() if value is not None}
+    settings = settings.model_copy(update={"engine": settings.engine.model_copy(update=given)})
     if getattr(options, "model", None) is not None:
         settings = settings.model_copy(update={"model": options.model})
     return settings

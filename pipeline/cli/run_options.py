@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import add_archive, amount, archive_of, settings_of, workers, writable
+from pipeline.cli.arguments import add_archive, amount, archive_of, scheduler, settings_of, workers, writable
 from pipeline.cli.parser import Parser
 from pipeline.errors import InputError
 
@@ -60,6 +60,12 @@ def add_run_options(parser: Parser) -> None:
         help="where the network runs (%(default)s)",
     )
     parser.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core (the default)")
+    parser.add_argument(
+        "--scheduler",
+        type=scheduler,
+        metavar="ADDRESS",
+        help="make looks by the workers of a dask.distributed scheduler, e.g. tcp://10.0.0.5:8786, see docs/scale.md",
+    )
     parser.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     parser.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
 

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.aoi import Aoi
 from pipeline.bands import BANDS
 from pipeline.config import Settings
-from pipeline.engine import executor_for, run
+from pipeline.engine import processes, run
 from pipeline.errors import PipelineError
 from pipeline.evaluation.baselines import segmenter_of
 from pipeline.evaluation.overlay import overlaid
@@ -289,10 +289,9 @@ def each_of(
     trials: list[Trial], work: Callable[[Trial], Result], workers: int, progress: Progress, title: str
 ) -> list[Result]:
     """The result of `work` on each trial, in order. Raises `PipelineError` when one fails."""
-    executor, width = executor_for(workers, len(trials))
     done: dict[Trial, Result] = {}
-    with executor, progress.stage(title, len(trials), unit="worlds") as step:
-        for outcome in run(trials, work, executor, width):
+    with progress.stage(title, len(trials), unit="worlds") as step:
+        for outcome in run(trials, work, processes(workers, len(trials))):
             if outcome.value is None:
                 raise PipelineError(f"world {outcome.unit.seed}: {outcome.reason}")
             done[outcome.unit] = outcome.value

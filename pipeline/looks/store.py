@@ -116,6 +116,10 @@ class LookStore:
                 if area is None or look.extent.intersection(area) is not None:
                     yield look
 
+    def holds(self, look: Look) -> bool:
+        """Whether the file of a look that was just made, perhaps by another machine, is here."""
+        return not isinstance(look.pixels, LookFile) or look.pixels.path.is_file()
+
     def add(self, look: Look) -> None:
         """Add a look that was just made to its index; raises as `write_error`."""
         if isinstance(look.pixels, LookFile):

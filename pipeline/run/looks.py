@@ -8,7 +8,9 @@ import rasterio
 
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
-from pipeline.engine import executor_for, run
+from pipeline.cluster import cluster
+from pipeline.engine import processes, run
+from pipeline.errors import UnitsFailed
 from pipeline.grid import Window, covers, window_of
 from pipeline.looks.file import GDAL
 from pipeline.looks.look import Look, Place, in_force, places
@@ -23,6 +25,8 @@ from pipeline.sources.interface import Refusal, Search, overpasses
 
 RING_CELLS = 2
 """How far around the AOI looks are used, in cells: what is said of a site must not depend on where an AOI ends."""
+ELSEWHERE = "the worker wrote it, but it is not here: ARCHIVE must lie in a folder that all machines share"
+"""Reason of a look that another machine made where this one does not see it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -144,14 +148,17 @@ def make_looks(context: Run, planned: LookPlan, tasks: Sequence[LookTask]) -> tu
     tasks = _in_order(context, tasks)
     if tasks:
         describe_recipe(planned.maker.folder, planned.maker.recipe)
-    executor, width = executor_for(context.settings.engine.workers, len(tasks))
-    with executor, context.progress.stage("Looking", len(tasks), unit="looks") as step:
-        for outcome in run(tasks, planned.maker, executor, width):
-            if outcome.value is not None:
+    engine = context.settings.engine
+    workers = cluster(engine.scheduler) if engine.scheduler else processes(engine.workers, len(tasks))
+    with context.progress.stage("Looking", len(tasks), unit="looks") as step:
+        for outcome in run(tasks, planned.maker, workers):
+            if outcome.value is None:
+                failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
+            elif not planned.store.holds(outcome.value):
+                failures.append(Refusal(outcome.unit.name, ELSEWHERE, UnitsFailed.exit_code))
+            else:
                 looks.append(outcome.value)
                 planned.store.add(outcome.value)
-            else:
-                failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
             step(1)
     return looks, tuple(sorted(failures, key=lambda failure: failure.id))
 
