@@ -193,7 +193,7 @@ def test_truth_lies_where_the_world_has_it() -> None:
     seen[0] = False
     looks = Stack(
         window=window, days=(date(2025, 12, 1), LAST), overpasses=("a", "b"), pond=seen.astype(np.uint8),
-        ground=seen.astype(np.uint8), clear=seen, measured=np.ones(2, bool),
+        ground=seen.astype(np.uint8), clear=seen, seen=seen, measured=np.ones(2, bool),
     )  # fmt: skip
     sites = true_sites(world.sites, looks)
     assert sites

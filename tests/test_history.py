@@ -314,7 +314,7 @@ def test_ground_is_there_in_a_look_that_shows_ponds() -> None:
     ground[4:] = 200  # the network sees the ground one look later than the ponds
     stack = Stack(
         window=window, days=tuple(look.day for look in looks("......")), overpasses=tuple("abcdef"), pond=pond,
-        ground=ground, clear=np.ones(shape, bool), measured=np.ones(6, bool),
+        ground=ground, clear=np.ones(shape, bool), seen=np.ones(shape, bool), measured=np.ones(6, bool),
     )  # fmt: skip
     site = Site(
         window=window, pond=pond[-1] > 0, ground=np.ones(window.shape, bool), mean_pond_fraction=1.0, mean_ground=1.0,

@@ -50,7 +50,7 @@ def built(*courses: str, every: int = 15) -> tuple[Site, Stack]:
     stack = Stack(
         window=WINDOW, days=tuple(FIRST + timedelta(days=every * k) for k in range(count)),
         overpasses=tuple(f"o{k}" for k in range(count)), pond=pond, ground=np.full(pond.shape, 180, np.uint8) * clear,
-        clear=clear, measured=np.ones(count, bool),
+        clear=clear, seen=clear, measured=np.ones(count, bool),
     )  # fmt: skip
     return site, stack
 

@@ -80,7 +80,7 @@ def stack_of(pond: list[list[int]], clear: list[list[bool]]) -> Stack:
     seen = np.array(clear, bool).reshape(shape)
     values = np.where(seen, np.array(pond).reshape(shape), 0).astype(np.uint8)
     return Stack(
-        window=Window(0, 0, 1, shape[2]), days=(), overpasses=(), pond=values, ground=values, clear=seen,
+        window=Window(0, 0, 1, shape[2]), days=(), overpasses=(), pond=values, ground=values, clear=seen, seen=seen,
         measured=np.ones(shape[0], bool),
     )  # fmt: skip
 
