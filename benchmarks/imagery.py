@@ -83,7 +83,8 @@ def write_scene(
         rasterio.open(
             path, "w", driver="GTiff", dtype="uint16", count=len(NAMES) + 1, nodata=0, interleave="band",
             height=window.height, width=window.width, crs=GRID.crs, transform=window.transform, bigtiff="if_safer",
-            tiled=True, blockxsize=TILE_PX, blockysize=TILE_PX, predictor=2, compress=compress, num_threads="all_cpus", **level,
+            tiled=True, blockxsize=TILE_PX, blockysize=TILE_PX, predictor=2, compress=compress, **level,
+            num_threads="all_cpus",
         ) as file,
     ):  # fmt: skip
         file.descriptions = (*NAMES, SCL)

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rivals.environment import FOLDER, RIVALS, ROOT, Unavailable, build, environment_of, reason_in
+from rivals.environment import FOLDER, RIVALS, ROOT, Unavailable, build, environment_of, is_built, reason_in
 
 OURS = ("ours bf16", "ours fp32")
 """What the others are compared with."""
@@ -100,15 +100,15 @@ def _build(names: list[str]) -> dict[str, str]:
     """Build the environments of the rivals among some contestants; why those that cannot be built are skipped."""
     skipped = {}
     for rival in RIVALS:
-        if rival.name in names:
+        if rival.name in names and not is_built(rival):
             begun = time.monotonic()
-            _say(f"environment of {rival.name} (minutes, the first time) ...")
+            _say(f"building an environment for {rival.name} (1 to 3 minutes) ...")
             try:
                 build(rival)
-                _say(f"environment of {rival.name}: there after {time.monotonic() - begun:.0f} s")
+                _say(f"... built in {time.monotonic() - begun:.0f} s")
             except Unavailable as cause:
                 skipped[rival.name] = str(cause)
-                _say(f"environment of {rival.name}: {cause}")
+                _say(f"... left out: {cause}")
     return skipped
 
 
@@ -127,8 +127,8 @@ def _measured(contestant: Contestant) -> dict[str, Any]:
 def _print(found: dict[str, list[dict[str, Any]]], skipped: dict[str, str], size: int) -> None:
     """The table, and what was left out."""
     area = size**2 / 1e6
-    heads = ("wall s", "peak MB", "net s", "px shown", *(f"{name} / it" for name in OURS))
-    print(f"{'':24}{'CPU s per Mpx':^24}{''.join(f'{head:>15}' for head in heads)}")
+    heads = ("  wall s", "  peak MB", "  net s", "  px shown", *(f"  {name} / it" for name in OURS))
+    print(f"{'':22}{'CPU s per Mpx':^22}{''.join(heads)}")
     for name, rounds in found.items():
         if name in skipped or not rounds:
             continue
@@ -145,7 +145,8 @@ def _print(found: dict[str, list[dict[str, Any]]], skipped: dict[str, str], size
             *(_ratio(found[ours], rounds) if ours in found and ours not in skipped else "" for ours in OURS),
         )
         version = "" if name.startswith(("ours", "forward")) else rounds[0]["version"]
-        print(f"{f'{name} {version}':24}{spread:^24}{''.join(f'{cell:>15}' for cell in cells)}")
+        aligned = "".join(cell.rjust(len(head)) for cell, head in zip(cells, heads, strict=True))
+        print(f"{f'{name} {version}':22}{spread:^22}{aligned}")
     for name, reason in skipped.items():
         print(f"skipped: {name}: {reason}")
 

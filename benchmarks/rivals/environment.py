@@ -63,23 +63,25 @@ RIVALS = (
 )
 
 
-def build(rival: Rival) -> None:
-    """Make sure that the environment of a rival is there and works; raises `Unavailable`."""
-    steps = _steps(rival)
-    wanted = hashlib.sha256(repr((steps, sys.version_info[:2])).encode()).hexdigest()
+def is_built(rival: Rival) -> bool:
+    """Whether the environment of a rival is there, complete, and as it is wanted now."""
     done = rival.folder / DONE
-    if not (done.is_file() and done.read_text() == wanted):
-        done.unlink(missing_ok=True)
-        FOLDER.mkdir(exist_ok=True)
-        constraints = FOLDER / "constraints.txt"
-        constraints.write_text(f"{TORCH}\n")
-        _call(rival, [sys.executable, "-m", "venv", "--clear", str(rival.folder)])
-        pip = [str(rival.python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        for step in steps:
-            _call(rival, [*pip, "--constraint", str(constraints), *step])
-        _mend_torchvision(rival)
-        _call(rival, [str(rival.python), "-c", f"import rivals.{rival.name}"])
-        done.write_text(wanted)
+    return rival.python.exists() and done.is_file() and done.read_text() == _digest(rival)
+
+
+def build(rival: Rival) -> None:
+    """Build the environment of a rival anew and try it; raises `Unavailable`."""
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{rival.name}.log").unlink(missing_ok=True)
+    constraints = FOLDER / "constraints.txt"
+    constraints.write_text(f"{TORCH}\n")
+    _call(rival, [sys.executable, "-m", "venv", "--clear", str(rival.folder)])
+    pip = [str(rival.python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    for step in _steps(rival):
+        _call(rival, [*pip, "--constraint", str(constraints), *step])
+    _mend_torchvision(rival)
+    _call(rival, [str(rival.python), "-c", f"import rivals.{rival.name}"])
+    (rival.folder / DONE).write_text(_digest(rival))
 
 
 def environment_of() -> dict[str, str]:
@@ -94,6 +96,11 @@ def _steps(rival: Rival) -> list[list[str]]:
     """Arguments of pip, one list per call: torch first, so that the rest is fitted to it."""
     package = [*(["--no-deps"] if rival.alone else []), rival.package]
     return [[TORCH], package, [*COMMON, *rival.extras]]
+
+
+def _digest(rival: Rival) -> str:
+    """Hash of what decides what is installed."""
+    return hashlib.sha256(repr((_steps(rival), sys.version_info[:2])).encode()).hexdigest()
 
 
 def _mend_torchvision(rival: Rival) -> None:
