@@ -1,11 +1,11 @@
 """Processor time per megapixel of leachwatch, of its network alone, and of other libraries with the same network.
 
-    python benchmarks/speed.py [--size 4096] [--rounds 3] [--work DIR] [--only NAME,...]
+    python benchmarks/speed.py [--size 4096] [--rounds 3] [--work DIR] [--only NAME,...] [--threads 2]
 
 All predict the same raster, which is written first, without cloud. They take turns, one process at a time, so that what
 else the machine does meets them all alike; figures are medians over the rounds. The environments of the others are
-built in `.bench/` the first time (1 to 2 GB each). What cannot be built or run here is left out, and named with the
-reason.
+built in `.bench/` the first time (1 to 2.5 GB each). What cannot be built or run here is left out, and named with the
+reason. On a busy machine two threads wait for each other and are charged for it: compare on an idle one, or with one.
 """
 
 import argparse
@@ -42,13 +42,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096, help="side of the raster, pixels; a multiple of 512")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=FOLDER / "work", help="where the raster is kept for another time")
+    parser.add_argument("--threads", type=int, default=2, help="of torch in the other libraries; leachwatch uses one")
     parser.add_argument("--only", default="", help="names from the table, with commas between")
     asked = parser.parse_args()
-    if asked.size < 512 or asked.size % 512 or asked.rounds < 1:
-        parser.error("--size must be a multiple of 512, and --rounds at least 1")
+    if asked.size < 512 or asked.size % 512 or asked.rounds < 1 or asked.threads < 1:
+        parser.error("--size must be a multiple of 512, and --rounds and --threads at least 1")
     work = asked.work.resolve()
     raster = work / f"scenes-{asked.size}" / "20250105.tif"  # alone in its folder, which is a source
-    contestants = _contestants(raster, work)
+    contestants = _contestants(raster, work, asked.threads)
     only = [name.strip() for name in asked.only.split(",") if name.strip()]
     if unknown := sorted({*only} - {each.name for each in contestants}):
         parser.error(f"--only: no {', '.join(unknown)}; there are {', '.join(each.name for each in contestants)}")
@@ -68,7 +69,7 @@ def main() -> None:
     _print(found, skipped, asked.size)
 
 
-def _contestants(raster: Path, work: Path) -> list[Contestant]:
+def _contestants(raster: Path, work: Path, threads: int) -> list[Contestant]:
     """All of them, in the order in which they take turns."""
     own = [
         Contestant(f"{name} {precision}", (sys.executable, "-m", f"contestants.{name}", str(raster), precision))
@@ -78,7 +79,14 @@ def _contestants(raster: Path, work: Path) -> list[Contestant]:
     rivals = [
         Contestant(
             rival.name,
-            (str(rival.python), "-m", f"rivals.{rival.name}", str(raster), str(work / f"{rival.name}.tif")),
+            (
+                str(rival.python),
+                "-m",
+                f"rivals.{rival.name}",
+                str(raster),
+                str(work / f"{rival.name}.tif"),
+                str(threads),
+            ),
         )
         for rival in RIVALS
     ]

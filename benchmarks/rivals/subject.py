@@ -30,8 +30,6 @@ OVERLAP_PX = 64
 """How far neighbouring squares overlap."""
 BATCH = 4
 """Squares per forward pass."""
-THREADS = 2
-"""Threads of torch."""
 CLASSES = OUTPUTS
 """Planes of logits; the mask holds the number of the largest."""
 SCALE = 10_000
@@ -103,8 +101,9 @@ def compete(package: str, predict: Callable[[Subject], None]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("raster", type=Path)
     parser.add_argument("mask", type=Path)
+    parser.add_argument("threads", type=int, help="of torch")
     asked = parser.parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(asked.threads)
     subject = _subject(asked.raster, asked.mask)
     measure(package, version(package), subject.raster_px, partial(predict, subject))
 
