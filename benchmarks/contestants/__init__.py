@@ -1,0 +1,1 @@
+"""What leachwatch itself enters into a comparison, one file each."""
