@@ -11,7 +11,7 @@ from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
 TARGETS = ("detect", "estimate", "simulate", "train", "evaluate")
-FLAGS = {"--limits", "--replay"}
+FLAGS = {"--limits", "--replay", "--no-screen"}
 
 
 def options_of(command: str) -> set[str]:

@@ -83,6 +83,8 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     engine = {name: getattr(options, name, None) for name in ("workers", "scheduler")}
     given = {name: value for name, value in engine.items() if value is not None}
     settings = settings.model_copy(update={"engine": settings.engine.model_copy(update=given)})
+    if getattr(options, "no_screen", False):
+        settings = settings.model_copy(update={"screen": settings.screen.model_copy(update={"enabled": False})})
     if getattr(options, "model", None) is not None:
         settings = settings.model_copy(update={"model": options.model})
     return settings

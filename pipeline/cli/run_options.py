@@ -48,6 +48,11 @@ def add_run_options(parser: Parser) -> None:
         help="whether looks of an older model or look version are made again, in the months asked for (auto: all where "
         "that is free of charge, none where the source is paid)",
     )
+    parser.add_argument(
+        "--no-screen",
+        action="store_true",
+        help="show all clear ground to the network, also where nothing could be part of a site: several times slower",
+    )
     parser.add_argument("--max-pu", type=amount, metavar="N", help="spend no more processing units in this run")
     parser.add_argument("--max-gb", type=amount, metavar="N", help="fetch no more gigabytes in this run")
     parser.add_argument(

@@ -6,7 +6,7 @@ trials are reproducible.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +35,7 @@ from pipeline.evidence.cells import CellMemory, EvidenceCache
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected
 from pipeline.looks.calibration import Calibration
 from pipeline.looks.codes import Segmenter
-from pipeline.looks.look import Look, LookArray, look_of
+from pipeline.looks.look import Look, LookArray, in_force, look_of
 from pipeline.looks.observe import observe
 from pipeline.looks.recipe import read_margin_px
 from pipeline.looks.segment import NetworkSegmenter
@@ -45,6 +45,8 @@ from pipeline.looks.weights import Model, load_model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.run.derive import Derived, derive
+from pipeline.run.detect import ROUNDS
+from pipeline.run.spare import closer_in
 from pipeline.sites.confidence import AssessedSite
 from pipeline.sites.names import Interval
 from pipeline.sources.assets import HubItem
@@ -60,6 +62,8 @@ MONTHS = 15
 """Months at the end of that time that are observed unless stated otherwise, in two looks a month ..."""
 OVERPASSES = 3
 """... each the clearest of this many overpasses: there are six a month, and a scan uses the clear ones."""
+KEPT_RENDERINGS = 40
+"""Renderings of a world that are kept for closer looks, about 8 MB each; of more, some are rendered again."""
 GRID = Grid(32647)
 """Grid of all these worlds ..."""
 PLACE = Window(-243_200, 51_200, 512, 512)
@@ -187,9 +191,14 @@ class TrialRunner:
 
     def observed_world(self, world: World, passes: Sequence[tuple[date, float]]) -> ObservedWorld:
         """The looks at a world, and the truth; `passes`: day and cloud share of each look, ascending."""
-        renderings = ((day, render(world, day, world.seed, cloud)) for day, cloud in passes)
+        clouds = dict(passes)
         look_alikes = known_look_alikes(world, PLACE, passes[-1][0])
-        return self._observed(renderings, lambda looks: true_sites(world.sites, looks), look_alikes)
+        return self._observed(
+            [day for day, _ in passes],
+            lambda day: render(world, day, world.seed, clouds[day]),
+            lambda looks: true_sites(world.sites, looks),
+            look_alikes,
+        )
 
     def derived(
         self, aoi: Aoi, looks: Sequence[Look], cache: EvidenceCache | None = None, progress: Progress | None = None
@@ -203,25 +212,29 @@ class TrialRunner:
         scene = read_background(Path(trial.background))
         rng = np.random.default_rng([trial.seed, 9])
         look, truth = overlaid(scene, rng, PLACE, trial.sites, END)
-        return self._observed([(END, look)], lambda _: truth, ())
+        return self._observed([END], lambda _: look, lambda _: truth, ())
 
     def _observed(
         self,
-        renderings: Iterable[tuple[date, Rendering]],
+        days: Sequence[date],
+        rendering_of: Callable[[date], Rendering],
         truth: Callable[[Stack], tuple[TrueSite, ...]],
         look_alikes: tuple[KnownLookAlike, ...],
     ) -> ObservedWorld:
-        """All looks at a world, at the north-west corner of `PLACE`; keeps one rendering at a time and the clearest."""
+        """All looks at a world, at the north-west corner of `PLACE`."""
+        rendering_of = lru_cache(maxsize=KEPT_RENDERINGS)(rendering_of)
         looks: list[Look] = []
         pond, ground = np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
         clearest, most = np.zeros((0, 0, 0), np.float32), -1
-        for day, seen in renderings:
+        for day in days:
+            seen = rendering_of(day)
             window = Window(PLACE.row, PLACE.col, *seen.clear.shape)
-            looks += self._looks(day, seen, window)
+            looks += self._looks(day, seen, window, () if self._screens else None)
             pond = np.maximum(pond, seen.pond_fraction) if pond.size else seen.pond_fraction
             ground = ground | seen.ground if ground.size else seen.ground
             if int(seen.clear.sum()) >= most:
                 clearest, most = seen.reflectance, int(seen.clear.sum())
+        looks = self._with_closer(looks, rendering_of, window) if self._screens else looks
         stack = LookArchive(looks, PLACE.height).stack(window)
         ever = stack.seen.any(axis=0)
         return ObservedWorld(
@@ -235,8 +248,42 @@ class TrialRunner:
             look_alikes=look_alikes,
         )
 
-    def _looks(self, day: date, seen: Rendering, window: Window) -> Iterator[Look]:
+    @property
+    def _screens(self) -> bool:
+        """Whether ground is screened: for the network alone."""
+        return self.settings.screen.enabled and not self.baseline
+
+    def _with_closer(
+        self, looks: Sequence[Look], rendering_of: Callable[[date], Rendering], window: Window
+    ) -> list[Look]:
+        """These looks, and closer looks where ground with ponds was screened out, as in `run/detect.py`."""
+        now = list(looks)
+        for generation in range(1, ROUNDS + 1):
+            derived = self.derived(aoi_of(window), in_force(now))
+            wanted = closer_in(derived, set(), self.settings.evidence)
+            for each in wanted:
+                now += self._made(each.day, rendering_of(each.day), window, each.windows, None, generation)
+            if not wanted:
+                break
+        return in_force(now)
+
+    def _looks(
+        self, day: date, seen: Rendering, window: Window, spared: tuple[Window, ...] | None
+    ) -> Iterator[Look]:  # fmt: skip
         """The looks at one rendering, in memory."""
+        windows = aoi_of(window).windows(self.settings.segment.window_px)
+        yield from self._made(day, seen, window, windows, spared, 0)
+
+    def _made(
+        self,
+        day: date,
+        seen: Rendering,
+        window: Window,
+        windows: Iterable[Window],
+        spared: tuple[Window, ...] | None,
+        generation: int,
+    ) -> Iterator[Look]:
+        """Looks at some windows of one rendering."""
         settings, segmenter, aoi = self.settings, self._segmenter(), aoi_of(window)
         scene = Scene(
             id=f"{day:%Y%m%d}",
@@ -250,9 +297,10 @@ class TrialRunner:
         source = RenderedSource(seen, window, scene)
         margin_px = read_margin_px(segmenter.margin_px)
         passes = overpasses(source.search(aoi, Period(None, None)).scenes)
-        for task in plan(GRID, aoi.windows(settings.segment.window_px), settings.grid.block_px, passes, margin_px):
-            found = observe(task, source, segmenter, margin_px, settings.clear)
-            yield look_of(task, task.name, found, LookArray(found.bands, task.extent))
+        for task in plan(GRID, windows, settings.grid.block_px, passes, margin_px):
+            asked = replace(task, spared=spared, generation=generation)
+            found = observe(asked, source, segmenter, margin_px, settings.clear)
+            yield look_of(asked, f"{task.name} {generation}", found, LookArray(found.bands, task.extent))
 
     def _result(self, seen: ObservedWorld, derived: Derived) -> TrialResult:
         """The sites found in a trial, with the truth."""

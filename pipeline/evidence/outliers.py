@@ -37,10 +37,22 @@ def without_outliers(looks: Sequence[Look]) -> tuple[list[Look], list[Refusal]]:
     for look in looks:
         if look.clear_p10:
             places.setdefault(look.extent, []).append(look)
-    reasons = {look.key: reason for members in places.values() for look, reason in _outliers(members)}
+    found = [(look, reason) for members in places.values() for look, reason in _outliers(members)]
+    reasons = {look.key: reason for outlier, reason in found for look in (outlier, *_closer_looks(outlier, looks))}
     kept = [look for look in looks if look.key not in reasons]
     refused = [Refusal(look.name, reasons[look.key]) for look in looks if look.key in reasons]
     return kept, refused
+
+
+def _closer_looks(outlier: Look, looks: Sequence[Look]) -> list[Look]:
+    """Looks made again of parts of an outlier: too small to be judged, and of the same scene."""
+    return [
+        look
+        for look in looks
+        if (look.day, look.overpass) == (outlier.day, outlier.overpass)
+        and look.generation > outlier.generation
+        and outlier.extent.intersection(look.extent) == look.extent
+    ]
 
 
 def _outliers(looks: Sequence[Look]) -> list[tuple[Look, str]]:

@@ -1,8 +1,9 @@
 """Look files: small COGs with three uint8 bands, verified by a checksum of pixels, place and tags.
 
-The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear), and a
-state: 0 no data, 1 measured but not clear, 2 clear, 3 clear but screened out. The tags say all that is known of the look: its key, which parts of
-the file were read, from which acquisitions, and with which libraries. So a file needs nothing beside it.
+The bands are pond fraction and mine-ground probability in units of 1/200 (255 where the ground was not clear, or not
+looked at), and a state: 0 no data, 1 measured but not clear, 2 clear, 3 clear but screened out. The tags say all that
+is known of the look: its key, which parts of the file were read, from which acquisitions, and with which libraries. So
+a file needs nothing beside it.
 """
 
 import json
@@ -160,7 +161,7 @@ def _tags(seen: LookContent, task: LookTask, key: str) -> dict[str, str]:
         "generation": str(task.generation),
         "notes": json.dumps(seen.notes),
         "clear_p10": json.dumps(seen.clear_p10),
-        "screened": seen.screened.text,
+        "screened": json.dumps(seen.screened.text),
         "software": software(),
     }
 
@@ -195,7 +196,7 @@ def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Loo
         pixels=LookFile(path, extent),
         notes=tuple(map(str, json.loads(tags["notes"]))),
         clear_p10=tuple(map(float, json.loads(tags["clear_p10"]))),
-        screened=Squares.of_text(extent, tags.get("screened", "")) or None,
+        screened=Squares.of_text(extent, json.loads(tags.get("screened", '""'))) or None,
         ponds=ponds_in(bands, extent) or None,
     )
 

@@ -82,8 +82,9 @@ def observe(
 ) -> LookContent:  # fmt: skip
     """What one overpass shows of a block, read and segmented in pieces as large as memory allows.
 
-    Where the task has `spared` ground, the rest is screened first. Each piece is read with a margin, at most `margin_px` (`recipe.read_margin_px`), so the result does not depend on
-    how the block was cut. Ground that is not clear is not segmented. Raises as `Source.read`.
+    Where the task has `spared` ground, the rest is screened first. Each piece is read with a margin, at most
+    `margin_px` (`recipe.read_margin_px`), so the result does not depend on how the block was cut. Ground that is not
+    clear is not segmented. Raises as `Source.read`.
     """
     extent = task.extent
     bands = np.full((3, *extent.shape), NO_VALUE, np.uint8)

@@ -4,8 +4,8 @@ A site has bare or disturbed ground with something like water in it. Closed fore
 shadow have not: they are green, dark, or darker in the visible than in the short-wave infrared. One sum per pixel says
 how much of this a pixel shows, and a square of 640 m with fewer than `MIN_PX` such pixels is screened out.
 
-The weights were fitted by logistic regression to pixels that the network calls pond, and to others, on simulated worlds;
-how much is skipped and what it costs in sites is measured on other worlds: `docs/screening.md`.
+The weights were fitted by logistic regression to pixels that the network calls pond, and to others, on simulated
+worlds; how much is skipped and what it costs in sites is measured on other worlds: `docs/screening.md`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ SCREEN_VERSION = 1
 CONSTANT, NDVI, WATER, VISIBLE, FLAT, BRIGHT, DARK = 4.65, -11.4, 9.1, -17.7, -21.8, 47.9, -27.4
 """Weights: constant; (NIR - red), (green - NIR), (green - SWIR 1), (SWIR 1 - SWIR 2), each relative to their sum; blue;
 SWIR 2."""
-THRESHOLD = 3.0
+THRESHOLD = 5.0
 """A pixel above it could be part of a site."""
 MIN_PX = 3
 """Fewer such pixels in a square are none: the smallest sites that are found have more."""

@@ -76,7 +76,7 @@ def _fill(layer: Bytes, pixels: Bytes) -> None:
     if empty.all():
         layer[...] = pixels
     else:
-        layer[:, empty] = pixels[:, empty]
+        np.copyto(layer, pixels, where=empty)
 
 
 class LookArchive:

@@ -3,7 +3,7 @@
 search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.manifest import SIMULATED, write_manifest
 from pipeline.export.publication import MANIFEST, Stage, complete, months_published, roll_back
 from pipeline.export.qgis import write_coverage_qml, write_sites_qml
+from pipeline.grid import Window
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
@@ -22,6 +23,7 @@ from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
 from pipeline.run.looks import LookPlan, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.price import outdated_text
+from pipeline.run.spare import closer_tasks, ground_with_ponds, known_ground, spared
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
 from pipeline.sites.names import RegisteredSite, Registry
@@ -31,6 +33,13 @@ from pipeline.sites.standing import Publication, Rules, Said, publish
 from pipeline.sites.statement import Provenance, Statement, statement_of
 from pipeline.sources.interface import Refusal, Search
 
+ROUNDS = 4
+"""Most rounds of closer looks in a run; two are usual, and what is left is looked at by the next run."""
+ABSENT = (
+    "overpasses in which ground near ponds was screened out cannot be looked at again: their scenes are no longer "
+    "listed; dates there are wider"
+)
+"""What is told of them."""
 RUN_ID_DIGITS = 12
 """Of the hash of what a run was made from."""
 
@@ -42,19 +51,46 @@ def detect(context: Run) -> Summary:
     for what the user can correct; scenes and looks that fail are in the summary and in `manifest.json`.
     """
     with locked(context.out / MANIFEST, str(context.out)):
-        _registry(context).check_clock(context.today)  # a damaged one, or a wrong clock, is told before any work
+        registry = _registry(context)
+        registry.check_clock(context.today)  # a damaged one, or a wrong clock, is told before any work
         planned = plan_looks(context)
         if planned.outdated:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
-        made, failures = make_looks(context, planned, tasks)
+        ground = known_ground(registry, context.aoi.grid) if context.settings.screen.enabled else set()
+        made, failures = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
         looks = [*planned.kept, *made]
-        derived = _derived(context, looks)
+        derived, closer, failed = _closer(context, planned, looks, ground)
+        looks, failures = [*looks, *closer], (*failures, *failed)
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
             now = looks_now(context, looks)
             if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
                 derived = _derived(context, now)
             return _published(context, planned, tuple(made), failures, derived)
+
+
+def _closer(
+    context: Run, planned: LookPlan, looks: Sequence[Look], ground: set[Window]
+) -> tuple[Derived, list[Look], tuple[Refusal, ...]]:
+    """What some looks say once nothing is screened out where a site may be, the looks made for that, and failures.
+
+    Each round of closer looks may show more ponds, and so ask for more.
+    """
+    made: list[Look] = []
+    failures: tuple[Refusal, ...] = ()
+    derived = _derived(context, looks)
+    for _ in range(ROUNDS if context.settings.screen.enabled else 0):
+        tasks, absent = closer_tasks(context, planned, derived, ground)
+        if absent:
+            context.progress.note(f"note: {absent} {ABSENT}")
+        if not tasks:
+            break
+        more, failed = make_looks(context, planned, tasks, "Looking closer")
+        made, failures = [*made, *more], (*failures, *failed)
+        derived = _derived(context, [*looks, *made])
+        if failed or absent:
+            break  # the same would be asked for again
+    return derived, made, failures
 
 
 def recover(context: Run) -> None:

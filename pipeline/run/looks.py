@@ -112,6 +112,8 @@ def plan_looks(context: Run) -> LookPlan:
     store, area = LookStore(maker.folder), _around(aoi, settings.coverage.cell_px)
     kept = list(store.looks(aoi.grid, area))
     present = _Shown.of(in_force(kept))
+    # A run without the screen looks again at what others screened out.
+    usable = present if settings.screen.enabled else _Shown.of(look for look in in_force(kept) if not look.screened)
     others = _others(context, maker, aoi, area) if len(tasks) else {}
     older = _Shown.of(look for looks in others.values() for look in looks)
     asked: dict[str, Look] = {}
@@ -119,7 +121,7 @@ def plan_looks(context: Run) -> LookPlan:
     outdated: list[LookTask] = []
     with context.progress.stage("Checking looks", len(tasks), unit="looks") as step:
         for task in tasks:
-            shown, left = present.shown(task, maker.recipe.margin_px)
+            shown, left = usable.shown(task, maker.recipe.margin_px)
             asked |= {look.key: look for look in shown}
             _, never = older.shown(task.only(left), maker.recipe.margin_px) if left else ([], [])
             again = [window for window in left if window not in never]
@@ -138,7 +140,14 @@ def plan_looks(context: Run) -> LookPlan:
     )
 
 
-def make_looks(context: Run, planned: LookPlan, tasks: Sequence[LookTask]) -> tuple[list[Look], tuple[Refusal, ...]]:
+def next_generation(task: LookTask, looks: Iterable[Look]) -> LookTask:
+    """A task as the next generation of those looks that show its ground from its acquisitions."""
+    return _Shown.of(look for look in looks if look.day == task.overpass.day).after(task)
+
+
+def make_looks(
+    context: Run, planned: LookPlan, tasks: Sequence[LookTask], title: str = "Looking"
+) -> tuple[list[Look], tuple[Refusal, ...]]:
     """The looks of some tasks, in the order in which they were made, and the units that failed with the reason.
 
     Where spending is limited, the clearest overpasses come first.
@@ -150,7 +159,7 @@ def make_looks(context: Run, planned: LookPlan, tasks: Sequence[LookTask]) -> tu
         describe_recipe(planned.maker.folder, planned.maker.recipe)
     engine = context.settings.engine
     workers = cluster(engine.scheduler) if engine.scheduler else processes(engine.workers, len(tasks))
-    with context.progress.stage("Looking", len(tasks), unit="looks") as step:
+    with context.progress.stage(title, len(tasks), unit="looks") as step:
         for outcome in run(tasks, planned.maker, workers):
             if outcome.value is None:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))

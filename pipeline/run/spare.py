@@ -1,0 +1,95 @@
+"""Ground that is never screened out: where sites are known, and where looks show ponds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from pipeline.config import EvidenceSettings
+from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
+from pipeline.looks.closer import Closer, closer
+from pipeline.looks.look import Look
+from pipeline.looks.squares import SQUARE_PX
+from pipeline.looks.task import LookTask, plan
+from pipeline.run.context import Run
+from pipeline.run.derive import Derived
+from pipeline.run.looks import LookPlan, next_generation
+from pipeline.sites.names import Registry
+from pipeline.sources.interface import Overpass, Period, overpasses
+
+AROUND_SITE_PX = 16
+"""How far around the territory of a site ground is spared, pixels."""
+POSSIBLE = 0.02
+"""Confidence from which on the ground of a site is looked at in all looks, whether it is reported or not."""
+MEMORY = timedelta(days=400)
+"""How long before the newest look ponds in a look spare their square for later looks."""
+
+
+def known_ground(registry: Registry, grid: Grid) -> set[Window]:
+    """Squares on the territory of all sites of which something stands."""
+    found: set[Window] = set()
+    for entry in registry.entries:
+        if entry.statement is not None:
+            area = window_of(reprojected(entry.territory, LONLAT, grid.crs).bounds)
+            found.update(area.grown(AROUND_SITE_PX).cells(SQUARE_PX))
+    return found
+
+
+def ground_with_ponds(looks: Iterable[Look]) -> set[Window]:
+    """Squares that lately showed ponds in any look."""
+    everything = list(looks)
+    newest = max((look.day for look in everything), default=None)
+    recent = [look for look in everything if newest is not None and look.day >= newest - MEMORY]
+    return {square for look in recent for square in look.ponds or ()}
+
+
+def spared(context: Run, tasks: Iterable[LookTask], ground: set[Window]) -> list[LookTask]:
+    """Tasks that screen all ground but this; tasks that screen nothing, where the run does not."""
+    if not context.settings.screen.enabled:
+        return list(tasks)
+    return [replace(task, spared=_within(ground, task.windows)) for task in tasks]
+
+
+def closer_in(derived: Derived, ground: set[Window], settings: EvidenceSettings) -> list[Closer]:
+    """What to look at again in the looks that were used, on known ground and that of possible sites just found."""
+    possible = [item.site.window for item in derived.sites if item.confidence >= POSSIBLE]
+    sites = {square for window in possible for square in window.cells(SQUARE_PX)}
+    return closer(derived.looks, ground | sites, settings.among_looks - 1)
+
+
+def closer_tasks(context: Run, planned: LookPlan, derived: Derived, ground: set[Window]) -> tuple[list[LookTask], int]:
+    """Looks to make again because ground in them was screened out and may hold a site; and how many cannot be made.
+
+    Scenes of other days than those that were searched are searched for. Raises as `Source.search`.
+    """
+    wanted = closer_in(derived, ground, context.settings.evidence)
+    passes = _passes(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
+    tasks: list[LookTask] = []
+    absent = 0
+    for each in wanted:
+        overpass = passes.get((each.day, each.overpass))
+        found = list(_planned(context, each.windows, overpass)) if overpass is not None else []
+        absent += not found
+        tasks += [next_generation(task, derived.looks) for task in found]
+    return tasks, absent
+
+
+def _planned(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
+    grid, block_px = context.aoi.grid, context.settings.grid.block_px
+    return plan(grid, windows, block_px, [overpass], context.recipe.margin_px)
+
+
+def _passes(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -> dict[tuple[date, str], Overpass]:
+    """The overpasses of some days, by day and name, as far as they are listed."""
+    known = {(each.day, each.name): each for each in overpasses(planned.search.scenes)}
+    other = sorted(day for day, name in days if (day, name) not in known)
+    if other:
+        earlier = context.source.search(context.aoi, Period(other[0], other[-1]))
+        for each in overpasses(earlier.scenes):
+            known.setdefault((each.day, each.name), each)
+    return known
+
+
+def _within(ground: Iterable[Window], windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Those of some squares that touch any of the windows, sorted."""
+    cells = {square for window in windows for square in window.cells(SQUARE_PX)}
+    return tuple(sorted(cells.intersection(ground)))
