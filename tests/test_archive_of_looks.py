@@ -250,7 +250,10 @@ def test_a_second_area_makes_no_look_of_shared_ground_and_its_sites_have_the_sam
 
 
 def test_an_edited_polygon_keeps_all_names_and_makes_looks_of_new_ground_only(scenes: Path, tmp_path: Path) -> None:
-    small, fine = replace_aoi(half(0.45)), settings_with(engine={"workers": 1}, segment={"window_px": 128})
+    small, fine = (
+        replace_aoi(half(0.45)),
+        settings_with(engine={"workers": 1}, segment={"window_px": 128}, screen={"enabled": False}),
+    )
     before = run(tmp_path, source(scenes), aoi=small, settings=fine)
     after = run(tmp_path, source(scenes), aoi=replace_aoi(AREA), settings=fine)
     names = {site.site_id for site in before.sites}

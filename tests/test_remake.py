@@ -55,7 +55,7 @@ def test_what_is_outdated_is_made_again_as_told_or_where_it_is_free(
     assert ("they are made again now (--remake none" in told) is remakes
     assert ("they are not made again, and what was said stands (--remake all" in told) is not remakes
     assert "1 looks were made by another recipe (look version 1, model third, " in told
-    price = "4.0 MB in 8 requests" + ", 4.0 processing units" * paid
+    price = "1.0 MB in 2 requests" + ", 4.0 processing units" * paid
     assert f"would cost about {price};" in told
 
 

@@ -60,13 +60,13 @@ class LookTask:
         return replace(self, windows=tuple(windows))
 
     def key(self, recipe: Recipe) -> str:
-        """Hash of everything that decides this look: recipe, grid, windows, overpass and acquisitions."""
+        """Hash of what decides this look: recipe, grid, windows, overpass, acquisitions and whether it is screened."""
         windows = [[w.row, w.col, w.height, w.width] for w in self.windows]
         made_from = sorted(acquisition.identity for acquisition in self.acquisitions)
         parts: list[object] = [recipe.digest, self.grid.epsg, windows, self.overpass.name, made_from, self.generation]
-        if self.spared is not None:
-            parts.append([SCREEN_VERSION, [[square.row, square.col] for square in self.spared]])
-        return sha256_of(parts)
+        # Which ground was spared is no part of it: what else was screened out, and had better not been, is looked at
+        # by another look.
+        return sha256_of(parts if self.spared is None else [*parts, SCREEN_VERSION])
 
 
 def pieces(windows: Sequence[Window]) -> list[Window]:

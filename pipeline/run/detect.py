@@ -3,7 +3,7 @@
 search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -60,8 +60,7 @@ def detect(context: Run) -> Summary:
         ground = known_ground(registry, context.aoi.grid) if context.settings.screen.enabled else set()
         made, failures = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
         looks = [*planned.kept, *made]
-        derived, closer, failed = _closer(context, planned, looks, ground)
-        looks, failures = [*looks, *closer], (*failures, *failed)
+        derived, looks, failures = _closer(context, planned, looks, ground, failures)
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
             now = looks_now(context, looks)
             if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
@@ -70,27 +69,26 @@ def detect(context: Run) -> Summary:
 
 
 def _closer(
-    context: Run, planned: LookPlan, looks: Sequence[Look], ground: set[Window]
+    context: Run, planned: LookPlan, looks: list[Look], ground: set[Window], failures: tuple[Refusal, ...]
 ) -> tuple[Derived, list[Look], tuple[Refusal, ...]]:
-    """What some looks say once nothing is screened out where a site may be, the looks made for that, and failures.
+    """What some looks say once nothing is screened out where a site may be; all looks, and failures.
 
-    Each round of closer looks may show more ponds, and so ask for more.
+    Each round of closer looks may show more ponds, and so ask for more; and so may looks of other runs.
     """
-    made: list[Look] = []
-    failures: tuple[Refusal, ...] = ()
     derived = _derived(context, looks)
     for _ in range(ROUNDS if context.settings.screen.enabled else 0):
         tasks, absent = closer_tasks(context, planned, derived, ground)
         if absent:
             context.progress.note(f"note: {absent} {ABSENT}")
-        if not tasks:
+        made, failed = make_looks(context, planned, tasks, "Looking closer") if tasks else ([], ())
+        now = looks_now(context, [*looks, *made])
+        if len(now) == len(looks):
             break
-        more, failed = make_looks(context, planned, tasks, "Looking closer")
-        made, failures = [*made, *more], (*failures, *failed)
-        derived = _derived(context, [*looks, *made])
+        looks, failures = now, (*failures, *failed)
+        derived = _derived(context, looks)
         if failed or absent:
             break  # the same would be asked for again
-    return derived, made, failures
+    return derived, looks, failures
 
 
 def recover(context: Run) -> None:
@@ -229,8 +227,10 @@ def _provenance(
 ) -> Provenance:  # fmt: skip
     """Where the rows come from; the same inputs give the same run id, wherever they lie."""
     scenes = sorted(list(scene.acquisition.identity) for scene in planned.search.scenes)
-    looks = sorted(look.key for look in derived.looks)
+    # What the looks show, not how they were cut: a scan month by month cuts them otherwise than one run over all.
+    seen = sorted({(look.overpass, *one.identity) for look in derived.looks for one in look.acquisitions})
+    screen = context.settings.screen.model_dump()
     failed = [failure.id for failure in failures]
-    parts = [context.aoi.digest, context.recipe.digest, context.judgement, scenes, looks, failed]
+    parts = [context.aoi.digest, context.recipe.digest, context.judgement, screen, scenes, seen, failed]
     simulated = bool(context.source.simulation)
     return Provenance(context.source.name, simulated, context.model.card.name, sha256_of(parts)[:RUN_ID_DIGITS])

@@ -14,6 +14,7 @@ from pipeline.run.context import Run
 from pipeline.run.derive import Derived
 from pipeline.run.looks import LookPlan, next_generation
 from pipeline.sites.names import Registry
+from pipeline.sources.contents import ContentHashes, with_contents
 from pipeline.sources.interface import Overpass, Period, overpasses
 
 AROUND_SITE_PX = 16
@@ -83,7 +84,8 @@ def _passes(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -
     known = {(each.day, each.name): each for each in overpasses(planned.search.scenes)}
     other = sorted(day for day, name in days if (day, name) not in known)
     if other:
-        earlier = context.source.search(context.aoi, Period(other[0], other[-1]))
+        found = context.source.search(context.aoi, Period(other[0], other[-1]))
+        earlier = with_contents(found, ContentHashes.of(context.archive.contents), context.progress)
         for each in overpasses(earlier.scenes):
             known.setdefault((each.day, each.name), each)
     return known
