@@ -55,7 +55,7 @@ def test_what_is_outdated_is_made_again_as_told_or_where_it_is_free(
     assert ("they are made again now (--remake none" in told) is remakes
     assert ("they are not made again, and what was said stands (--remake all" in told) is not remakes
     assert "1 looks were made by another recipe (look version 1, model third, " in told
-    price = "1.0 MB in 2 requests" + ", 4.0 processing units" * paid
+    price = "1.0 MB in 2 requests" + ", 1.0 processing units" * paid
     assert f"would cost about {price};" in told
 
 
@@ -75,14 +75,14 @@ def test_the_price_of_many_is_told_of_all_even_if_only_some_are_priced(tmp_path:
     context = run(tmp_path, source=Sold(scenes=scenes, paid=paid, dumb=dumb), configured=STRICTER)
     told = outdated_text(context, plan_looks(context))
     assert f"{len(scenes)} looks were made" in told
-    assert f"{4.0 * len(scenes):,.1f} MB in {8 * len(scenes)} requests" in told
+    assert f"{1.0 * len(scenes):,.1f} MB in {2 * len(scenes)} requests" in told
 
 
 def test_what_costs_money_is_priced_look_by_look(tmp_path: Path) -> None:
     scenes = tuple(granule(days=days) for days in range(2 * SAMPLED + 5))
     filled(run(tmp_path, *scenes))
     context = run(tmp_path, source=Sold(scenes=scenes, rising=True), configured=STRICTER)
-    units = 4 * sum(scene.time_utc.timetuple().tm_yday for scene in scenes)
+    units = sum(scene.time_utc.timetuple().tm_yday for scene in scenes)
     assert f"{units:,.1f} processing units" in outdated_text(context, plan_looks(context))
 
 

@@ -15,7 +15,7 @@ from pipeline.grid import Window
 from pipeline.looks.codes import Segmentation, to_codes
 from pipeline.looks.network_input import dtype_of, normalised
 from pipeline.looks.weights import Model
-from pipeline.raster import Floats, Raster
+from pipeline.raster import Bytes, Raster
 
 TILE_PX = 512
 """Side of the windows that a larger one is cut into: equal ones make batches."""
@@ -61,39 +61,42 @@ def _tiles(window: Window) -> Iterator[Window]:
 
 def _predicted(
     model: Model, raster: Raster, tiles: Sequence[_Tile], margin_px: int, batch: int
-) -> Iterator[tuple[Sequence[_Tile], np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]]:
-    """Tiles of one size, some at a time, with their codes (tile, output, y, x)."""
-    begin = 0
-    while begin < len(tiles):
+) -> Iterator[tuple[Sequence[_Tile], Bytes]]:
+    """Tiles of one size, some at a time, with their codes (tile, output, y, x).
+
+    While the card is at work on some, the next are prepared.
+    """
+    begin, under_way = 0, list[tuple[Sequence[_Tile], Tensor]]()
+    while begin < len(tiles) or under_way:
         some = tiles[begin : begin + batch]
-        x = np.stack([_input(model, raster, tile.part.grown(margin_px)) for tile in some])
         try:
-            logits = _logits(model, x)
+            launched = [(some, _launched(model, _stacked(model, raster, some, margin_px)))] if some else []
         except torch.OutOfMemoryError as cause:
-            if batch == 1:
-                raise SceneError(
-                    "one window does not fit into the memory of the graphics card; use --device cpu"
-                ) from cause
-            batch = max(1, min(batch, len(some)) // 2)
-            if model.device.type == "cuda":
-                torch.cuda.empty_cache()
-            continue
-        inner = (..., slice(margin_px, -margin_px), slice(margin_px, -margin_px)) if margin_px else (...,)
-        yield some, to_codes(np.ascontiguousarray(logits[inner]))
-        begin += len(some)
+            if len(some) == 1 and not under_way:
+                raise SceneError("a window does not fit into the graphics card's memory; use --device cpu") from cause
+            batch, launched = max(1, len(some) // 2), []
+        begin += sum(len(equal) for equal, _ in launched)
+        for done, logits in under_way:
+            yield done, _codes(logits, margin_px)
+        under_way = launched
 
 
-def _input(model: Model, raster: Raster, window: Window) -> Floats:
-    part = raster.cropped(window)
-    return normalised(model.card, part.reflectance, part.valid)
+def _stacked(model: Model, raster: Raster, tiles: Sequence[_Tile], margin_px: int) -> Tensor:
+    """Normalised input (tile, band, y, x) of some tiles with their margins, in pinned memory where there is a card."""
+    parts = [raster.cropped(tile.part.grown(margin_px)) for tile in tiles]
+    x = torch.from_numpy(np.stack([normalised(model.card, part.reflectance, part.valid) for part in parts]))
+    return x.pin_memory() if model.device.type == "cuda" else x
 
 
-def _logits(model: Model, x: Floats) -> Floats:
-    """Logits (n, output, y, x) of normalised input (n, band, y, x), in float32."""
-    tensor: Tensor = torch.from_numpy(x)
-    if model.device.type == "cuda":
-        tensor = tensor.pin_memory()
+def _launched(model: Model, x: Tensor) -> Tensor:
+    """Logits (tile, output, y, x), on the card and perhaps not ready yet."""
     with torch.inference_mode():
-        shown = tensor.to(model.device, non_blocking=True).to(dtype_of(model), memory_format=torch.channels_last)
-        found: Floats = model.net(shown).float().cpu().numpy()
-    return found
+        shown = x.to(model.device, non_blocking=True).to(dtype_of(model), memory_format=torch.channels_last)
+        logits: Tensor = model.net(shown)
+        return logits.float()
+
+
+def _codes(logits: Tensor, margin_px: int) -> Bytes:
+    """Codes (tile, output, y, x) without the margin."""
+    inner = slice(margin_px, -margin_px or None)
+    return to_codes(logits[:, :, inner, inner].cpu().numpy())
