@@ -43,7 +43,7 @@ help:
 	@echo "make evaluate RUN=out/place LABELS=FILE   which of your own point labels a run found"
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"
 	@echo "make test | make check               the tests | lint, types and tests"
-	@echo "make bench | make wheel              speed and memory | an installable package in dist/"
+	@echo "make bench | make wheel              speed, beside other libraries | an installable package in dist/"
 	@echo "make clean                           remove the environment and caches, never outputs"
 
 env: $(VENV)/.ok
@@ -103,8 +103,9 @@ check: $(VENV)/.dev
 	@$(MAKE) --no-print-directory test
 
 bench: $(VENV)/.dev
-	@$(VENV)/bin/python benchmarks/worlds.py
-	@$(VENV)/bin/python benchmarks/memory.py
+	@$(VENV)/bin/python benchmarks/speed.py
+	@PYTHONPATH=.:benchmarks $(VENV)/bin/python benchmarks/forest.py
+	@PYTHONPATH=.:benchmarks $(VENV)/bin/python benchmarks/stages.py
 
 wheel: $(VENV)/.dev
 	@$(VENV)/bin/python -m build --wheel --outdir dist . > /dev/null

@@ -33,13 +33,18 @@ class Measurement:
     """Pixels shown to the network per pixel of the raster."""
 
 
-class _Passes:
+class Passes:
     """Counts what goes through the network, wherever it is called from."""
 
     def __init__(self) -> None:
         self.pixels = 0
         self.spent_s = 0.0
         self._begun = 0.0
+
+    def add(self, pixels: int, spent_s: float) -> None:
+        """What went through it in another way than by a call of the module."""
+        self.pixels += pixels
+        self.spent_s += spent_s
 
     def begin(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """Before a module."""
@@ -54,9 +59,11 @@ class _Passes:
             self.spent_s += time.perf_counter() - self._begun
 
 
-def measure(name: str, version: str, raster_px: int, work: Callable[[], object]) -> None:
-    """Do some work on a raster of so many pixels and print its `Measurement`."""
-    passes = _Passes()
+def measure(
+    name: str, version: str, raster_px: int, work: Callable[[], object], passes: Passes | None = None
+) -> None:  # fmt: skip
+    """Do some work on a raster of so many pixels and print its `Measurement`; `passes`: to which the work may add."""
+    passes = passes or Passes()
     hooks = [register_module_forward_pre_hook(passes.begin), register_module_forward_hook(passes.end)]
     cpu, wall = _cpu_s(), time.perf_counter()
     work()

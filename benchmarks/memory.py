@@ -1,66 +1,81 @@
-"""Peak memory of `detect` on one block's worth of scene, for an AOI and for one four times its size.
+"""Peak memory of `detect` with two workers, for a scene of 2,000 px and for one a hundred times its area.
 
-Prints the peak of the largest process of each run (what /usr/bin/time calls maximum resident set) and their ratio.
-Run with: make bench
+    python benchmarks/memory.py [--large 20000] [--work DIR]
+
+Prints, for each, the largest sum over all processes of the run of their proportional memory (PSS: what they share
+counts once), sampled ten times a second, and the ratio of the two.
 """
 
+import argparse
+import contextlib
 import json
-import os
 import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
 
-import numpy as np
-import rasterio
-from rasterio.transform import Affine
 from shapely.geometry import mapping
 
-from pipeline.bands import NAMES
-from pipeline.grid import LONLAT, Grid, Window, reprojected
+from imagery import GRID, NORTH_WEST, write_scene
+from pipeline.grid import LONLAT, Window, reprojected
+from rivals.environment import FOLDER
 
-GRID = Grid(32647)
-SCENE = Window(-118 * 2048, 26 * 2048, 4096, 4096)
-
-
-def write_scene(path: Path, day: int) -> None:
-    """A forest of 4096 x 4096 pixels, written strip by strip."""
-    rng = np.random.default_rng(day)
-    with rasterio.open(
-        path, "w", driver="GTiff", dtype="uint16", count=6, height=SCENE.height, width=SCENE.width, nodata=0,
-        crs=GRID.crs, transform=Affine(*SCENE.transform[:6]), tiled=True, compress="deflate", zlevel=1,
-    ) as file:  # fmt: skip
-        file.descriptions = NAMES
-        for row in range(0, SCENE.height, 512):
-            strip = rng.integers(300, 900, (6, 512, SCENE.width)).astype("uint16") + 1000 * np.array(
-                [0, 0, 0, 2, 1, 0], "uint16"
-            ).reshape(6, 1, 1)
-            file.write(strip, window=rasterio.windows.Window(0, row, SCENE.width, 512))
-
-
-def peak_mb(folder: Path, area: Window, name: str) -> float:
-    """Peak resident memory of one run, MB."""
-    aoi = folder / f"{name}.geojson"
-    aoi.write_text(json.dumps(mapping(reprojected(area.polygon_m, GRID.crs, LONLAT))))
-    command = [sys.executable, "-m", "pipeline", "detect", "--aoi", str(aoi), "--source", "folder",
-               "--scenes", str(folder / "scenes"), "--out", str(folder / name), "--workers", "1"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{name}: exit {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_maxrss / 1024
+SMALL_PX = 2_000
+EVERY_S = 0.1
 
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / "scenes").mkdir()
-        write_scene(folder / "scenes" / "20250105.tif", 5)
-        small = Window(SCENE.row + 64, SCENE.col + 64, 1400, 1400)
-        large = Window(SCENE.row + 64, SCENE.col + 64, 2800, 2800)
-        one, four = peak_mb(folder, small, "small"), peak_mb(folder, large, "large")
-    print(f"AOI of 196 km²: {one:.0f} MB; of 784 km²: {four:.0f} MB; ratio {four / one:.3f}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", type=int, default=20_000, help="side of the large scene, pixels")
+    parser.add_argument("--work", type=Path, default=FOLDER / "work")
+    asked = parser.parse_args()
+    peaks = [_peak_mb(asked.work.resolve() / "memory", side) for side in (SMALL_PX, asked.large)]
+    print(f"{asked.large} px over {SMALL_PX} px: {peaks[1] / peaks[0]:.3f}")
+
+
+def _peak_mb(work: Path, side: int) -> float:
+    """Peak memory of all processes of one run on a scene of a side, MB."""
+    scenes = work / f"scenes-{side}"
+    place = Window(*NORTH_WEST, side, side)
+    if not (scenes / "20250105.tif").is_file():
+        scenes.mkdir(parents=True, exist_ok=True)
+        write_scene(scenes / "20250105.part", place, seed=1, clouds=0.3)
+        (scenes / "20250105.part").rename(scenes / "20250105.tif")
+    aoi = work / f"aoi-{side}.geojson"
+    aoi.write_text(json.dumps(mapping(reprojected(place.polygon_m.buffer(-20), GRID.crs, LONLAT))))
+    out = work / f"out-{side}-{time.time_ns()}"
+    command = [sys.executable, "-m", "pipeline", "detect", "--aoi", str(aoi), "--source", "folder", "--scenes", str(scenes),
+               "--out", str(out / "products"), "--archive", str(out / "archive"), "--workers", "2"]  # fmt: skip
+    begun = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, sum(_pss_mb(each) for each in _family(process.pid)))
+            time.sleep(EVERY_S)
+    if process.returncode:
+        raise SystemExit(f"{side} px: exit {process.returncode}")
+    print(f"{side} px: {peak:.0f} MB in all processes, {time.monotonic() - begun:.0f} s", flush=True)
+    return peak
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += _family(int(child))
+    return found
+
+
+def _pss_mb(pid: int) -> float:
+    """Proportional memory of a process; 0 where it has just ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1e3
+    return 0.0
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def _contestants(raster: Path, work: Path, threads: int) -> list[Contestant]:
         for name in ("forward", "ours")
         for precision in ("fp32", "bf16")
     ]
+    screened = (sys.executable, "-m", "contestants.ours", str(raster), "bf16", "--screened")
+    own.append(Contestant("ours bf16 screened", screened))
     rivals = [
         Contestant(
             rival.name,

@@ -10,7 +10,7 @@ from pipeline import __version__, atomic
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
 from pipeline.looks.file import LookFile, software
-from pipeline.looks.look import Look
+from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
 from pipeline.sites.statement import Provenance
 from pipeline.sources.interface import Refusal, Scene, SceneStatus, Search
@@ -104,7 +104,8 @@ def write_manifest(path: Path, manifest: Manifest, checksums: Mapping[str, str])
 def _look(look: Look, folder: Path) -> dict[str, object]:
     file = _relative(look.pixels.path, folder) if isinstance(look.pixels, LookFile) else None
     notes = {"notes": list(look.notes)} if look.notes else {}
-    return {"file": file, "overpass": look.overpass, "clear_share": round(look.clear_share, 4), **notes}
+    screened = {"screened_squares": squares} if (squares := screened_squares(look)) else {}
+    return {"file": file, "overpass": look.overpass, "clear_share": round(look.clear_share, 4), **screened, **notes}
 
 
 def _relative(path: Path, folder: Path) -> str:

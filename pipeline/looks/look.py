@@ -145,6 +145,11 @@ def look_of(task: LookTask, key: str, facts: LookFacts, pixels: LookPixels) -> L
     )
 
 
+def screened_squares(look: Look) -> int:
+    """How many of its squares a look has clear pixels in that were screened out."""
+    return int(look.screened.mask.sum()) if look.screened else 0
+
+
 def in_force(looks: Iterable[Look]) -> list[Look]:
     """The looks that count, in order of time: without those that another one replaces."""
     everything, near = list(looks), dict[Place, list[Look]]()

@@ -20,6 +20,8 @@ def rectangles(wanted: Bools, window: Window, margin_px: int) -> list[Window]:
 
     They begin and end on multiples of `SQUARE_PX` or at the edges of the window.
     """
+    if wanted.all():
+        return [window]
     squares = sums(wanted, window) > 0
     return [_pixels(each, window) for each in _cheapest(squares, 0, 0, _power(squares), margin_px)[1]]
 

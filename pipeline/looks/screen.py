@@ -1,8 +1,9 @@
 """The screen: squares of ground on which the network need not look, because nothing in them could be part of a site.
 
 A site has bare or disturbed ground with something like water in it. Closed forest, green crops, clear rivers and
-shadow have not: they are green, dark, or darker in the visible than in the short-wave infrared. One sum per pixel says
-how much of this a pixel shows, and a square of 640 m with fewer than `MIN_PX` such pixels is screened out.
+shadow have not. A pixel could be part of a site if it is bare ground mixed with water, mesh or plastic, which is
+neither green nor as bright in the short-wave infrared as soil is (one sum, `mixture`), or bright water itself. A square
+of 640 m with fewer than `MIN_PX` such pixels is screened out.
 
 The weights were fitted by logistic regression to pixels that the network calls pond, and to others, on simulated
 worlds; how much is skipped and what it costs in sites is measured on other worlds: `docs/screening.md`.
@@ -22,8 +23,11 @@ SCREEN_VERSION = 1
 CONSTANT, NDVI, WATER, VISIBLE, FLAT, BRIGHT, DARK = 4.65, -11.4, 9.1, -17.7, -21.8, 47.9, -27.4
 """Weights: constant; (NIR - red), (green - NIR), (green - SWIR 1), (SWIR 1 - SWIR 2), each relative to their sum; blue;
 SWIR 2."""
-THRESHOLD = 5.0
-"""A pixel above it could be part of a site."""
+THRESHOLD = 4.0
+"""A pixel with a sum above it could be part of a site; at 5 nothing was lost either, but brown ponds on dark soil lie
+between."""
+WATER_BLUE = 0.05
+"""Water (green above SWIR 1) is bright from this reflectance in blue on: milky, turquoise or turbid, not clear."""
 MIN_PX = 3
 """Fewer such pixels in a square are none: the smallest sites that are found have more."""
 STRIP_SQUARES = 1
@@ -43,14 +47,15 @@ def screened(raster: Raster, window: Window, clear: Bools, spared: Sequence[Wind
     hot = np.zeros(window.shape, bool)
     for strip in _strips(window):
         part = raster.cropped(strip)
-        hot[strip.within(window)] = suspicion(part.reflectance) > THRESHOLD
+        reflectance = part.reflectance
+        hot[strip.within(window)] = (mixture(reflectance) > THRESHOLD) | bright_water(reflectance)
     looked = (sums(hot & read, window) >= MIN_PX) | touching(spared, window)
     out: Bools = clear & ~in_pixels(looked, window)
     return out
 
 
-def suspicion(reflectance: Floats) -> Floats:
-    """How much each pixel of some reflectance (band, y, x) looks like part of a site, (y, x); larger is more."""
+def mixture(reflectance: Floats) -> Floats:
+    """How much each pixel (y, x) of some reflectance (band, y, x) looks like bare ground with ponds."""
     blue, green, red, nir, swir1, swir2 = (
         reflectance[at] for at in (BLUE_AT, GREEN_AT, RED_AT, NIR_AT, SWIR1_AT, SWIR2_AT)
     )
@@ -64,6 +69,12 @@ def suspicion(reflectance: Floats) -> Floats:
     ):
         total += np.float32(weight) * ((one - other) / np.maximum(one + other, np.float32(1e-3)))
     found: Floats = total + np.float32(CONSTANT)
+    return found
+
+
+def bright_water(reflectance: Floats) -> Bools:
+    """Where some reflectance (band, y, x) is of water that is not clear, (y, x)."""
+    found: Bools = (reflectance[GREEN_AT] > reflectance[SWIR1_AT]) & (reflectance[BLUE_AT] > WATER_BLUE)
     return found
 
 

@@ -11,7 +11,7 @@ from pipeline.archive import Archive
 from pipeline.cluster import cluster
 from pipeline.engine import processes, run
 from pipeline.errors import UnitsFailed
-from pipeline.grid import Window, covers, window_of
+from pipeline.grid import PIXEL_M, Window, covers, window_of
 from pipeline.looks.file import GDAL
 from pipeline.looks.look import Look, Place, in_force, places
 from pipeline.looks.maker import LookMaker
@@ -159,7 +159,8 @@ def make_looks(
         describe_recipe(planned.maker.folder, planned.maker.recipe)
     engine = context.settings.engine
     workers = cluster(engine.scheduler) if engine.scheduler else processes(engine.workers, len(tasks))
-    with context.progress.stage(title, len(tasks), unit="looks") as step:
+    # Told by area: a look at the edge of an AOI is soon made.
+    with context.progress.stage(title, sum(map(_km2, tasks)), unit="km²") as step:
         for outcome in run(tasks, planned.maker, workers):
             if outcome.value is None:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
@@ -168,7 +169,7 @@ def make_looks(
             else:
                 looks.append(outcome.value)
                 planned.store.add(outcome.value)
-            step(1)
+            step(_km2(outcome.unit))
     return looks, tuple(sorted(failures, key=lambda failure: failure.id))
 
 
@@ -200,6 +201,11 @@ def any_clear(aoi: Aoi, looks: Iterable[Look]) -> bool:
 def recipe_folders(archive: Archive) -> list[Path]:
     """The folders of all recipes by which there are looks."""
     return sorted(path for path in archive.looks.glob("*") if path.is_dir())
+
+
+def _km2(task: LookTask) -> int:
+    """Area that a task looks at, in whole square kilometres, at least one."""
+    return max(1, round(sum(window.area_px for window in task.windows) * PIXEL_M**2 / 1e6))
 
 
 def _others(context: Run, maker: LookMaker, aoi: Aoi, area: Window) -> dict[RecipeDescription, list[Look]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.manifest import SIMULATED, Manifest
-from pipeline.looks.look import Look
+from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
 from pipeline.run.context import Run
 from pipeline.sites.records import SiteRecord
@@ -114,6 +114,7 @@ class Summary:
             f"  seen     {_percent(self.seen_share)} of {aoi.area_km2:,.0f} km² at least once, {span}; "
             f"per cell and month in coverage.geojson",
             f"  looks    {len(self.looks)} ({made} new, {len(self.looks) - made} kept from before)",
+            *self._screened(),
             *(f"  fetched  {usage.text()} from {provider}" for provider, usage in self.usage.items()),
             *_notes([note for look in self.looks for note in look.notes]),
             *_listed("refused", self.refused),
@@ -126,6 +127,11 @@ class Summary:
             f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
         return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
+
+    def _screened(self) -> Iterator[str]:
+        squares = sum(screened_squares(look) for look in self.looks)
+        if squares:
+            yield f"  screened {squares:,} squares of 640 m that could hold no part of a site (--no-screen: none)"
 
     def _waiting(self) -> Iterator[str]:
         if self.waiting:

@@ -311,7 +311,8 @@ def _stored(file: Any, wanted: list[int], window: Window) -> NDArray[Any]:
         if part == window:
             return found
     kind = found.dtype if part is not None else np.dtype(np.uint16)
-    out = np.full((len(wanted), *window.shape), np.nan if kind.kind == "f" else 0, kind)
+    shape = len(wanted), *window.shape
+    out = np.full(shape, np.nan, kind) if kind.kind == "f" else np.zeros(shape, kind)
     if part is not None:
         out[(slice(None), *part.within(window))] = found
     return out
