@@ -45,7 +45,7 @@ from pipeline.run.context import Run
 from pipeline.run.detect import detect
 from pipeline.run.looks import plan_looks
 from pipeline.sources.assets import HubItem
-from pipeline.sources.interface import Period, Scene, Search
+from pipeline.sources.interface import Period, Scene, Search, Spared
 
 AOI = "shan"
 FIRST = date(2024, 10, 3)
@@ -90,7 +90,7 @@ class Listed:
         ]
         return Search(tuple(sorted(scenes, key=lambda scene: (scene.time_utc, scene.id))), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """Nothing."""
         raise SceneError("there are no pixels")
 

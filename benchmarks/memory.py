@@ -45,8 +45,10 @@ def _peak_mb(work: Path, side: int) -> float:
     aoi = work / f"aoi-{side}.geojson"
     aoi.write_text(json.dumps(mapping(reprojected(place.polygon_m.buffer(-20), GRID.crs, LONLAT))))
     out = work / f"out-{side}-{time.time_ns()}"
-    command = [sys.executable, "-m", "pipeline", "detect", "--aoi", str(aoi), "--source", "folder", "--scenes", str(scenes),
-               "--out", str(out / "products"), "--archive", str(out / "archive"), "--workers", "2"]  # fmt: skip
+    command = [
+        sys.executable, "-m", "pipeline", "detect", "--aoi", str(aoi), "--source", "folder", "--scenes", str(scenes),
+        "--out", str(out / "products"), "--archive", str(out / "archive"), "--workers", "2",
+    ]  # fmt: skip
     begun = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         peak = 0.0

@@ -33,9 +33,12 @@ def test_all_ground_around_a_cell_with_another_class_is_needed_and_cloud_far_fro
     assert bool(parts) is bool(bare)
 
 
-def test_cells_without_other_classes_are_not_needed_unless_spared() -> None:
+def test_closed_forest_is_not_needed_unless_it_is_spared_and_cloud_never_is() -> None:
     window, spared = Window(0, 0, 2048, 2048), Window(1600, 1600, 64, 64)
-    classes = np.full(window.shape, FOREST, np.uint8)
-    assert parts_needed(window, classes, (CLOUD, FOREST)) == []
-    assert parts_needed(window, classes, (CLOUD,)) == [window]
-    assert parts_needed(window, classes, (CLOUD, FOREST), [spared]) == [Window(1424, 1424, 624, 624)]
+    forest, cloud = (np.full(window.shape, code, np.uint8) for code in (FOREST, CLOUD))
+    assert parts_needed(window, forest, (CLOUD,), (FOREST,), ()) == []
+    assert parts_needed(window, forest, (CLOUD,), (FOREST,), [spared]) == [Window(1424, 1424, 624, 624)]
+    assert parts_needed(window, forest, (CLOUD,), (FOREST,)) == [window]
+    assert parts_needed(window, forest, (CLOUD,), (), ()) == [window]
+    for each in ((), [spared], None):
+        assert parts_needed(window, cloud, (CLOUD,), (FOREST,), each) == []

@@ -28,6 +28,8 @@ def test_a_set_of_squares_is_the_same_after_writing_and_reading(window: Window, 
     np.testing.assert_array_equal(again.mask, mask)
     assert bool(again) is bool(mask.any())
     np.testing.assert_array_equal(touching(again, window), mask)
+    for other in (window.grown(100), Window(window.row - 70, window.col + 50, 90, 300)):
+        np.testing.assert_array_equal(again.on(other), touching(again, other))
     assert all(square.intersection(window) for square in again)
 
 

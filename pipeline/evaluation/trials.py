@@ -50,7 +50,7 @@ from pipeline.run.spare import closer_in
 from pipeline.sites.confidence import AssessedSite
 from pipeline.sites.names import Interval
 from pipeline.sources.assets import HubItem
-from pipeline.sources.interface import Period, Scene, Search, overpasses
+from pipeline.sources.interface import Period, Scene, Search, Spared, overpasses
 from pipeline.training.backgrounds import read_background
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -125,7 +125,7 @@ class RenderedSource:
         """The one scene."""
         return Search((self.scene,), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """As `Source.read`."""
         reflectance = np.zeros((len(BANDS), *window.shape), np.float32)
         valid, scl = np.zeros(window.shape, bool), np.zeros(window.shape, np.uint8)

@@ -79,8 +79,8 @@ def _layer(shelf: Window, looks: Sequence[Look]) -> tuple[Bools, Bools]:
         for window in joined(sorted(look.windows)):
             part = _squares(shelf, window)
             hidden[part] = ponds[part] = False
-        hidden |= touching(look.screened or (), shelf)
-        ponds |= touching(look.ponds or (), shelf)
+        hidden |= look.screened.on(shelf) if look.screened else False
+        ponds |= look.ponds.on(shelf) if look.ponds else False
     return hidden, ponds
 
 

@@ -53,6 +53,15 @@ class Squares:
         flat = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=rows * cols)
         return flat.reshape(rows, cols).astype(bool)
 
+    def on(self, window: Window) -> Bools:
+        """Which squares of a window are in the set, (row, column of squares)."""
+        out = np.zeros(shape_of(window), bool)
+        own = _in_squares(self.window)
+        shared = _in_squares(window).intersection(own)
+        if self.bits and shared is not None:
+            out[shared.within(_in_squares(window))] = self.mask[shared.within(own)]
+        return out
+
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self.bits)
@@ -72,6 +81,11 @@ def shape_of(window: Window) -> tuple[int, int]:
         for first, count in ((window.row, window.height), (window.col, window.width))
     )
     return rows, cols
+
+
+def _in_squares(window: Window) -> Window:
+    """A window in squares instead of pixels."""
+    return Window(window.row // SQUARE_PX, window.col // SQUARE_PX, *shape_of(window))
 
 
 def square_at(row: int, col: int) -> Window:

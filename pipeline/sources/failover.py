@@ -13,7 +13,7 @@ from pipeline.errors import CredentialsRefused, InputError, PipelineError, Quota
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.budget import Usage
-from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
+from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source, Spared
 from pipeline.sources.pixels import ScenePixels, mosaic
 
 PROVIDER_ERRORS = (SceneError, CredentialsRefused, QuotaUsed)
@@ -70,7 +70,7 @@ class FailoverSource:
             tuple(sorted(refusals, key=lambda refusal: refusal.id)),
         )
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """As `Source.read`; each granule from the first provider that can read it."""
         notes: list[str] = []
 
@@ -93,7 +93,7 @@ class FailoverSource:
         usage = sum((price.usage for price in prices), Usage())
         return Price(usage, max((price.read_px for price in prices), default=0.0), max(shares, default=None))
 
-    def _first(self, scene: Scene, grid: Grid, window: Window, spared: Sequence[Window], notes: list[str]) -> Raster:
+    def _first(self, scene: Scene, grid: Grid, window: Window, spared: Spared, notes: list[str]) -> Raster:
         """The raster of the first provider that can read the scene; raises `_combined` of their errors if none can."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from shapely.geometry import Polygon
 
@@ -30,6 +30,10 @@ class SceneStatus(StrEnum):
     """Cannot be used."""
 
 
+Spared: TypeAlias = Sequence[Window] | None
+"""Windows whose bands are read though SCL says that they can hold no site; None: all are."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRules:
     """Settings that a source needs to read scenes."""
@@ -47,11 +51,6 @@ class ReadRules:
         """The rules in the settings."""
         closed = settings.screen.scl_closed if settings.screen.enabled else ()
         return cls(settings.clear.scl_unclear, closed, settings.reading.boa_offset_error)
-
-    @property
-    def unneeded(self) -> tuple[int, ...]:
-        """SCL classes that by themselves need no bands; none where none is unclear, as for a source without a cost."""
-        return (*self.unclear, *self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +208,10 @@ class Source(Protocol):
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
 
-        `spared`: windows that are read whatever class SCL gives them.
+        Bands are not read where SCL shows that they are not needed, see `ReadRules` and `Spared`.
 
         Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
         like ground without sites.

@@ -20,18 +20,21 @@ MOSTLY = 0.7
 
 
 def parts_needed(
-    window: Window, classes: Bytes, unneeded: Sequence[int], spared: Sequence[Window] = ()
-) -> list[Window]:  # fmt: skip
-    """The parts of a window whose bands are needed: around cells with any other class than the unneeded ones.
+    window: Window,
+    classes: Bytes,
+    unclear: Sequence[int],
+    closed: Sequence[int] = (),
+    spared: Sequence[Window] | None = None,
+) -> list[Window]:
+    """The parts of a window whose bands are needed: around cells with any other class of SCL than some.
 
-    `classes`: SCL on the window, shape (y, x). Cells that touch a spared window are always needed. The parts may
-    overlap; the window itself if all of it is needed.
+    `classes`: SCL on the window, shape (y, x). `unclear`: classes that need no bands; `closed`: classes that need none
+    either, but in cells that touch a spared window (None: everywhere). The parts may overlap; the window itself if all
+    of it is needed.
     """
-    other = ~np.isin(classes, unneeded)
+    seen, open_ground = ~np.isin(classes, unclear), ~np.isin(classes, (*unclear, *closed))
     needed = [
-        cell
-        for cell in window.cells(CELL_PX)
-        if any(cell.intersection(each) is not None for each in spared) or _any(other, cell, window)
+        cell for cell in window.cells(CELL_PX) if _any(seen if _is_spared(cell, spared) else open_ground, cell, window)
     ]
     parts = [part for run in joined(needed) if (part := run.grown(NEED_MARGIN_PX).intersection(window)) is not None]
     if not parts:
@@ -39,6 +42,10 @@ def parts_needed(
     whole = hull(parts)
     area = sum(part.area_px for part in parts)
     return [whole] if area > MOSTLY * whole.area_px else parts
+
+
+def _is_spared(cell: Window, spared: Sequence[Window] | None) -> bool:
+    return spared is None or any(cell.intersection(each) is not None for each in spared)
 
 
 def _any(mask: Bools, cell: Window, window: Window) -> bool:

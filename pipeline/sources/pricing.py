@@ -58,8 +58,8 @@ def _need(file: BandStack, scl: int, grid: Grid, window: Window, rules: ReadRule
         return _Need(whole, (whole,), window.area_px, 0, 0)
     place = placed(file, grid, window)
     classes, _ = read_classes(file, scl, place)
-    known = rules.unneeded if place.step == 1 else ()
-    needed = parts_needed(window, classes, known) if known else [window]
+    decided = rules.unclear and place.step == 1
+    needed = parts_needed(window, classes, rules.unclear, rules.closed, ()) if decided else [window]
     parts = tuple(part for each in needed if (part := _in_file(file, grid, each)) is not None)
     read_px = min(window.area_px, sum(each.area_px for each in needed))
     clear = int((~np.isin(classes, (0, *rules.unclear))).sum())

@@ -37,7 +37,17 @@ from pipeline.sources.budget import Usage
 from pipeline.sources.credentials import authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
 from pipeline.sources.http import HttpClient, HttpClientFactory, InvalidResponse, Response
-from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search, cloud_share_of, platform_of
+from pipeline.sources.interface import (
+    Period,
+    Price,
+    ReadRules,
+    Refusal,
+    Scene,
+    Search,
+    Spared,
+    cloud_share_of,
+    platform_of,
+)
 from pipeline.sources.items import check_needed, footprint_of_item, refused_item
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, read_window
 from pipeline.sources.pricing import priced
@@ -133,7 +143,7 @@ class StacSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """As `Source.read`; where SCL shows nothing clear, the bands are not fetched."""
         return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl, spared))
 
@@ -229,10 +239,10 @@ class StacSource:
         )
 
     def _read(
-        self, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Sequence[Window]
+        self, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Spared
     ) -> tuple[ScenePixels, str | None]:
         with self._opened(scene) as file:
-            found = read_window(file, grid, window, with_scl, self.rules.unneeded, spared)
+            found = read_window(file, grid, window, with_scl, self.rules, spared)
             fault = fault_of(scene, file, found)
         return with_offset_mended(scene, found, fault, self.rules.offset_error)
 

@@ -17,7 +17,7 @@ from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Radiometry, Raster
 from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
-from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
+from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search, Spared
 from pipeline.sources.items import check_needed, refused_item
 from pipeline.sources.parts import parts_needed
 from pipeline.sources.pixels import MAX_CLASS
@@ -97,7 +97,7 @@ class SentinelHubSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window] = ()) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
         """As `Source.read`; the server mosaics the granules, and bands are not requested where nothing is clear.
 
         Raises `SceneError`, naming the first scene, `CredentialsRefused` and `CapReached`.
@@ -117,11 +117,12 @@ class SentinelHubSource:
         """As `Priced.price`, by the vendor's rule and the catalogue's cloud cover; sends no request."""
         return price_of(scenes, windows)
 
-    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Sequence[Window]) -> Raster:
+    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared) -> Raster:
         numbers, mask = self._pixels(scenes, grid, window, (SCL,))
         classes = np.where(mask & (numbers[0] <= MAX_CLASS), numbers[0], 0).astype(np.uint8)
-        unneeded = (0, *self.rules.unneeded)
-        parts = [window] if (numbers[0][mask] > MAX_CLASS).any() else parts_needed(window, classes, unneeded, spared)
+        odd = bool((numbers[0][mask] > MAX_CLASS).any())
+        unclear = (0, *self.rules.unclear)
+        parts = [window] if odd else parts_needed(window, classes, unclear, self.rules.closed, spared)
         pixels = np.zeros((len(NAMES), *window.shape), np.uint16)
         valid, unread = classes > 0, np.ones(window.shape, bool)
         for part in parts:
