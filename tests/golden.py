@@ -29,6 +29,7 @@ def statistics(out: Path) -> dict[str, Any]:
     with closing(sqlite3.connect(f"file:{out / 'sites.gpkg'}?mode=ro", uri=True)) as database:
         events = database.execute("SELECT kind, date(after), date(by) FROM events ORDER BY by, kind, after").fetchall()
         layers = {n: database.execute(f'SELECT count(*) FROM "{n}"').fetchone()[0] for n in ("looks", "ponds")}
+    looks = [look for look in manifest["looks"] if "generation" not in look]  # not those of some squares made again
     statuses = [scene["status"] for scene in manifest["scenes"]]
     return {
         "precision": manifest["model"]["precision"],
@@ -36,8 +37,8 @@ def statistics(out: Path) -> dict[str, Any]:
         "sites": sorted((_site(f) for f in sites), key=lambda site: (site["west"], site["south"])),
         "events": [list(event) for event in events],
         "rows": layers,
-        "looks": len(manifest["looks"]),
-        "clear_share": round(sum(look["clear_share"] for look in manifest["looks"]), 3),
+        "looks": len(looks),
+        "clear_share": round(sum(look["clear_share"] for look in looks), 3),
         "scenes": {status: statuses.count(status) for status in sorted(set(statuses))},
         "outlier_looks": len(manifest["outlier_looks"]),
         "failed_units": len(manifest["failed_units"]),

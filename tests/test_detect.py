@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -26,10 +27,11 @@ from pipeline.config import Settings, load
 from pipeline.evaluation.scores import scores
 from pipeline.evaluation.sets import case_of_run
 from pipeline.evaluation.truth import read_case
-from pipeline.grid import LONLAT, Grid, reprojected
+from pipeline.grid import LONLAT, Grid, hull, reprojected, window_of
 from pipeline.looks.file import LookFile
 from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR
+from pipeline.looks.stack import LookArchive
 from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sites.records import SiteRecord
@@ -337,3 +339,42 @@ def test_the_state_of_a_site_is_dated_by_looks_alone(first: Summary) -> None:
         assert np.isfinite(record.pond_area_m2)
         assert record.pond_area_low_m2 <= record.pond_area_m2 <= record.pond_area_high_m2
         assert reprojected(record.polygon, LONLAT, Grid(32647).crs).area > 0
+
+
+def same(records: Iterable[SiteRecord]) -> list[dict[str, object]]:
+    """All that is said of sites but by which run."""
+    return [{**vars_of(record), "run_id": ""} for record in records]
+
+
+def test_without_the_screen_all_clear_ground_is_looked_at_and_the_same_is_said(
+    first: Summary, scenes: Path, tmp_path: Path
+) -> None:
+    whole = look(scenes, tmp_path, UNSCREENED)
+    assert not any(k.screened for k in whole.looks)
+    assert "screened" not in whole.text()
+    assert any(k.screened for k in first.looks)
+    assert "squares of 640 m that could hold no part of a site" in first.text()
+    assert same(whole.sites) == same(first.sites)
+    assert products(tmp_path)["coverage.geojson"] == products(first.context.out)["coverage.geojson"]
+
+
+def test_what_was_screened_out_is_looked_at_by_a_run_without_the_screen_and_never_again(
+    scenes: Path, tmp_path: Path
+) -> None:
+    screened = look(scenes, tmp_path)
+    whole = look(scenes, tmp_path, UNSCREENED)
+    assert any(k.computed for k in whole.looks)
+    assert same(whole.sites) == same(screened.sites)
+    stack = LookArchive(whole.looks, 512).stack(hull([k.extent for k in whole.looks]))
+    np.testing.assert_array_equal(stack.clear, stack.seen)
+    assert not any(k.computed for k in look(scenes, tmp_path).looks)
+
+
+def test_no_look_stays_screened_on_the_ground_of_a_site(first: Summary) -> None:
+    archive = LookArchive(first.looks, 512)
+    everywhere = archive.stack(hull([k.extent for k in first.looks]))
+    assert (everywhere.clear != everywhere.seen).any()
+    assert first.sites
+    for site in first.sites:
+        stack = archive.stack(window_of(reprojected(site.polygon, LONLAT, "EPSG:32647").bounds))
+        np.testing.assert_array_equal(stack.clear, stack.seen)

@@ -105,7 +105,15 @@ def _look(look: Look, folder: Path) -> dict[str, object]:
     file = _relative(look.pixels.path, folder) if isinstance(look.pixels, LookFile) else None
     notes = {"notes": list(look.notes)} if look.notes else {}
     screened = {"screened_squares": squares} if (squares := screened_squares(look)) else {}
-    return {"file": file, "overpass": look.overpass, "clear_share": round(look.clear_share, 4), **screened, **notes}
+    again = {"generation": look.generation} if look.generation else {}
+    return {
+        "file": file,
+        "overpass": look.overpass,
+        "clear_share": round(look.clear_share, 4),
+        **again,
+        **screened,
+        **notes,
+    }
 
 
 def _relative(path: Path, folder: Path) -> str:
