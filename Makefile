@@ -17,7 +17,7 @@ RUN_OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call o
   $(call option,out,OUT) $(call option,device,DEVICE) $(call option,workers,WORKERS) \
   $(call option,scheduler,SCHEDULER) $(call option,config,CONFIG) $(call option,model,MODEL) \
   $(call option,max-pu,MAX_PU) $(call option,max-gb,MAX_GB) $(call option,ledger,LEDGER) $(call option,archive,ARCHIVE) \
-  $(call option,remake,REMAKE)
+  $(call option,remake,REMAKE) $(if $(NO_SCREEN),--no-screen)
 TRAIN_OPTIONS = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) \
   $(call option,workers,WORKERS) $(call option,backgrounds,BACKGROUNDS) $(call option,worlds,WORLDS) \
   $(call option,styles,STYLES) $(call option,bands,BANDS) $(call option,labels,LABELS) $(call option,scenes,SCENES) \

@@ -45,7 +45,7 @@ from pipeline.run.context import Run
 from pipeline.run.detect import detect
 from pipeline.run.looks import plan_looks
 from pipeline.sources.assets import HubItem
-from pipeline.sources.interface import Period, Scene, Search, Spared
+from pipeline.sources.interface import Period, Scene, Search
 
 AOI = "shan"
 FIRST = date(2024, 10, 3)
@@ -69,6 +69,7 @@ class Listed:
     name: str = "listed"
     simulation: str = "benchmark"
     paid: bool = False
+    remote: bool = False
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The scenes of so many overpasses."""
@@ -90,7 +91,7 @@ class Listed:
         ]
         return Search(tuple(sorted(scenes, key=lambda scene: (scene.time_utc, scene.id))), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """Nothing."""
         raise SceneError("there are no pixels")
 

@@ -68,7 +68,6 @@ class ScreenSettings(Section):
     """Which ground the network need not see."""
 
     enabled: bool
-    scl_closed: tuple[Annotated[int, Field(ge=0, le=11)], ...]
 
 
 class EvidenceSettings(Section):

@@ -14,7 +14,7 @@ from pipeline.grid import Grid, Window
 from pipeline.looks.look import Look, LookPixels
 from pipeline.raster import Raster
 from pipeline.sources.assets import GeoTiff
-from pipeline.sources.interface import Period, Scene, Search, Spared
+from pipeline.sources.interface import Period, Scene, Search
 
 GRID = Grid(32647)
 
@@ -58,13 +58,14 @@ class Field:
     name: str = "field"
     simulation: str = ""
     paid: bool = False
+    remote: bool = False
     broken: bool = False
     clouded: bool = False
 
     def search(self, aoi: object, period: Period) -> Search:
         return Search((scene(),), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         if self.broken:
             raise SceneError(f"{scenes[0].id}: cannot be read")
         rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width].astype(
@@ -86,7 +87,7 @@ class Field:
 class Unmasked(Field):
     """Ground with bright cloud and dark shadow, and no scene classification."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width]
         planes = np.full((len(BANDS), *window.shape), 0.1, np.float32)
         planes[:, (rows // 7 + cols // 9) % 3 == 1] = np.array([[0.01, 0.02, 0.01, 0.05, 0.03, 0.02]]).T

@@ -39,7 +39,7 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
         ("modle = 'x'", ["modle", "nearest", "model"]),
         ("[sites]\nlink_m = 'far'", ["sites.link_m", "'far'"]),
         ("[sites]\nlink_m = -1", ["sites.link_m"]),
-        ("[segment]\nwindow_px = 100", ["segment.window_px", "16"]),
+        ("[segment]\nwindow_px = 100", ["segment.window_px", "64"]),
         ("[segment]\nprecision = 'int8'", ["segment.precision"]),
         ("[engine]\nscheduler = '10.0.0.5'", ["engine.scheduler", "'10.0.0.5'"]),
         ("sites = 3", ["sites is a table"]),

@@ -10,7 +10,7 @@ from pipeline.bands import NAMES
 from pipeline.config import load
 from pipeline.grid import Window
 from pipeline.looks.observe import CLEAR, NO_VALUE, SCREENED, observe
-from pipeline.looks.screen import MIN_PX, screened
+from pipeline.looks.screen import MIN_SUSPECT_PX, screened
 from pipeline.looks.segment import NetworkSegmenter
 from pipeline.looks.squares import SQUARE_PX
 from pipeline.looks.task import LookTask
@@ -96,7 +96,7 @@ def test_a_square_is_decided_alike_whatever_is_read_around_it(ponds: list[tuple[
 
 def test_fewer_pixels_than_the_smallest_site_has_are_none() -> None:
     planes = ground().pixels.copy()
-    planes[:, 10, 10 : 10 + MIN_PX - 1] = np.array(MILKY_POND, np.float32)[:, None]
+    planes[:, 10, 10 : 10 + MIN_SUSPECT_PX - 1] = np.array(MILKY_POND, np.float32)[:, None]
     assert screened(replace(ground(), pixels=planes), PLACE, everywhere(), ()).all()
     planes[:, 20, 20] = MILKY_POND
     assert not screened(replace(ground(), pixels=planes), PLACE, everywhere(), ())[:64, :64].any()
@@ -133,7 +133,7 @@ def recipe():
 class Forest(Field):
     """Forest everywhere."""
 
-    def read(self, scenes, grid, window: Window, spared=()) -> Raster:
+    def read(self, scenes, grid, window: Window) -> Raster:
         return ground(window)
 
 

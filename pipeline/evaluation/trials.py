@@ -50,7 +50,7 @@ from pipeline.run.spare import closer_in
 from pipeline.sites.confidence import AssessedSite
 from pipeline.sites.names import Interval
 from pipeline.sources.assets import HubItem
-from pipeline.sources.interface import Period, Scene, Search, Spared, overpasses
+from pipeline.sources.interface import Period, Scene, Search, overpasses
 from pipeline.training.backgrounds import read_background
 from pipeline.worlds.atmosphere import cloud_share
 from pipeline.worlds.world import Rendering, World, make_world, render
@@ -120,12 +120,14 @@ class RenderedSource:
     """Not empty: it shows no real place."""
     paid: bool = False
     """Always False."""
+    remote: bool = False
+    """Always False."""
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """The one scene."""
         return Search((self.scene,), ())
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`."""
         reflectance = np.zeros((len(BANDS), *window.shape), np.float32)
         valid, scl = np.zeros(window.shape, bool), np.zeros(window.shape, np.uint8)
@@ -258,10 +260,12 @@ class TrialRunner:
     ) -> list[Look]:
         """These looks, and closer looks where ground with ponds was screened out, as in `run/detect.py`."""
         now = list(looks)
-        for generation in range(1, ROUNDS + 1):
+        for _ in range(ROUNDS):
             derived = self.derived(aoi_of(window), in_force(now))
             wanted = closer_in(derived, set(), self.settings.evidence)
             for each in wanted:
+                before = [look.generation for look in now if look.day == each.day and look.meets(each.windows)]
+                generation = 1 + max(before)
                 now += self._made(each.day, rendering_of(each.day), window, each.windows, None, generation)
             if not wanted:
                 break

@@ -17,7 +17,7 @@ from pipeline.looks.look import Look
 from pipeline.looks.squares import SQUARE_PX, Squares, shape_of, touching
 from pipeline.raster import Bools
 
-SHELF_PX = 2048
+COMPARED_PX = 2048
 """Side of the squares of ground by which looks are compared."""
 
 
@@ -41,7 +41,7 @@ def closer(looks: Iterable[Look], ground: Iterable[Window], agreeing: int) -> li
     known = set(ground)
     shelves: dict[Window, list[Look]] = {}
     for look in looks:
-        for shelf in look.extent.cells(SHELF_PX):
+        for shelf in look.extent.cells(COMPARED_PX):
             shelves.setdefault(shelf, []).append(look)
     wanted: dict[tuple[date, str], set[Window]] = {}
     for shelf, members in shelves.items():

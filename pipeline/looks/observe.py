@@ -92,7 +92,7 @@ def observe(
     notes: set[str] = set()
     samples = [np.zeros((len(NAMES), 0), np.float32)]
     for piece, shown in reads(task, margin_px, segmenter.margin_px, settings):
-        raster = source.read(task.overpass.scenes, task.grid, shown, task.spared)
+        raster = source.read(task.overpass.scenes, task.grid, shown)
         notes.update(raster.notes)
         cut = piece.within(raster.window)
         seen = clear(raster, settings)[cut]

@@ -3,7 +3,7 @@
 A site has bare or disturbed ground with something like water in it. Closed forest, green crops, clear rivers and
 shadow have not. A pixel could be part of a site if it is bare ground mixed with water, mesh or plastic, which is
 neither green nor as bright in the short-wave infrared as soil is (one sum, `mixture`), or bright water itself. A square
-of 640 m with fewer than `MIN_PX` such pixels is screened out.
+of 640 m with fewer than `MIN_SUSPECT_PX` such pixels is screened out.
 
 The weights were fitted by logistic regression to pixels that the network calls pond, and to others, on simulated
 worlds; how much is skipped and what it costs in sites is measured on other worlds: `docs/screening.md`.
@@ -28,7 +28,7 @@ THRESHOLD = 4.0
 between."""
 WATER_BLUE = 0.05
 """Water (green above SWIR 1) is bright from this reflectance in blue on: milky, turquoise or turbid, not clear."""
-MIN_PX = 3
+MIN_SUSPECT_PX = 3
 """Fewer such pixels in a square are none: the smallest sites that are found have more."""
 STRIP_SQUARES = 1
 """Rows of squares at once: what is computed for them stays in a processor's cache."""
@@ -49,7 +49,7 @@ def screened(raster: Raster, window: Window, clear: Bools, spared: Sequence[Wind
         part = raster.cropped(strip)
         reflectance = part.reflectance
         hot[strip.within(window)] = (mixture(reflectance) > THRESHOLD) | bright_water(reflectance)
-    looked = (sums(hot & read, window) >= MIN_PX) | touching(spared, window)
+    looked = (sums(hot & read, window) >= MIN_SUSPECT_PX) | touching(spared, window)
     out: Bools = clear & ~in_pixels(looked, window)
     return out
 

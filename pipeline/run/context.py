@@ -83,6 +83,11 @@ class Run:
         return sha256_of([settings, self.calibration.model_dump(mode="json")])
 
     @property
+    def screens(self) -> bool:
+        """Whether ground is screened: where looking again costs nothing but time."""
+        return self.settings.screen.enabled and not (self.source.remote or self.source.paid)
+
+    @property
     def remakes(self) -> bool:
         """Whether looks of an older recipe are made again."""
         return self.remake is Remake.ALL or (self.remake is Remake.AUTO and not self.source.paid)

@@ -57,7 +57,7 @@ def detect(context: Run) -> Summary:
         if planned.outdated:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
-        ground = known_ground(registry, context.aoi.grid) if context.settings.screen.enabled else set()
+        ground = known_ground(registry, context.aoi.grid) if context.screens else set()
         made, failures = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
         looks = [*planned.kept, *made]
         derived, looks, failures = _closer(context, planned, looks, ground, failures)
@@ -76,7 +76,7 @@ def _closer(
     Each round of closer looks may show more ponds, and so ask for more; and so may looks of other runs.
     """
     derived = _derived(context, looks)
-    for _ in range(ROUNDS if context.settings.screen.enabled else 0):
+    for _ in range(ROUNDS if context.screens else 0):
         tasks, absent = closer_tasks(context, planned, derived, ground)
         if absent:
             context.progress.note(f"note: {absent} {ABSENT}")
@@ -229,8 +229,7 @@ def _provenance(
     scenes = sorted(list(scene.acquisition.identity) for scene in planned.search.scenes)
     # What the looks show, not how they were cut: a scan month by month cuts them otherwise than one run over all.
     seen = sorted({(look.overpass, *one.identity) for look in derived.looks for one in look.acquisitions})
-    screen = context.settings.screen.model_dump()
     failed = [failure.id for failure in failures]
-    parts = [context.aoi.digest, context.recipe.digest, context.judgement, screen, scenes, seen, failed]
+    parts = [context.aoi.digest, context.recipe.digest, context.judgement, context.screens, scenes, seen, failed]
     simulated = bool(context.source.simulation)
     return Provenance(context.source.name, simulated, context.model.card.name, sha256_of(parts)[:RUN_ID_DIGITS])

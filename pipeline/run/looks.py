@@ -113,7 +113,7 @@ def plan_looks(context: Run) -> LookPlan:
     kept = list(store.looks(aoi.grid, area))
     present = _Shown.of(in_force(kept))
     # A run without the screen looks again at what others screened out.
-    usable = present if settings.screen.enabled else _Shown.of(look for look in in_force(kept) if not look.screened)
+    usable = present if context.screens else _Shown.of(look for look in in_force(kept) if not look.screened)
     others = _others(context, maker, aoi, area) if len(tasks) else {}
     older = _Shown.of(look for looks in others.values() for look in looks)
     asked: dict[str, Look] = {}

@@ -45,7 +45,7 @@ def ground_with_ponds(looks: Iterable[Look]) -> set[Window]:
 
 def spared(context: Run, tasks: Iterable[LookTask], ground: set[Window]) -> list[LookTask]:
     """Tasks that screen all ground but this; tasks that screen nothing, where the run does not."""
-    if not context.settings.screen.enabled:
+    if not context.screens:
         return list(tasks)
     return [replace(task, spared=_within(ground, task.windows)) for task in tasks]
 

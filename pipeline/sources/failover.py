@@ -13,7 +13,7 @@ from pipeline.errors import CredentialsRefused, InputError, PipelineError, Quota
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
 from pipeline.sources.budget import Usage
-from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source, Spared
+from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
 from pipeline.sources.pixels import ScenePixels, mosaic
 
 PROVIDER_ERRORS = (SceneError, CredentialsRefused, QuotaUsed)
@@ -41,6 +41,11 @@ class FailoverSource:
     def paid(self) -> bool:
         """True if any of them is."""
         return any(source.paid for source in self.sources)
+
+    @property
+    def remote(self) -> bool:
+        """True if any of them is."""
+        return any(source.remote for source in self.sources)
 
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes of all providers, each acquisition once; raises the first one's error if none can be searched."""
@@ -70,12 +75,12 @@ class FailoverSource:
             tuple(sorted(refusals, key=lambda refusal: refusal.id)),
         )
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; each granule from the first provider that can read it."""
         notes: list[str] = []
 
         def read(scene: Scene, with_scl: bool) -> tuple[ScenePixels, str | None]:
-            raster = self._first(scene, grid, window, spared, notes)
+            raster = self._first(scene, grid, window, notes)
             scl = raster.scl if with_scl else None
             return ScenePixels(raster.pixels, raster.radiometry, raster.valid, scl, raster.unread), None
 
@@ -93,14 +98,14 @@ class FailoverSource:
         usage = sum((price.usage for price in prices), Usage())
         return Price(usage, max((price.read_px for price in prices), default=0.0), max(shares, default=None))
 
-    def _first(self, scene: Scene, grid: Grid, window: Window, spared: Spared, notes: list[str]) -> Raster:
+    def _first(self, scene: Scene, grid: Grid, window: Window, notes: list[str]) -> Raster:
         """The raster of the first provider that can read the scene; raises `_combined` of their errors if none can."""
         by_name = {source.name: source for source in self.sources}
         said: list[str] = []
         failures: list[Exception] = []
         for candidate in (scene, *scene.others):
             try:
-                raster = by_name[candidate.provider].read([candidate], grid, window, spared)
+                raster = by_name[candidate.provider].read([candidate], grid, window)
             except PROVIDER_ERRORS as cause:
                 if not scene.others:
                     raise

@@ -23,7 +23,7 @@ from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
-from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search, Spared
+from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
 from pipeline.sources.pixels import (
     GDAL,
     LIBRARY_ERRORS,
@@ -67,6 +67,11 @@ class FolderSource:
         """Always False: its files are at hand."""
         return False
 
+    @property
+    def remote(self) -> bool:
+        """Always False."""
+        return False
+
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Usable files over an AOI, and refusals with the reason; raises `InputError`."""
         files: list[Scene] = []
@@ -97,9 +102,9 @@ class FolderSource:
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; a pixel's value does not depend on the window."""
-        return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl, spared))
+        return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
 
 
 def simulation_in(folder: Path) -> str | None:
@@ -276,14 +281,14 @@ def _platform(tag: str | None, name: str) -> str:
 
 
 def _read(
-    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Spared
+    source: FolderSource, scene: Scene, grid: Grid, window: Window, with_scl: bool
 ) -> tuple[ScenePixels, str | None]:
     """Pixels of one scene on a window, and a note or None; raises `SceneError`."""
     product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
             # A GeoTIFF is one file: reading SCL alone would save nothing.
-            found = read_window(bands, grid, window, with_scl, source.rules if product else None, spared)
+            found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
             # A GeoTIFF states its own scale and offset, and `check_units` has tested them.
             fault = fault_of(scene, bands, found) if product else None
     except LIBRARY_ERRORS as cause:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from shapely.geometry import Polygon
 
@@ -30,27 +30,19 @@ class SceneStatus(StrEnum):
     """Cannot be used."""
 
 
-Spared: TypeAlias = Sequence[Window] | None
-"""Windows whose bands are read though SCL says that they can hold no site; None: all are."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReadRules:
     """Settings that a source needs to read scenes."""
 
     unclear: tuple[int, ...] = ()
     """SCL classes that are not clear: where there is no other class, bands are not read."""
-    closed: tuple[int, ...] = ()
-    """SCL classes of ground that can hold no site: where there is no other class, bands are not read either, but for
-    ground that is spared."""
     offset_error: OffsetError = OffsetError.REFUSE
     """What to do with a scene whose BOA_ADD_OFFSET was applied twice or not at all."""
 
     @classmethod
     def of(cls, settings: Settings) -> "ReadRules":
         """The rules in the settings."""
-        closed = settings.screen.scl_closed if settings.screen.enabled else ()
-        return cls(settings.clear.scl_unclear, closed, settings.reading.boa_offset_error)
+        return cls(settings.clear.scl_unclear, settings.reading.boa_offset_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +197,17 @@ class Source(Protocol):
     def paid(self) -> bool:
         """True: reading costs processing units."""
 
+    @property
+    def remote(self) -> bool:
+        """True: what is read comes from a server, and what is read twice is fetched twice."""
+
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
 
-        Bands are not read where SCL shows that they are not needed, see `ReadRules` and `Spared`.
+        Bands are not read where SCL shows that they are not needed, see `ReadRules`.
 
         Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
         like ground without sites.

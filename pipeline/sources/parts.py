@@ -19,33 +19,19 @@ MOSTLY = 0.7
 """Parts that together are larger than this share of what holds them all are read at once with all that lies between."""
 
 
-def parts_needed(
-    window: Window,
-    classes: Bytes,
-    unclear: Sequence[int],
-    closed: Sequence[int] = (),
-    spared: Sequence[Window] | None = None,
-) -> list[Window]:
-    """The parts of a window whose bands are needed: around cells with any other class of SCL than some.
+def parts_needed(window: Window, classes: Bytes, unclear: Sequence[int]) -> list[Window]:
+    """The parts of a window whose bands are needed: around cells with any other class of SCL than unclear ones.
 
-    `classes`: SCL on the window, shape (y, x). `unclear`: classes that need no bands; `closed`: classes that need none
-    either, but in cells that touch a spared window (None: everywhere). The parts may overlap; the window itself if all
-    of it is needed.
+    `classes`: SCL on the window, shape (y, x). The parts may overlap; the window itself if all of it is needed.
     """
-    seen, open_ground = ~np.isin(classes, unclear), ~np.isin(classes, (*unclear, *closed))
-    needed = [
-        cell for cell in window.cells(CELL_PX) if _any(seen if _is_spared(cell, spared) else open_ground, cell, window)
-    ]
+    seen = ~np.isin(classes, unclear)
+    needed = [cell for cell in window.cells(CELL_PX) if _any(seen, cell, window)]
     parts = [part for run in joined(needed) if (part := run.grown(NEED_MARGIN_PX).intersection(window)) is not None]
     if not parts:
         return []
     whole = hull(parts)
     area = sum(part.area_px for part in parts)
     return [whole] if area > MOSTLY * whole.area_px else parts
-
-
-def _is_spared(cell: Window, spared: Sequence[Window] | None) -> bool:
-    return spared is None or any(cell.intersection(each) is not None for each in spared)
 
 
 def _any(mask: Bools, cell: Window, window: Window) -> bool:

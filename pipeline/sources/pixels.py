@@ -23,7 +23,7 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import SceneError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.raster import Bools, Bytes, Floats, Numbers, Radiometry, Raster, reflectance_in
-from pipeline.sources.interface import ReadRules, Scene, Spared
+from pipeline.sources.interface import Scene
 from pipeline.sources.parts import parts_needed
 from pipeline.sources.placement import OnGrid, Placement, placed
 from pipeline.sources.radiometry import OFFSET, SCALE, scale_and_offset
@@ -142,28 +142,19 @@ def _samples(file: Any) -> Iterator[Window]:
         yield Window(row, col, min(SAMPLE_PX, height, file.height - row), min(SAMPLE_PX, width, file.width - col))
 
 
-def read_window(
-    file: Any,
-    grid: Grid,
-    window: Window,
-    with_scl: bool,
-    rules: ReadRules | None = None,
-    spared: Spared = None,
-) -> ScenePixels:
+def read_window(file: Any, grid: Grid, window: Window, with_scl: bool, unclear: Sequence[int] = ()) -> ScenePixels:
     """Pixels of a dataset on a window; a pixel's value does not depend on the window.
 
-    `rules`: where SCL has no other classes than these say, only SCL is read (`parts.py`, which has `spared` too);
-    None: all is read.
+    `unclear`: SCL classes; where there is no other class, only SCL is read (`parts.py`).
     """
     names, place = bands_of(file), placed(file, grid, window)
     if place.in_file.intersection(Window(0, 0, *file.shape)) is None:
         absent = np.zeros(window.shape, bool)
         return ScenePixels.without_bands(window.shape, absent, np.zeros(window.shape, np.uint8) if with_scl else None)
-    if (
-        with_scl and rules is not None and rules.unclear and place.step == 1
-    ):  # of finer imagery one class does not say where all was measured
+    # Of finer imagery one class does not say where all was measured.
+    if with_scl and unclear and place.step == 1:
         classes, measured = read_classes(file, names[SCL], place)
-        parts = parts_needed(window, classes, rules.unclear, rules.closed, spared)
+        parts = parts_needed(window, classes, unclear)
         if parts != [window]:
             return _read_parts(file, grid, window, parts, measured, _scl_of(classes, measured))
     return _read_bands(file, names, place, with_scl)

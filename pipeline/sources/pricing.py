@@ -59,7 +59,7 @@ def _need(file: BandStack, scl: int, grid: Grid, window: Window, rules: ReadRule
     place = placed(file, grid, window)
     classes, _ = read_classes(file, scl, place)
     decided = rules.unclear and place.step == 1
-    needed = parts_needed(window, classes, rules.unclear, rules.closed, ()) if decided else [window]
+    needed = parts_needed(window, classes, rules.unclear) if decided else [window]
     parts = tuple(part for each in needed if (part := _in_file(file, grid, each)) is not None)
     read_px = min(window.area_px, sum(each.area_px for each in needed))
     clear = int((~np.isin(classes, (0, *rules.unclear))).sum())

@@ -44,7 +44,6 @@ from pipeline.sources.interface import (
     Refusal,
     Scene,
     Search,
-    Spared,
     cloud_share_of,
     platform_of,
 )
@@ -125,6 +124,11 @@ class StacSource:
         """Always False: it counts no processing units."""
         return False
 
+    @property
+    def remote(self) -> bool:
+        """True for a catalogue with an address."""
+        return "://" in self.address
+
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI, and refusals with the reason; reads no pixels, raises `InputError`."""
         scenes: list[tuple[str, Scene]] = []
@@ -143,9 +147,9 @@ class StacSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; where SCL shows nothing clear, the bands are not fetched."""
-        return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl, spared))
+        return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))
 
     def price(self, scenes: Sequence[Scene], grid: Grid, windows: Sequence[Window]) -> Price:
         """As `Priced.price`; reads file headers and SCL."""
@@ -238,11 +242,9 @@ class StacSource:
             stated,
         )
 
-    def _read(
-        self, scene: Scene, grid: Grid, window: Window, with_scl: bool, spared: Spared
-    ) -> tuple[ScenePixels, str | None]:
+    def _read(self, scene: Scene, grid: Grid, window: Window, with_scl: bool) -> tuple[ScenePixels, str | None]:
         with self._opened(scene) as file:
-            found = read_window(file, grid, window, with_scl, self.rules, spared)
+            found = read_window(file, grid, window, with_scl, self.rules.unclear)
             fault = fault_of(scene, file, found)
         return with_offset_mended(scene, found, fault, self.rules.offset_error)
 

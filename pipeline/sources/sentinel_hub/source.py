@@ -17,7 +17,7 @@ from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Radiometry, Raster
 from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
-from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search, Spared
+from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_needed, refused_item
 from pipeline.sources.parts import parts_needed
 from pipeline.sources.pixels import MAX_CLASS
@@ -77,6 +77,11 @@ class SentinelHubSource:
         """Always True: it counts processing units."""
         return True
 
+    @property
+    def remote(self) -> bool:
+        """Always True."""
+        return True
+
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI, and refusals with the reason; reads no pixels.
 
@@ -97,7 +102,7 @@ class SentinelHubSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared = None) -> Raster:
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; the server mosaics the granules, and bands are not requested where nothing is clear.
 
         Raises `SceneError`, naming the first scene, `CredentialsRefused` and `CapReached`.
@@ -109,7 +114,7 @@ class SentinelHubSource:
                     f"Sentinel Hub gives no more than {MAX_PX} x {MAX_PX} px at once, and {window.width} x "
                     f"{window.height} are needed: make segment.window_px smaller"
                 )
-            return self._read(scenes, grid, window, spared)
+            return self._read(scenes, grid, window)
         except SceneError as cause:
             raise SceneError(f"{first}: {cause}") from cause
 
@@ -117,12 +122,12 @@ class SentinelHubSource:
         """As `Priced.price`, by the vendor's rule and the catalogue's cloud cover; sends no request."""
         return price_of(scenes, windows)
 
-    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window, spared: Spared) -> Raster:
+    def _read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         numbers, mask = self._pixels(scenes, grid, window, (SCL,))
         classes = np.where(mask & (numbers[0] <= MAX_CLASS), numbers[0], 0).astype(np.uint8)
         odd = bool((numbers[0][mask] > MAX_CLASS).any())
         unclear = (0, *self.rules.unclear)
-        parts = [window] if odd else parts_needed(window, classes, unclear, self.rules.closed, spared)
+        parts = [window] if odd else parts_needed(window, classes, unclear)
         pixels = np.zeros((len(NAMES), *window.shape), np.uint16)
         valid, unread = classes > 0, np.ones(window.shape, bool)
         for part in parts:
