@@ -1,4 +1,4 @@
-"""Peak memory of `detect` with two workers, for a scene of 2,000 px and for one a hundred times its area.
+"""Peak memory of `detect` with two workers, for a scene of 4,000 px (four looks) and for a larger one.
 
     python benchmarks/memory.py [--large 20000] [--work DIR]
 
@@ -20,7 +20,7 @@ from imagery import GRID, NORTH_WEST, write_scene
 from pipeline.grid import LONLAT, Window, reprojected
 from rivals.environment import FOLDER
 
-SMALL_PX = 2_000
+SMALL_PX = 4_000
 EVERY_S = 0.1
 
 

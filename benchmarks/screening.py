@@ -136,8 +136,7 @@ def _meet(one: AssessedSite, other: AssessedSite) -> bool:
 
 def _found(settings: Settings, trial: Trial, *, enabled: bool) -> tuple[list[AssessedSite], tuple[Look, ...]]:
     """Reported sites, and all looks."""
-    chosen = settings.model_copy(update={"screen": settings.screen.model_copy(update={"enabled": enabled})})
-    runner = TrialRunner(chosen)
+    runner = TrialRunner(settings, screened=enabled)
     seen = runner.observed(trial)
     derived = runner.derived(seen.aoi, seen.looks)
     reported = [item for item in derived.sites if item.confidence >= settings.sites.min_confidence]

@@ -254,7 +254,7 @@ def test_a_trial_sees_and_finds_what_a_run_does_on_the_same_scenes_in_files(
         return replace(seen, reflectance=(numbers[:6] * 0.0001).astype(np.float32))
 
     monkeypatch.setattr(trials, "render", stored)
-    runner = TrialRunner(EVERYTHING)
+    runner = TrialRunner(EVERYTHING, screened=True)
     seen, result = runner.observed(SITES), runner(SITES)
     context = Run(
         aoi=aoi_of(SMALL), period=Period(None, None), source=FolderSource(tmp_path / "scenes"), settings=EVERYTHING,

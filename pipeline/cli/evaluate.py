@@ -63,7 +63,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--labels", type=Path, metavar="FILE",
         help="with --run: points (CSV or GeoJSON: id, lon, lat, date or from and to, diameter_m, state) to score it by",
     )  # fmt: skip
-    evaluate.add_argument("--no-screen", action="store_true", help="show all clear ground to the network")
     evaluate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
     evaluate.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     evaluate.set_defaults(do=run)

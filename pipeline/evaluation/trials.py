@@ -175,6 +175,9 @@ class TrialRunner:
     """Name of the baseline in the network's place, see `baselines.py`; empty = the network."""
     baseline_calibration: Calibration | None = None
     """Calibration of the baseline, as a network has its own; None = not calibrated."""
+    screened: bool = False
+    """True: ground is screened as in a run on files of this disk. It changes next to nothing (`docs/screening.md`), and
+    worlds are so small and full of sites that it saves no time."""
 
     def __call__(self, trial: Trial) -> TrialResult:
         """Observe a world through its months, or a background once, and derive its sites."""
@@ -231,12 +234,12 @@ class TrialRunner:
         for day in days:
             seen = rendering_of(day)
             window = Window(PLACE.row, PLACE.col, *seen.clear.shape)
-            looks += self._looks(day, seen, window, () if self._screens else None)
+            looks += self._looks(day, seen, window, () if self.screened else None)
             pond = np.maximum(pond, seen.pond_fraction) if pond.size else seen.pond_fraction
             ground = ground | seen.ground if ground.size else seen.ground
             if int(seen.clear.sum()) >= most:
                 clearest, most = seen.reflectance, int(seen.clear.sum())
-        looks = self._with_closer(looks, rendering_of, window) if self._screens else looks
+        looks = self._with_closer(looks, rendering_of, window) if self.screened else looks
         stack = LookArchive(looks, PLACE.height).stack(window)
         ever = stack.seen.any(axis=0)
         return ObservedWorld(
@@ -249,11 +252,6 @@ class TrialRunner:
             truth=truth(stack),
             look_alikes=look_alikes,
         )
-
-    @property
-    def _screens(self) -> bool:
-        """Whether ground is screened: for the network alone."""
-        return self.settings.screen.enabled and not self.baseline
 
     def _with_closer(
         self, looks: Sequence[Look], rendering_of: Callable[[date], Rendering], window: Window
