@@ -29,7 +29,6 @@ window_sizes = st.sampled_from([64, 96, 128, 192, 256, 512])
 """Sides of what a network is shown, pixels."""
 block_sizes = st.sampled_from([256, 512, 2048])
 """Sides of what is one unit of work, pixels."""
-batches = st.integers(1, 5)
 """How many windows go through the network at once."""
 
 

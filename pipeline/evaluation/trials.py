@@ -302,7 +302,7 @@ class TrialRunner:
         for task in plan(GRID, windows, settings.grid.block_px, passes, margin_px):
             asked = replace(task, spared=spared, generation=generation)
             found = observe(asked, source, segmenter, margin_px, settings.clear)
-            yield look_of(asked, f"{task.name} {generation}", found, LookArray(found.bands, task.extent))
+            yield look_of(asked, f"{task.name} {generation} {task.windows}", found, LookArray(found.bands, task.extent))
 
     def _result(self, seen: ObservedWorld, derived: Derived) -> TrialResult:
         """The sites found in a trial, with the truth."""
