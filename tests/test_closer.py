@@ -28,11 +28,13 @@ def look(day: int, hidden: Iterable[Window] = (), ponds: Iterable[Window] = (), 
     )  # fmt: skip
 
 
-def asked(looks: Iterable[Look], ground: Iterable[Window] = (), agreeing: int = 2) -> dict[int, set[Window]]:
+def asked(
+    looks: Iterable[Look], ground: Iterable[Window] = (), beside: int = 2, agreeing: int = 99
+) -> dict[int, set[Window]]:
     """Squares that are wanted, by day."""
     return {
         (each.day - FIRST).days: {square for window in each.windows for square in window.cells(SQUARE_PX)}
-        for each in closer(looks, ground, agreeing)
+        for each in closer(looks, ground, beside, agreeing)
     }
 
 
@@ -49,8 +51,14 @@ def test_ground_of_a_site_is_looked_at_in_every_look_that_screened_it() -> None:
 def test_ponds_in_one_look_are_checked_in_as_many_before_and_after_as_must_agree() -> None:
     looks = [look(0, [A]), look(5, [A]), look(10, [A]), look(15, ponds=[A]), look(20), look(25, [A, B]), look(30, [A])]
     assert asked(looks) == {5: {A}, 10: {A}, 25: {A}, 30: {A}}
-    assert asked(looks, agreeing=1) == {10: {A}, 25: {A}}
-    assert asked(looks, agreeing=0) == {}
+    assert asked(looks, beside=1) == {10: {A}, 25: {A}}
+    assert asked(looks, beside=0) == {}
+
+
+def test_where_as_many_looks_show_ponds_as_must_agree_all_are_looked_at() -> None:
+    looks = [look(5 * k, [A, B]) for k in range(6)] + [look(40, [B], [A]), look(45, [B], [A])]
+    assert asked(looks, agreeing=3) == {20: {A}, 25: {A}}
+    assert asked(looks, agreeing=2) == {5 * k: {A} for k in range(6)}
 
 
 def test_a_closer_look_counts_for_the_squares_that_it_looked_at() -> None:
@@ -62,7 +70,7 @@ def test_a_closer_look_counts_for_the_squares_that_it_looked_at() -> None:
 
 def test_overpasses_of_one_day_are_told_apart() -> None:
     other = replace(look(0, [A]), overpass="20250105-S2C", key="other")
-    found = closer([look(0, [B]), other], [A, B], 2)
+    found = closer([look(0, [B]), other], [A, B], 2, 2)
     assert [(each.overpass, each.windows) for each in found] == [("20250105", (B,)), ("20250105-S2C", (A,))]
 
 
@@ -75,7 +83,7 @@ def test_after_what_is_asked_was_looked_at_nothing_more_is_asked(
 ) -> None:
     looks = [look(5 * k, hidden, ponds - hidden) for k, (hidden, ponds) in enumerate(sights)]
     made = []
-    for each in closer(looks, ground, agreeing):
+    for each in closer(looks, ground, agreeing, 99):
         was = next(one for one in looks if one.day == each.day)
         hidden = set(was.screened or ())
         for window in each.windows:
@@ -86,4 +94,4 @@ def test_after_what_is_asked_was_looked_at_nothing_more_is_asked(
         square for each in looks for square in each.screened or () if square not in {s for m in made for s in m.windows
                                                                                      if m.day == each.day for s in s.cells(SQUARE_PX)}
     )  # fmt: skip
-    assert closer([*looks, *made], ground, 0) == []
+    assert closer([*looks, *made], ground, 0, 99) == []

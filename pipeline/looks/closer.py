@@ -3,6 +3,7 @@
 A site is found, dated and withdrawn by looks of the network alone. So where it may be, no look stays screened:
 
 * where any look shows ponds, the next looks before and after it, because as many must agree as make evidence;
+* where as many do, all looks;
 * on the ground of each site, known or just found, all looks.
 """
 
@@ -33,10 +34,11 @@ class Closer:
     """Rectangles of the squares that were screened out and are wanted, sorted."""
 
 
-def closer(looks: Iterable[Look], ground: Iterable[Window], agreeing: int) -> list[Closer]:
+def closer(looks: Iterable[Look], ground: Iterable[Window], beside: int, agreeing: int) -> list[Closer]:
     """What to look at again in some looks that count; in order of time.
 
-    `ground`: squares of known ground of sites. `agreeing`: looks to either side of one with ponds that are wanted.
+    `ground`: squares of known ground of sites. `beside`: looks to either side of one with ponds that are wanted.
+    `agreeing`: where so many looks show ponds, all are.
     """
     known = set(ground)
     shelves: dict[Window, list[Look]] = {}
@@ -47,13 +49,13 @@ def closer(looks: Iterable[Look], ground: Iterable[Window], agreeing: int) -> li
     for shelf, members in shelves.items():
         here = touching(known, shelf)
         if any(look.screened for look in members) and (here.any() or any(look.ponds for look in members)):
-            for when, squares in _on_shelf(shelf, members, here, agreeing):
+            for when, squares in _on_shelf(shelf, members, here, beside, agreeing):
                 wanted.setdefault(when, set()).update(squares)
     return [Closer(*when, tuple(joined(sorted(wanted[when])))) for when in sorted(wanted)]
 
 
 def _on_shelf(
-    shelf: Window, looks: Sequence[Look], ground: Bools, agreeing: int
+    shelf: Window, looks: Sequence[Look], ground: Bools, beside: int, agreeing: int
 ) -> Iterator[tuple[tuple[date, str], list[Window]]]:  # fmt: skip
     """Overpass and squares, for each overpass with something to look at again."""
     passes: dict[tuple[date, str], list[Look]] = {}
@@ -62,10 +64,10 @@ def _on_shelf(
     order = sorted(passes)
     layers = [_layer(shelf, passes[when]) for when in order]
     hidden, ponds = (np.stack([layer[k] for layer in layers]) for k in range(2))
-    wanted = hidden & ground
+    wanted = hidden & (ground | (ponds.sum(axis=0) >= agreeing))
     for k, row, col in np.argwhere(ponds):
-        before = np.flatnonzero(hidden[:k, row, col])[::-1][:agreeing]
-        after = k + 1 + np.flatnonzero(hidden[k + 1 :, row, col])[:agreeing]
+        before = np.flatnonzero(hidden[:k, row, col])[::-1][:beside]
+        after = k + 1 + np.flatnonzero(hidden[k + 1 :, row, col])[:beside]
         wanted[before, row, col] = wanted[after, row, col] = True
     for when, mask in zip(order, wanted, strict=True):
         if mask.any():

@@ -33,8 +33,8 @@ from pipeline.sites.standing import Publication, Rules, Said, publish
 from pipeline.sites.statement import Provenance, Statement, statement_of
 from pipeline.sources.interface import Refusal, Search
 
-ROUNDS = 4
-"""Most rounds of closer looks in a run; two are usual, and what is left is looked at by the next run."""
+ROUNDS = 12
+"""Most rounds of closer looks in a run; two or three are usual, and what is left is looked at by the next run."""
 ABSENT = (
     "overpasses in which ground near ponds was screened out cannot be looked at again: their scenes are no longer "
     "listed; dates there are wider"

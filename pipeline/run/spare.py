@@ -54,7 +54,7 @@ def closer_in(derived: Derived, ground: set[Window], settings: EvidenceSettings)
     """What to look at again in the looks that were used, on known ground and that of possible sites just found."""
     possible = [item.site.window for item in derived.sites if item.confidence >= POSSIBLE]
     sites = {square for window in possible for square in window.cells(SQUARE_PX)}
-    return closer(derived.looks, ground | sites, settings.among_looks - 1)
+    return closer(derived.looks, ground | sites, settings.among_looks - 1, settings.agreeing_looks)
 
 
 def closer_tasks(context: Run, planned: LookPlan, derived: Derived, ground: set[Window]) -> tuple[list[LookTask], int]:
