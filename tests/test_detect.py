@@ -378,3 +378,20 @@ def test_no_look_stays_screened_on_the_ground_of_a_site(first: Summary) -> None:
     for site in first.sites:
         stack = archive.stack(window_of(reprojected(site.polygon, LONLAT, "EPSG:32647").bounds))
         np.testing.assert_array_equal(stack.clear, stack.seen)
+
+
+def test_a_closer_look_that_fails_is_told_as_any_other(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.run import detect as detection
+    from pipeline.sources.interface import Refusal
+
+    usual = detection.make_looks
+
+    def failing(*parts: object) -> object:
+        return ([], (Refusal("closer", "cannot be read", 6),)) if "Looking closer" in parts else usual(*parts)
+
+    monkeypatch.setattr(detection, "make_looks", failing)
+    told = look(scenes, tmp_path)
+    assert [failure.id for failure in told.failures] == ["closer"]
+    assert told.exit_code == 6

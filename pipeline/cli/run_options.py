@@ -51,7 +51,7 @@ def add_run_options(parser: Parser) -> None:
     parser.add_argument(
         "--no-screen",
         action="store_true",
-        help="show all clear ground to the network, also where nothing could be part of a site: several times slower",
+        help="show all clear ground to the network, also where no site could be: slower over closed ground",
     )
     parser.add_argument("--max-pu", type=amount, metavar="N", help="spend no more processing units in this run")
     parser.add_argument("--max-gb", type=amount, metavar="N", help="fetch no more gigabytes in this run")

@@ -81,10 +81,10 @@ def _closer(
         if absent:
             context.progress.note(f"note: {absent} {ABSENT}")
         made, failed = make_looks(context, planned, tasks, "Looking closer") if tasks else ([], ())
-        now = looks_now(context, [*looks, *made])
+        now, failures = looks_now(context, [*looks, *made]), (*failures, *failed)
         if len(now) == len(looks):
             break
-        looks, failures = now, (*failures, *failed)
+        looks = now
         derived = _derived(context, looks)
         if failed or absent:
             break  # the same would be asked for again
