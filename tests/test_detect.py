@@ -33,8 +33,10 @@ from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR
 from pipeline.looks.stack import LookArchive
 from pipeline.run.detect import detect
+from pipeline.run.spare import known_ground
 from pipeline.run.summary import Summary
 from pipeline.sites.records import SiteRecord
+from pipeline.sites.registry import read_registry
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period, ReadRules
 from pipeline.sources.stac import stac_source
@@ -395,3 +397,11 @@ def test_a_closer_look_that_fails_is_told_as_any_other(
     told = look(scenes, tmp_path)
     assert [failure.id for failure in told.failures] == ["closer"]
     assert told.exit_code == 6
+
+
+def test_only_sites_around_the_area_are_known_ground(first: Summary) -> None:
+    registry = read_registry(first.context.archive.registry)
+    near = known_ground(registry, AREA)
+    assert near
+    elsewhere = Aoi("far", "Far", "FAR", box(-60.1, -10.1, -60.0, -10.0))
+    assert known_ground(registry, elsewhere) == set()  # a territory so far off has no place on the grid

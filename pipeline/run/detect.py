@@ -57,7 +57,7 @@ def detect(context: Run) -> Summary:
         if planned.outdated:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
-        ground = known_ground(registry, context.aoi.grid) if context.screens else set()
+        ground = known_ground(registry, context.aoi) if context.screens else set()
         made, failures = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
         looks = [*planned.kept, *made]
         derived, looks, failures = _closer(context, planned, looks, ground, failures)

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from shapely.geometry import box
+
+from pipeline.aoi import Aoi
 from pipeline.config import EvidenceSettings
-from pipeline.grid import LONLAT, Grid, Window, reprojected, window_of
+from pipeline.grid import LONLAT, Window, reprojected, window_of
 from pipeline.looks.closer import Closer, closer
 from pipeline.looks.look import Look
 from pipeline.looks.squares import SQUARE_PX
@@ -19,18 +22,21 @@ from pipeline.sources.interface import Overpass, Period, overpasses
 
 AROUND_SITE_PX = 16
 """How far around the territory of a site ground is spared, pixels."""
+NEAR_DEGREES = 0.3
+"""How far from the AOI's bounds sites still count, degrees: farther than looks of its blocks reach."""
 POSSIBLE = 0.02
 """Confidence from which on the ground of a site is looked at in all looks, whether it is reported or not."""
 MEMORY = timedelta(days=400)
 """How long before the newest look ponds in a look spare their square for later looks."""
 
 
-def known_ground(registry: Registry, grid: Grid) -> set[Window]:
-    """Squares on the territory of all sites of which something stands."""
+def known_ground(registry: Registry, aoi: Aoi) -> set[Window]:
+    """Squares on the territory of all sites in and around an AOI of which something stands."""
     found: set[Window] = set()
+    near = box(*aoi.polygon.bounds).buffer(NEAR_DEGREES)  # the registry holds all AOIs, also those of other continents
     for entry in registry.entries:
-        if entry.statement is not None:
-            area = window_of(reprojected(entry.territory, LONLAT, grid.crs).bounds)
+        if entry.statement is not None and entry.territory.intersects(near):
+            area = window_of(reprojected(entry.territory, LONLAT, aoi.grid.crs).bounds)
             found.update(area.grown(AROUND_SITE_PX).cells(SQUARE_PX))
     return found
 
