@@ -149,6 +149,40 @@ class SpendingSettings(Section):
     monthly_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class ScanSettings(Section):
+    """How months are scanned, one after the other, for years."""
+
+    settle_days: Annotated[int, Field(ge=0, le=60)]
+    late_months: Annotated[int, Field(ge=0, le=36)]
+    first_months: Annotated[int, Field(ge=1, le=240)]
+    catch_up_months: Annotated[int, Field(ge=1, le=240)]
+    patience_days: Annotated[int, Field(ge=0, le=60)]
+    report_hours: Annotated[float, Field(gt=0, le=720)]
+    focus: tuple[str, ...]
+    sweep_looks: Annotated[int, Field(ge=0, le=1_000_000)]
+    keep_recipes: Annotated[int, Field(ge=0, le=100)]
+
+
+class Places(StrEnum):
+    """How exactly a message says where a site is."""
+
+    NONE = "none"
+    """Not at all: the AOI and the id."""
+    AREA = "area"
+    """To a tenth of a degree, about 10 km."""
+    EXACT = "exact"
+    """To five decimals of a degree, about a metre."""
+
+
+class AlertSettings(Section):
+    """What messages say, and to whom they link; addresses stand in the environment."""
+
+    places: Places
+    budget: Annotated[float, Field(ge=0, lt=1)]
+    link: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+    pictures: bool
+
+
 class SimulatedSettings(Section):
     """The embedded archive."""
 
@@ -176,6 +210,8 @@ class Settings(Section):
     reading: ReadingSettings
     http: HttpSettings
     spending: SpendingSettings
+    scan: ScanSettings
+    alerts: AlertSettings
     simulated: SimulatedSettings
 
 

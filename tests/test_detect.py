@@ -386,12 +386,14 @@ def test_a_closer_look_that_fails_is_told_as_any_other(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.run import detect as detection
+    from pipeline.run.looks import MadeLooks
     from pipeline.sources.interface import Refusal
 
     usual = detection.make_looks
 
     def failing(*parts: object) -> object:
-        return ([], (Refusal("closer", "cannot be read", 6),)) if "Looking closer" in parts else usual(*parts)
+        failed = MadeLooks(failures=(Refusal("closer", "cannot be read", 6),))
+        return failed if "Looking closer" in parts else usual(*parts)
 
     monkeypatch.setattr(detection, "make_looks", failing)
     told = look(scenes, tmp_path)

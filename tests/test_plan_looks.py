@@ -104,7 +104,8 @@ def test_after_a_first_run_nothing_is_missing(tmp_path: Path) -> None:
     planned = plan_looks(context)
     assert windows_of(planned.missing) == sorted(list(context.aoi.windows(256)) * 2)
     assert not planned.kept
-    made, failures = make_looks(context, planned, planned.missing)
+    outcome = make_looks(context, planned, planned.missing)
+    made, failures = outcome.looks, outcome.failures
     assert not failures
     again = plan_looks(context)
     assert (again.missing, again.outdated, again.older) == ((), (), ())

@@ -85,7 +85,8 @@ def _settings(precision: str, screened: bool) -> Settings:
 def _look(context: Run) -> None:
     """Make all looks; raises where there are none or one fails, because then nothing was measured."""
     planned = plan_looks(context)
-    made, failures = make_looks(context, planned, spared(context, planned.missing, set()))
+    outcome = make_looks(context, planned, spared(context, planned.missing, set()))
+    made, failures = outcome.looks, outcome.failures
     if failures or not made:
         reasons = [failure.reason for failure in (*planned.search.refusals, *failures)]
         raise RuntimeError(f"error: {'; '.join(reasons) or 'no look was made'}")

@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.aoi import Aoi
+from pipeline.aoi import Aoi, Polygonal
 from pipeline.archive import Archive
 from pipeline.config import Settings
 from pipeline.digest import sha256_of
@@ -28,6 +28,22 @@ class Remake(StrEnum):
     """All where that is free of charge, none where the source is paid."""
     ALL = "all"
     NONE = "none"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pace:
+    """In which order looks are made, and how many of them before what there is must be published or kept for later."""
+
+    most_looks: int | None = None
+    """Looks to make at most; None = all."""
+    until: float | None = None
+    """When to begin no more looks, by `time.monotonic`; None = never."""
+    first: tuple[Polygonal, ...] = ()
+    """Ground to look at before all other, lon/lat."""
+    clearest_first: bool = False
+    """Whether overpasses with less cloud come first; else they come in order of place and time."""
+    whole: bool = False
+    """Whether nothing is published unless all looks were made that were asked for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -58,6 +74,8 @@ class Run:
     """What the source may spend; None = it costs nothing."""
     remake: Remake = Remake.AUTO
     """Whether looks of an older recipe are made again."""
+    pace: Pace = Pace()
+    """Order and number of looks."""
 
     @property
     def recipe(self) -> Recipe:

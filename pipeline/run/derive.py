@@ -49,6 +49,15 @@ class Derived:
         """Share of the AOI that was clear at least once, 0 to 1."""
         return min(1.0, self.seen_px * PIXEL_M**2 / (aoi.polygon_m.area or 1.0))
 
+    def seen_in(self, aoi: Aoi) -> dict[str, float]:
+        """Share of the AOI that was clear at least once in each month, 0 to 1; months without a look are left out."""
+        areas: dict[str, float] = {}
+        for seen, inside in zip(self.coverage.values(), aoi.parts(list(self.coverage)), strict=True):
+            for month, each in seen.months.items():
+                areas[month] = areas.get(month, 0.0) + each.share_seen * np.count_nonzero(inside)
+        whole = aoi.polygon_m.area / PIXEL_M**2 or 1.0
+        return {month: min(1.0, area / whole) for month, area in sorted(areas.items())}
+
 
 def derive(
     aoi: Aoi,

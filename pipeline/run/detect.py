@@ -3,7 +3,7 @@
 search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,7 +21,7 @@ from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
-from pipeline.run.looks import LookPlan, any_clear, looks_near, looks_now, make_looks, plan_looks
+from pipeline.run.looks import LookPlan, MadeLooks, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.price import outdated_text
 from pipeline.run.spare import closer_tasks, ground_with_ponds, known_ground, spared
 from pipeline.run.summary import Summary
@@ -50,7 +50,7 @@ def detect(context: Run) -> Summary:
     Looks that are in the archive are not made again, whichever AOI or period they were made for. Raises `InputError`
     for what the user can correct; scenes and looks that fail are in the summary and in `manifest.json`.
     """
-    with locked(context.out / MANIFEST, str(context.out)):
+    with locked(context.out / MANIFEST, str(context.out)) as hold:
         registry = _registry(context)
         registry.check_clock(context.today)  # a damaged one, or a wrong clock, is told before any work
         planned = plan_looks(context)
@@ -58,20 +58,25 @@ def detect(context: Run) -> Summary:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
         ground = known_ground(registry, context.aoi) if context.screens else set()
-        made, failures = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
-        looks = [*planned.kept, *made]
-        derived, looks, failures = _closer(context, planned, looks, ground, failures)
-        with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S):
+        made = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
+        if context.pace.whole and (made.failures or made.left):
+            return _kept(context, planned, made)
+        derived, looks, made = _closer(context, planned, [*planned.kept, *made.looks], ground, made)
+        if context.pace.whole and made.failures:
+            return _kept(context, planned, made)
+        with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S) as names:
             now = looks_now(context, looks)
             if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
                 derived = _derived(context, now)
-            return _published(context, planned, tuple(made), failures, derived)
+            hold.check()
+            names.check()
+            return _published(context, planned, made, derived)
 
 
 def _closer(
-    context: Run, planned: LookPlan, looks: list[Look], ground: set[Window], failures: tuple[Refusal, ...]
-) -> tuple[Derived, list[Look], tuple[Refusal, ...]]:
-    """What some looks say once nothing is screened out where a site may be; all looks, and failures.
+    context: Run, planned: LookPlan, looks: list[Look], ground: set[Window], first: MadeLooks
+) -> tuple[Derived, list[Look], MadeLooks]:
+    """What some looks say once nothing is screened out where a site may be; all looks, and failures of both kinds.
 
     Each round of closer looks may show more ponds, and so ask for more; and so may looks of other runs.
     """
@@ -80,15 +85,16 @@ def _closer(
         tasks, absent = closer_tasks(context, planned, derived, ground)
         if absent:
             context.progress.note(f"note: {absent} {ABSENT}")
-        made, failed = make_looks(context, planned, tasks, "Looking closer") if tasks else ([], ())
-        now, failures = looks_now(context, [*looks, *made]), (*failures, *failed)
+        made = make_looks(context, planned, tasks, "Looking closer") if tasks else MadeLooks()
+        now = looks_now(context, [*looks, *made.looks])
+        first = replace(first, failures=(*first.failures, *made.failures), left=first.left + made.left)
         if len(now) == len(looks):
             break
         looks = now
         derived = _derived(context, looks)
-        if failed or absent:
+        if made.failures or absent:
             break  # the same would be asked for again
-    return derived, looks, failures
+    return derived, looks, first
 
 
 def recover(context: Run) -> None:
@@ -113,37 +119,64 @@ def _derived(context: Run, looks: Iterable[Look]) -> Derived:
     return derive(aoi, near, cache, settings, context.calibration, context.progress)
 
 
-def _published(
-    context: Run, planned: LookPlan, made: tuple[Look, ...], failures: tuple[Refusal, ...], derived: Derived
-) -> Summary:
+def _kept(context: Run, planned: LookPlan, made: MadeLooks) -> Summary:
+    """What stays as it was published, because looks are missing: they are in the archive as far as they were made."""
+    registry = read_registry(context.archive.registry, context.aoi.prefix)
+    entries = [entry for entry in registry.entries if _lies_in(entry, context)]
+    looks = (*planned.kept, *made.looks)
+    provenance = _provenance(context, planned, looks, made.failures)
+    statements = [replace(entry.statement, site=with_lineage(entry.statement.site, entry))
+                  for entry in entries if entry.statement is not None]  # fmt: skip
+    return _summary(context, planned, made, provenance, looks, statements, published=False)
+
+
+def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derived) -> Summary:
     """Name the sites, publish what may be said of them, and sum up; to be called under the lock of the registry."""
     complete(context.archive)
     registry = read_registry(context.archive.registry, context.aoi.prefix)
-    provenance = _provenance(context, planned, derived, failures)
+    provenance = _provenance(context, planned, derived.looks, made.failures)
     publication = _publication(context, registry, derived, provenance)
     entries = [entry for entry in publication.registry.entries if _lies_in(entry, context)]
     statements = [_shown(entry, publication) for entry in entries if entry.statement is not None]
-    asked = (*planned.asked, *made)
-    summary = Summary(
-        context=context,
-        provenance=provenance,
-        recipe=planned.maker.recipe,
-        search=planned.search,
-        looks=derived.looks,
-        asked=asked,
-        saw=any_clear(context.aoi, asked),
+    summary = replace(
+        _summary(context, planned, made, provenance, derived.looks, statements, published=True),
         outliers=derived.outliers,
-        failures=failures,
-        damaged=tuple(planned.store.damaged),
-        outdated=0 if context.remakes else len(planned.outdated),
-        statements=tuple(statements),
         seen_share=derived.seen_share(context.aoi),
-        months=_months(context, planned.search, derived.looks),
-        usage=context.budget.spent() if context.budget is not None else {},
+        seen_in=derived.seen_in(context.aoi),
     )
     events = [event for entry in entries for event in lineage_events(entry, publication.registry)]
     _export(summary, [*(event for each in statements for event in each.events), *events], derived, publication.registry)
     return summary
+
+
+def _summary(
+    context: Run,
+    planned: LookPlan,
+    made: MadeLooks,
+    provenance: Provenance,
+    looks: tuple[Look, ...],
+    statements: Sequence[Statement],
+    published: bool,
+) -> Summary:
+    asked = (*planned.asked, *made.looks)
+    return Summary(
+        context=context,
+        provenance=provenance,
+        recipe=planned.maker.recipe,
+        search=planned.search,
+        looks=looks,
+        made=made.looks,
+        asked=asked,
+        saw=any_clear(context.aoi, asked),
+        failures=made.failures,
+        left=made.left,
+        published=published,
+        damaged=tuple(planned.store.damaged),
+        outdated=0 if context.remakes else len(planned.outdated),
+        statements=tuple(statements),
+        months=_months(context, planned.search, looks),
+        usage=context.budget.spent() if context.budget is not None else {},
+    )
 
 
 def _publication(context: Run, registry: Registry, derived: Derived, provenance: Provenance) -> Publication:
@@ -160,6 +193,7 @@ def _publication(context: Run, registry: Registry, derived: Derived, provenance:
         confirm_looks=settings.sites.confirm_looks,
         min_share_seen=settings.history.min_share_seen,
         link_m=settings.sites.link_m,
+        screened=context.screens,
     )
     known = [entry.site_id for entry in registry.entries if entry.statement and _lies_in(entry, context)]
     return publish(registry, said, known, derived.archive, grid, rules, context.today, provenance.run_id)
@@ -223,12 +257,12 @@ def _months(context: Run, search: Search, looks: Iterable[Look]) -> tuple[str, .
 
 
 def _provenance(
-    context: Run, planned: LookPlan, derived: Derived, failures: tuple[Refusal, ...]
+    context: Run, planned: LookPlan, looks: Iterable[Look], failures: tuple[Refusal, ...]
 ) -> Provenance:  # fmt: skip
     """Where the rows come from; the same inputs give the same run id, wherever they lie."""
     scenes = sorted(list(scene.acquisition.identity) for scene in planned.search.scenes)
     # What the looks show, not how they were cut: a scan month by month cuts them otherwise than one run over all.
-    seen = sorted({(look.overpass, *one.identity) for look in derived.looks for one in look.acquisitions})
+    seen = sorted({(look.overpass, *one.identity) for look in looks for one in look.acquisitions})
     failed = [failure.id for failure in failures]
     parts = [context.aoi.digest, context.recipe.digest, context.judgement, context.screens, scenes, seen, failed]
     simulated = bool(context.source.simulation)

@@ -1,6 +1,7 @@
 """The looks of a run: which there must be, which are there, and making those that are missing."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipeline.archive import Archive
 from pipeline.cluster import cluster
 from pipeline.engine import processes, run
 from pipeline.errors import UnitsFailed
-from pipeline.grid import PIXEL_M, Window, covers, window_of
+from pipeline.grid import LONLAT, PIXEL_M, Window, covers, reprojected, window_of
 from pipeline.looks.file import GDAL
 from pipeline.looks.look import Look, Place, in_force, places
 from pipeline.looks.maker import LookMaker
@@ -19,7 +20,7 @@ from pipeline.looks.observe import CLEAR
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
 from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask, plan, reads
-from pipeline.run.context import Run
+from pipeline.run.context import Pace, Run
 from pipeline.sources.contents import ContentHashes, with_contents
 from pipeline.sources.interface import Refusal, Search, overpasses
 
@@ -145,23 +146,36 @@ def next_generation(task: LookTask, looks: Iterable[Look]) -> LookTask:
     return _Shown.of(look for look in looks if look.day == task.overpass.day).after(task)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class MadeLooks:
+    """What came of some tasks."""
+
+    looks: tuple[Look, ...] = ()
+    """The looks, in the order in which they were made."""
+    failures: tuple[Refusal, ...] = ()
+    """The units that failed, and why."""
+    left: int = 0
+    """Tasks that were not begun, because the pace of the run allowed no more."""
+
+
 def make_looks(
     context: Run, planned: LookPlan, tasks: Sequence[LookTask], title: str = "Looking"
-) -> tuple[list[Look], tuple[Refusal, ...]]:
-    """The looks of some tasks, in the order in which they were made, and the units that failed with the reason.
+) -> MadeLooks:  # fmt: skip
+    """Make the looks of some tasks, in the order and number that the pace of the run says.
 
     Where spending is limited, the clearest overpasses come first.
     """
     looks: list[Look] = []
     failures: list[Refusal] = []
     tasks = _in_order(context, tasks)
+    begun = _Begun(tasks, context.pace)
     if tasks:
         describe_recipe(planned.maker.folder, planned.maker.recipe)
     engine = context.settings.engine
     workers = cluster(engine.scheduler) if engine.scheduler else processes(engine.workers, len(tasks))
     # Told by area: a look at the edge of an AOI is soon made.
     with context.progress.stage(title, sum(map(_km2, tasks)), unit="km²") as step:
-        for outcome in run(tasks, planned.maker, workers):
+        for outcome in run(begun, planned.maker, workers):
             if outcome.value is None:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
             elif not planned.store.holds(outcome.value):
@@ -170,7 +184,25 @@ def make_looks(
                 looks.append(outcome.value)
                 planned.store.add(outcome.value)
             step(_km2(outcome.unit))
-    return looks, tuple(sorted(failures, key=lambda failure: failure.id))
+    return MadeLooks(tuple(looks), tuple(sorted(failures, key=lambda failure: failure.id)), len(tasks) - begun.count)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """Tasks one after the other, until the pace of the run allows no more."""
+
+    tasks: Sequence[LookTask]
+    pace: Pace
+    count: int = 0
+    """How many were begun."""
+
+    def __iter__(self) -> Iterator[LookTask]:
+        for task in self.tasks:
+            late = self.pace.until is not None and time.monotonic() >= self.pace.until
+            if late or (self.pace.most_looks is not None and self.count >= self.pace.most_looks):
+                return
+            self.count += 1
+            yield task
 
 
 def looks_near(aoi: Aoi, looks: Iterable[Look], cell_px: int) -> list[Look]:
@@ -228,5 +260,12 @@ def _cover(looks: Sequence[Look], window: Window) -> bool:
 
 
 def _in_order(context: Run, tasks: Sequence[LookTask]) -> list[LookTask]:
-    limited = context.budget is not None and context.budget.limited
-    return sorted(tasks, key=lambda task: task.overpass.cloud_share) if limited else list(tasks)
+    pace, grid = context.pace, context.aoi.grid
+    clearest = pace.clearest_first or (context.budget is not None and context.budget.limited)
+    first = [reprojected(ground, LONLAT, grid.crs) for ground in pace.first]
+
+    def rank(task: LookTask) -> tuple[bool, float]:
+        outline = task.extent.polygon_m
+        return not any(ground.intersects(outline) for ground in first), task.overpass.cloud_share if clearest else 0.0
+
+    return sorted(tasks, key=rank)

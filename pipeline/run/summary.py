@@ -34,22 +34,30 @@ class Summary:
     """Scenes that were used, and those that were not, and why."""
     looks: tuple[Look, ...]
     """All looks in the area, of any period, by the present recipe."""
+    made: tuple[Look, ...]
+    """Those of them that this run made."""
     asked: tuple[Look, ...]
     """The looks that show what this run searched."""
     saw: bool
     """Whether any of these shows any of the AOI clear."""
-    outliers: tuple[Refusal, ...]
+    outliers: tuple[Refusal, ...] = ()
     """Looks that were made and left out, and why."""
     failures: tuple[Refusal, ...]
     """Looks that failed, and why."""
+    left: int
+    """Looks that were not made yet, because the pace of the run allowed no more."""
+    published: bool
+    """Whether products were written; else what was published before stands, because looks are missing."""
     damaged: tuple[Path, ...]
     """Files of looks that could not be read."""
     outdated: int
     """Looks that there are only by another recipe, and that were not made again."""
     statements: tuple[Statement, ...]
     """What stands of each site in the AOI."""
-    seen_share: float
+    seen_share: float = 0.0
     """Share of the AOI seen at least once, 0 to 1."""
+    seen_in: Mapping[str, float] = field(default_factory=dict)
+    """Share of the AOI seen in each month, by `YYYY-MM`, 0 to 1; months without a look are left out."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
@@ -76,6 +84,8 @@ class Summary:
         title = self.context.aoi.title
         if self.failures:
             return self._failure()
+        if self.left:
+            return f"{self.left} looks over {title} are left to be made; run again to go on"
         if not self.asked:
             if self.outdated:
                 return None
@@ -88,7 +98,7 @@ class Summary:
 
     def _failure(self) -> str:
         first = max(self.failures, key=lambda failure: failure.code in DECISIVE)
-        planned = len(self.failures) + len(self.asked)
+        planned = len(self.failures) + self.left + len(self.asked)
         if first.code in DECISIVE:
             return f"{first.reason} ({len(self.asked)} of {planned} looks are there)"
         failed = f"{len(self.failures)} of {planned} looks failed, first {first.id}: {first.reason}"
@@ -100,7 +110,11 @@ class Summary:
         decisive = [failure.code for failure in self.failures if failure.code in DECISIVE]
         if decisive:
             return decisive[0]
-        return UnitsFailed.exit_code if self.failures else 0 if self.error is None else NothingObserved.exit_code
+        if self.failures:
+            return UnitsFailed.exit_code
+        if self.left:
+            return CapReached.exit_code
+        return 0 if self.error is None else NothingObserved.exit_code
 
     def text(self) -> str:
         """The summary a person reads at the end."""

@@ -68,6 +68,8 @@ class EventKind(StrEnum):
     """Its ground is part of another site now."""
     WITHDRAWN = "withdrawn"
     """The evidence no longer supports what was published."""
+    REVISED = "revised"
+    """Its published dates or status changed by looks at earlier days: of scenes that were listed late or anew."""
 
 
 @dataclass(frozen=True, slots=True)

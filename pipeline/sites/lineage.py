@@ -23,19 +23,20 @@ def with_lineage(record: SiteRecord, entry: RegisteredSite) -> SiteRecord:
 
 
 def lineage_events(entry: RegisteredSite, registry: Registry) -> Iterator[EventRecord]:
-    """Split, merges and withdrawals of a name, each dated between the run before it and the one that published it."""
+    """Splits, merges, withdrawals and revisions, each dated between the run before it and the one that published it."""
     kinds = {PublishedStatus.WITHDRAWN: EventKind.WITHDRAWN, PublishedStatus.MERGED: EventKind.MERGED}
     point: Point = rounded(entry.territory.representative_point())
     if entry.parent is not None and entry.published:
         yield _split(entry, registry.entry(entry.parent), point)
     for before, now in pairwise(entry.published):
-        if now.status in kinds:
+        kind = kinds.get(now.status, EventKind.REVISED if now.because else None)
+        if kind is not None:
             yield EventRecord(
                 site_id=entry.site_id,
-                kind=kinds[now.status],
+                kind=kind,
                 after=before.on,
                 by=now.on,
-                evidence=_runs(before, now),
+                evidence=_runs(before, now) + (f"; seen late: {now.because}" if now.because else ""),
                 point=point,
             )
 

@@ -73,10 +73,13 @@ class PublishedState:
     """Onset of ponds; None = none published."""
     merged_into: str | None = None
     """The site that holds its ground; for `MERGED` only."""
+    because: str = ""
+    """Overpasses of earlier days that were seen late, or anew, and by which this differs from the state before; empty =
+    none: it follows from later looks, or from another judgement."""
 
     @property
     def said(self) -> tuple[object, ...]:
-        """Everything but the day and the run."""
+        """Everything but the day, the run and the reason."""
         return self.status, self.merged_into, self.ground, self.ponds
 
 

@@ -100,6 +100,7 @@ def _state(row: Mapping[str, Any]) -> PublishedState:
         ground=_interval(row["ground"]),
         ponds=_interval(row["ponds"]),
         merged_into=row["merged_into"],
+        because=str(row.get("because", "")),
     )
 
 
@@ -131,6 +132,7 @@ def _row(entry: RegisteredSite) -> dict[str, object]:
                 "merged_into": state.merged_into,
                 "ground": _pair(state.ground),
                 "ponds": _pair(state.ponds),
+                **({"because": state.because} if state.because else {}),
             }
             for state in entry.published
         ],

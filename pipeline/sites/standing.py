@@ -31,6 +31,8 @@ SHARED_M2 = PIXEL_M**2
 """Sites share ground if they have more than this in common, a pixel: edges of neighbours bend under reprojection."""
 TAG_DIGITS = 8
 """Of the digest of an overpass's looks."""
+DAY_DIGITS = 8
+"""Of the name of an overpass: `YYYYMMDD`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +49,8 @@ class Rules:
     """Share of its ground that a clear look shows, 0 to 1."""
     link_m: float
     """Sites no farther from a known one than this may be it, metres."""
+    screened: bool = False
+    """Whether ground may have been screened out, so that looks are made anew without news."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -160,6 +164,19 @@ def _tags(looks: Sequence[Look]) -> dict[str, str]:
     for look in looks:
         keys.setdefault(look.overpass, []).append(look.key)
     return {name: f"{name}:{sha256_of(sorted(members))[:TAG_DIGITS]}" for name, members in keys.items()}
+
+
+def _late(before: Sequence[str], now: Sequence[str], screened: bool) -> str:
+    """The overpasses in `now` that were seen after later ones had been; with commas between them, empty = none.
+
+    Both as in `Basis.seen`. One that was looked at once more counts too, but not where ground may have been screened
+    out before (`screened`): that brings no news of its day.
+    """
+    known = {tag.partition(":")[0] for tag in before}
+    newest = max((name[:DAY_DIGITS] for name in known), default="")
+    fresh = {tag.partition(":")[0] for tag in set(now) - set(before)}
+    late = {name for name in fresh if name[:DAY_DIGITS] <= newest and not (screened and name in known)}
+    return ", ".join(sorted(late))
 
 
 def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
@@ -277,14 +294,25 @@ class _Update:
             new = with_onsets_of(new, entry.statement)
         outline = reprojected(new.site.polygon, LONLAT, self.grid.crs)
         basis = self._basis(_sight(outline, self.archive, self.rules, None))
-        return replace(entry, statement=new, basis=basis).with_state(state_of(new.site, self.on))
+        state = replace(state_of(new.site, self.on), because=self._because(entry))
+        return replace(entry, statement=new, basis=basis).with_state(state)
+
+    def _because(self, entry: RegisteredSite) -> str:
+        """As in `PublishedState`, by the ground that had been published; looks of other recipes cannot be compared."""
+        sight = self.sights.get(entry.site_id)
+        if sight is None or entry.basis is None or entry.basis.recipe != self.rules.recipe:
+            return ""
+        return _late(entry.basis.seen, sight.seen, self.rules.screened)
 
     def _ended(self, entry: RegisteredSite, status: PublishedStatus) -> RegisteredSite:
         merged_into = entry.merged_into if status is PublishedStatus.MERGED else None
         assert entry.statement is not None
         last = entry.published[-1] if entry.published else state_of(entry.statement.site, self.on)
-        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into)
         basis = self._basis(self.sights[entry.site_id])
+        because = self._because(entry)
+        state = replace(
+            last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into, because=because
+        )
         return replace(entry, statement=None, basis=basis).with_state(state)
 
     def _basis(self, sight: Sight) -> Basis:

@@ -17,6 +17,7 @@
       <category value="split" type="string" symbol="6" label="Split from another site" render="true" />
       <category value="merged" type="string" symbol="7" label="Became part of another site" render="true" />
       <category value="withdrawn" type="string" symbol="8" label="No longer supported" render="true" />
+      <category value="revised" type="string" symbol="9" label="Revised by a late scene" render="true" />
     </categories>
     <symbols>
       <symbol type="marker" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
@@ -175,6 +176,24 @@
           </Option>
           <prop k="name" v="diamond" />
           <prop k="color" v="140,140,140,255" />
+          <prop k="outline_color" v="255,255,255,255" />
+          <prop k="outline_width" v="0.2" />
+          <prop k="size" v="3.4" />
+          <prop k="size_unit" v="MM" />
+        </layer>
+      </symbol>
+      <symbol type="marker" name="9" alpha="1" clip_to_extent="1" force_rhr="0">
+        <layer class="SimpleMarker" enabled="1" locked="0" pass="0">
+          <Option type="Map">
+            <Option type="QString" name="name" value="diamond" />
+            <Option type="QString" name="color" value="120,94,240,255" />
+            <Option type="QString" name="outline_color" value="255,255,255,255" />
+            <Option type="QString" name="outline_width" value="0.2" />
+            <Option type="QString" name="size" value="3.4" />
+            <Option type="QString" name="size_unit" value="MM" />
+          </Option>
+          <prop k="name" v="diamond" />
+          <prop k="color" v="120,94,240,255" />
           <prop k="outline_color" v="255,255,255,255" />
           <prop k="outline_width" v="0.2" />
           <prop k="size" v="3.4" />
