@@ -5,6 +5,8 @@
     archive/looks/<recipe>/<shelf>/     looks, one small file each
     archive/decoded/                    decoded bands of SAFE products
     archive/contents.json               hashes of local files
+    archive/scans/<aoi>.jsonl           what each scan did: cannot be made again
+    archive/outbox/<aoi>/               messages, told or still to be told
 
 Simulated looks and names lie beside the real ones, in folders and files of their own for each simulation.
 """
@@ -47,6 +49,14 @@ class Archive:
     def ledger(self) -> Path:
         """What was asked of providers."""
         return self.folder / "ledger.jsonl"
+
+    def scans(self, aoi: str) -> Path:
+        """What each scan of an AOI did."""
+        return self.folder / "scans" / f"{aoi}{self._suffix}.jsonl"
+
+    def outbox(self, aoi: str) -> Path:
+        """Folder of the messages about an AOI."""
+        return self.folder / "outbox" / f"{aoi}{self._suffix}"
 
     @property
     def decoded(self) -> Path:

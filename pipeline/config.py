@@ -180,7 +180,6 @@ class AlertSettings(Section):
     places: Places
     budget: Annotated[float, Field(ge=0, lt=1)]
     link: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
-    pictures: bool
 
 
 class SimulatedSettings(Section):

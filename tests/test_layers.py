@@ -11,14 +11,27 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pipeline"
-ROOMS = ("cli", "evaluation", "training", "worlds", "run", "export", "sites", "evidence", "looks", "sources")
+ROOMS = (
+    "cli",
+    "evaluation",
+    "training",
+    "worlds",
+    "scan",
+    "alerts",
+    "run",
+    "export",
+    "sites",
+    "evidence",
+    "looks",
+    "sources",
+)
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
-    "progress", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",
+    "progress", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "lease", "lines", "atomic", "digest",
     "resources", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
-OF_A_RUN = frozenset({"run", "export", "sites", "evidence", "looks", "sources"})
+OF_A_RUN = frozenset({"scan", "alerts", "run", "export", "sites", "evidence", "looks", "sources"})
 """Rooms that a run needs; the others show, teach and measure it."""
 DOORS = ("__main__", "__init__")
 """`python -m pipeline`, and the version."""

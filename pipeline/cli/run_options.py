@@ -25,6 +25,13 @@ def add_run_options(parser: Parser) -> None:
     parser.add_argument(
         "--aoi", required=True, metavar="NAME|FILE", help="a name (leachwatch aoi list) or a GeoJSON file"
     )
+    parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
+    parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
+    add_how(parser)
+
+
+def add_how(parser: Parser) -> None:
+    """Add what says from whom and how."""
     parser.add_argument(
         "--source",
         default="simulated",
@@ -37,8 +44,6 @@ def add_run_options(parser: Parser) -> None:
         "several of these with commas between them (where one fails, the next), or the path or address of a "
         "catalogue; for sentinelhub: cdse (the default) or sentinelhub",
     )  # fmt: skip
-    parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month (default: the first there is)")
-    parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month (default: the last there is)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: out/<aoi>)")
     add_archive(parser)
     parser.add_argument(

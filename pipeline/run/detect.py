@@ -27,7 +27,6 @@ from pipeline.run.spare import closer_tasks, ground_with_ponds, known_ground, sp
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
 from pipeline.sites.names import RegisteredSite, Registry
-from pipeline.sites.records import EventRecord
 from pipeline.sites.registry import read_registry, registry_text
 from pipeline.sites.standing import Publication, Rules, Said, publish
 from pipeline.sites.statement import Provenance, Statement, statement_of
@@ -138,14 +137,15 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
     publication = _publication(context, registry, derived, provenance)
     entries = [entry for entry in publication.registry.entries if _lies_in(entry, context)]
     statements = [_shown(entry, publication) for entry in entries if entry.statement is not None]
+    lineage = (event for entry in entries for event in lineage_events(entry, publication.registry))
     summary = replace(
         _summary(context, planned, made, provenance, derived.looks, statements, published=True),
+        events=(*(event for each in statements for event in each.events), *lineage),
         outliers=derived.outliers,
         seen_share=derived.seen_share(context.aoi),
         seen_in=derived.seen_in(context.aoi),
     )
-    events = [event for entry in entries for event in lineage_events(entry, publication.registry)]
-    _export(summary, [*(event for each in statements for event in each.events), *events], derived, publication.registry)
+    _export(summary, derived, publication.registry)
     return summary
 
 
@@ -215,7 +215,7 @@ def _shown(entry: RegisteredSite, publication: Publication) -> Statement:
     return replace(entry.statement, site=replace(site, stale_since=stale))
 
 
-def _export(summary: Summary, events: list[EventRecord], derived: Derived, registry: Registry) -> None:
+def _export(summary: Summary, derived: Derived, registry: Registry) -> None:
     """Write every file of the contract, and publish them as one."""
     from pipeline.export.geopackage import write_geopackage  # pandas, which looks need not wait for
 
@@ -234,7 +234,7 @@ def _export(summary: Summary, events: list[EventRecord], derived: Derived, regis
             sites=sites,
             ponds=[pond for statement in statements for pond in statement.ponds],
             looks=[look for statement in statements for look in statement.looks],
-            events=events,
+            events=summary.events,
             coverage=coverage(),
         )
         step(1)

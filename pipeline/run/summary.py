@@ -9,7 +9,7 @@ from pipeline.export.manifest import SIMULATED, Manifest
 from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
 from pipeline.run.context import Run
-from pipeline.sites.records import SiteRecord
+from pipeline.sites.records import EventRecord, SiteRecord
 from pipeline.sites.statement import Provenance, Statement
 from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Refusal, SceneStatus, Search
@@ -54,6 +54,8 @@ class Summary:
     """Looks that there are only by another recipe, and that were not made again."""
     statements: tuple[Statement, ...]
     """What stands of each site in the AOI."""
+    events: tuple[EventRecord, ...] = ()
+    """What happened to the sites of the AOI, also to those of which nothing stands any more."""
     seen_share: float = 0.0
     """Share of the AOI seen at least once, 0 to 1."""
     seen_in: Mapping[str, float] = field(default_factory=dict)

@@ -310,9 +310,7 @@ class _Update:
         last = entry.published[-1] if entry.published else state_of(entry.statement.site, self.on)
         basis = self._basis(self.sights[entry.site_id])
         because = self._because(entry)
-        state = replace(
-            last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into, because=because
-        )
+        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into, because=because)
         return replace(entry, statement=None, basis=basis).with_state(state)
 
     def _basis(self, sight: Sight) -> Basis:

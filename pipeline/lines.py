@@ -1,0 +1,66 @@
+"""Files that only grow: one record per line, each with a checksum, so that no damage to one line harms another."""
+
+import errno
+import os
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError, describe, write_error
+
+MAX_BYTES = 200_000_000
+"""Largest file that is read: a hundred times what ten years leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a file holds."""
+
+    rows: tuple[bytes, ...] = ()
+    """Records, oldest first."""
+    damaged: int = 0
+    """Lines that are no records: a killed process leaves one at most."""
+
+
+def append(path: Path, rows: Iterable[bytes]) -> None:
+    """Add records in one write, each begun and ended by a newline, so that the unfinished line of a killed process
+    harms no other; raises as `write_error`."""
+    content = b"".join(b"\n" + _checksum(row) + b" " + row + b"\n" for row in rows)
+    if not content:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            if os.write(file, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as cause:
+        raise write_error(path, cause) from cause
+
+
+def read(path: Path) -> Lines:
+    """The records of a file, none where there is no file; raises `InputError` for one that cannot be read."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB, which no scans leave; move it away")
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return Lines()
+    except OSError as cause:
+        raise InputError(f"{path}: cannot be read ({describe(cause)})") from cause
+    rows, damaged = [], 0
+    for line in lines:
+        checksum, _, content = line.partition(b" ")
+        if checksum == _checksum(content) and content:
+            rows.append(content)
+        else:
+            damaged += bool(line)
+    return Lines(tuple(rows), damaged)
+
+
+def _checksum(row: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(row)
