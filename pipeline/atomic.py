@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import write_error
@@ -25,7 +26,8 @@ def write_bytes(path: Path, chunks: bytes | Iterable[bytes]) -> None:
     except OSError as cause:
         raise write_error(path, cause) from cause
     finally:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        with suppress(OSError):  # there is nothing, or the folder is shut: what went wrong first is told
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str | Iterable[str]) -> None:

@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,7 +123,8 @@ class Lease:
             self._thread.join()
         found = _read(self.path)
         if found is not None and found[1].token == self.holder.token:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # one that is left in a folder that is shut has a holder that is known to be dead
+                self.path.unlink(missing_ok=True)
 
     def _content(self) -> str:
         holder = self.holder
@@ -131,7 +133,7 @@ class Lease:
 
     def _created(self) -> bool:
         """Make the lease where there is none; it appears whole."""
-        part = self.path.with_name(f"{self.path.name}.{self.holder.token}")
+        part = self.path.with_name(f"{self.path.name}.{self.holder.token}.part")
         atomic.write_text(part, self._content())
         try:
             os.link(part, self.path)
@@ -146,23 +148,21 @@ class Lease:
             except FileExistsError:
                 return False
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
     def _taken(self, content: str) -> bool:
         """Move a dead lease aside and make one of our own; False where another was quicker."""
-        aside = self.path.with_name(f"{self.path.name}.{self.holder.token}.dead")
+        aside = self.path.with_name(f"{self.path.name}.{self.holder.token}.dead.part")
         try:
             self.path.replace(aside)
         except FileNotFoundError:
             return self._created()
         moved = _text(aside)
         if moved != content:  # it was not the dead one: give it back, and if that fails its holder will notice
-            try:
+            with suppress(OSError):
                 os.link(aside, self.path)
-            except OSError:
-                pass
-            finally:
-                aside.unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
             return False
         aside.unlink(missing_ok=True)
         return self._created()

@@ -1,0 +1,279 @@
+"""Scans that are cut off: at each change they make to a disk, at any moment, by a full disk or a folder that is shut.
+
+A scan runs in a child process of its own, forked from one that has imported everything, so that hundreds take minutes.
+Changes to files are counted by an audit hook, and the child is killed, or told that the disk is full, before one of them.
+Whatever happens, a scan that is left to end must then leave what an undisturbed one leaves.
+"""
+
+import errno
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import torch
+from scenes import AREA, SIMULATION, run_of
+
+from pipeline import lines
+from pipeline.alerts.message import Bar
+from pipeline.alerts.outbox import SENT, Outbox
+from pipeline.alerts.send import TWICE, Target, deliver
+from pipeline.config import Settings, load
+from pipeline.errors import PipelineError, write_error
+from pipeline.scan.scan import Asked, Bounds, scan
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.interface import Period
+
+TODAYS = (date(2025, 3, 6), date(2025, 5, 6))
+"""Days of the scans: the first opens with five months, the second adds two."""
+PRODUCTS = ("sites.geojson", "sites.gpkg", "sites.qml", "coverage.geojson", "coverage.qml", "manifest.json")
+MAY_DIFFER = ("at", "seconds", "made", "n_bytes", "written")
+"""What a record or a message says that depends on when it was made, and on what was there already."""
+WRITES = frozenset({"os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"})
+IDS = re.compile(r"^\[(.+)\]$", re.MULTILINE)
+LIMIT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scan works, and who is told."""
+
+    folder: Path
+    scenes: Path
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def heard(self) -> Path:
+        """What arrived, one message after the other."""
+        return self.folder.with_name(f"{self.folder.name}.heard")
+
+    def scan(self) -> int:
+        """All scans, one after the other; returns the exit code of the last."""
+        code = 0
+        for today in TODAYS:
+            source = FolderSource(self.scenes, name="simulated", simulation=SIMULATION)
+            context = replace(run_of(AREA, source, serial(), Period(None, None), self.out), today=today)
+            scanned = scan(context, Asked(), Bounds(), Bar())
+            code = scanned.exit_code
+            deliver(Outbox(context.archive.outbox(AREA.name)), [self.target], context.progress)
+        return code
+
+    @property
+    def target(self) -> Target:
+        def hear(title: str, text: str, loud: bool) -> None:
+            # By one call, as a server would have it at once, and not counted as a change of the scan's own.
+            file = os.open(self.heard, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.write(file, json.dumps([title, text]).encode() + b"\n")
+            os.close(file)
+
+        return Target("ear", "test", hear)
+
+    def messages(self) -> list[str]:
+        """The texts that arrived."""
+        if not self.heard.exists():
+            return []
+        return [json.loads(line)[1] for line in self.heard.read_text().splitlines()]
+
+
+def serial() -> Settings:
+    base = load(None)
+    return base.model_copy(update={"engine": base.engine.model_copy(update={"workers": 1})})
+
+
+Fault = Callable[[str, str], None]
+"""Called with the kind of each change and the path, before it is made."""
+
+
+def watched(place: Place, fault: Fault) -> None:
+    """Call `fault` before each change to a file of a place; for ever, so in a child only."""
+    inside = str(place.folder) + os.sep
+    busy = False
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        nonlocal busy
+        if busy or not (event in WRITES or (event == "open" and _writes(args))):
+            return
+        path = os.fspath(args[0]) if args and isinstance(args[0], (str, bytes, os.PathLike)) else ""
+        path = path.decode() if isinstance(path, bytes) else path
+        if path.startswith(inside):
+            busy = True
+            try:
+                fault(event, path)
+            finally:
+                busy = False
+
+    sys.addaudithook(hook)
+
+
+def _writes(args: tuple[object, ...]) -> bool:
+    flags = args[2] if len(args) > 2 else 0
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended."""
+
+    code: int
+    """Exit code of the scan; -9 = killed, 99 = a traceback."""
+    told: str
+    """The error, in one line or as a traceback."""
+
+
+def in_child(place: Place, fault: Fault | None = None, kill_after_s: float | None = None) -> Ended:
+    """Scan in a forked child, with a fault or killed after a time."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    told = place.folder.with_name(f"{place.folder.name}.told")
+    told.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        code, text = 99, ""
+        try:
+            torch.set_num_threads(1)
+            if fault is not None:
+                watched(place, fault)
+            code = place.scan()
+        except PipelineError as error:
+            code, text = error.exit_code, str(error)
+        except OSError as error:
+            if error.filename is None:
+                text = traceback.format_exc()
+            else:  # as the command does
+                wrapped = write_error(error.filename, error)
+                code, text = wrapped.exit_code, str(wrapped)
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            text = traceback.format_exc()
+        finally:
+            told.write_text(text)
+            os._exit(code)
+    begun = time.monotonic()
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() - begun > (LIMIT_S if kill_after_s is None else kill_after_s):
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            break
+        time.sleep(0.005)
+    return Ended(os.waitstatus_to_exitcode(status), told.read_text() if told.exists() else "")
+
+
+def changes(place: Place) -> list[tuple[str, str]]:
+    """Every change that an undisturbed scan makes, in order."""
+    record = place.folder.with_name(f"{place.folder.name}.changes")
+    record.unlink(missing_ok=True)
+
+    def note(event: str, path: str) -> None:
+        with record.open("a") as file:
+            file.write(json.dumps([event, path.removeprefix(str(place.folder))]) + "\n")
+
+    ended = in_child(place, note)
+    assert ended.code == 0, ended.told
+    return [tuple(json.loads(line)) for line in record.read_text().splitlines()]
+
+
+def before(number: int, do: Callable[[], None]) -> Fault:
+    """A fault at the change of some number, from 0."""
+    count = -1
+
+    def fault(event: str, path: str) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            do()
+
+    return fault
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+NEEDS_SPACE = frozenset({"open", "os.mkdir", "os.link"})
+
+
+def refused(first: int, number: int) -> Fault:
+    """The operating system says no to the change of some number, from 0, and to all later ones that it would refuse."""
+    count = -1
+
+    def fault(event: str, path: str) -> None:
+        nonlocal count
+        count += 1
+        if count >= first and (number != errno.ENOSPC or event in NEEDS_SPACE):
+            raise OSError(number, os.strerror(number), path)
+
+    return fault
+
+
+def left_by(place: Place) -> dict[str, object]:
+    """What a scan leaves that people and later scans rely on, without what may differ."""
+    archive, where = place.out / "archive", str(place.folder).encode()
+    found: dict[str, object] = {name: (place.out / name).read_bytes() for name in PRODUCTS}
+    for path in sorted(archive.glob("registry*.json")):
+        found[path.name] = path.read_bytes()
+    for path in sorted(archive.glob("looks*/*/*/*.tif")):
+        found[str(path.relative_to(archive))] = path.read_bytes()
+    for path in sorted((archive / "scans").glob("*.jsonl")):
+        rows = [_same(json.loads(row.replace(where, b"PLACE"))) for row in lines.read(path).rows]
+        found[path.name] = [row for row in rows if row["outcome"] not in ("failed", "unfinished")]
+    for path in sorted((archive / "outbox").glob("*/*.json")):
+        letter = _same(json.loads(path.read_bytes().replace(where, b"PLACE")))
+        if letter["kind"] != "failed":
+            found[f"letter {letter['id']}"] = {**letter, "number": 0}
+    return found
+
+
+def _same(row: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in row.items() if key not in MAY_DIFFER}
+
+
+def faults_of(place: Place, usual: dict[str, object]) -> Iterator[str]:
+    """What is wrong after a scan that was left to end; nothing, if all is well."""
+    now = left_by(place)
+    for name in sorted(set(now) | set(usual)):
+        if now.get(name) != usual.get(name):
+            yield f"{name} differs"
+    for path in place.folder.rglob("*"):
+        if re.search(r"\.lease$|\.new$|^pending", path.name):
+            yield f"{path.relative_to(place.folder)} was left"
+    heard: Counter[str] = Counter()
+    for text in place.messages():
+        ids = IDS.findall(text)[-1].split(", ")
+        heard.update(name for name in ids if "-failed-" not in name)
+        if TWICE in text:
+            heard.subtract(name for name in ids if "-failed-" not in name and heard[name] > 1)
+    letters = {name.removeprefix("letter ").replace(" ", "_") for name in usual if name.startswith("letter ")}
+    if dict(heard) != dict.fromkeys(letters, 1):
+        yield f"told {dict(heard)} and not each of {letters} once"
+    waiting = Outbox(place.out / "archive" / "outbox" / f"{AREA.name}-simulated-{SIMULATION}").open()
+    if waiting:
+        yield f"{SENT}: {len(waiting)} messages still wait"
+
+
+def half_written(place: Place) -> Iterator[str]:
+    """Products that somebody who opens them now would find broken."""
+    for name in ("sites.geojson", "coverage.geojson", "manifest.json"):
+        if (place.out / name).exists():
+            try:
+                json.loads((place.out / name).read_text())
+            except ValueError:
+                yield f"{name} is half written"
+    package = place.out / "sites.gpkg"
+    if package.exists():
+        with sqlite3.connect(f"file:{package}?mode=ro", uri=True) as file:
+            if file.execute("pragma integrity_check").fetchone() != ("ok",):
+                yield f"{package.name} is half written"
+        file.close()
