@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import law
 import pytest
@@ -11,7 +12,8 @@ from shapely.geometry import Point, box
 
 from pipeline.sites import standing
 from pipeline.sites.history import EventKind, SiteStatus
-from pipeline.sites.names import Registry
+from pipeline.sites.lineage import lineage_events
+from pipeline.sites.names import Interval, RegisteredSite, Registry
 from pipeline.sites.records import EventRecord, LookRecord, SiteRecord
 from pipeline.sites.registry import read_registry, registry_text
 from pipeline.sites.standing import Change, speaks_against
@@ -173,3 +175,40 @@ def read_text(registry: Registry) -> standing.RegisteredSite:
         path = Path(folder, "registry.json")
         path.write_text("".join(registry_text(registry)))
         return read_registry(path).entries[0]
+
+
+SEEN = ("20250110-S2A:11111111", "20250210-S2B:22222222", "20250310-S2A:33333333")
+
+
+@pytest.mark.parametrize(
+    ("now", "screened", "late"),
+    [
+        (SEEN, False, ""),
+        ((*SEEN, "20250410-S2A:44444444"), False, ""),  # a later one
+        ((*SEEN, "20250220-S2A:44444444", "20250410-S2A:5"), False, "20250220-S2A"),
+        ((*SEEN, "20250310-S2B:44444444"), False, "20250310-S2B"),  # another satellite on the last day
+        ((SEEN[0], "20250210-S2B:99999999", SEEN[2]), False, "20250210-S2B"),  # processed anew
+        ((SEEN[0], "20250210-S2B:99999999", SEEN[2]), True, ""),  # or only looked at more closely
+        ((*SEEN, "20250220-S2A:44444444"), True, "20250220-S2A"),
+        (SEEN[:1], False, ""),
+    ],
+)
+def test_which_overpasses_were_seen_late(now: tuple[str, ...], screened: bool, late: str) -> None:
+    assert standing._late(SEEN, now, screened) == late
+
+
+def test_a_state_with_a_reason_is_a_revision_and_survives_the_file(tmp_path: Path) -> None:
+    site = said(MONTHS[:4], (MONTHS[1], MONTHS[2]), MONTHS[3])
+    first = standing.state_of(site.site, MONTHS[4])
+    later = replace(first, on=MONTHS[5], ponds=Interval(None, MONTHS[1]), because="20250115-S2A", run_id="r2")
+    entry = RegisteredSite("SHN-0001", GROUND, published=(first, later), statement=site)
+    registry = Registry(
+        "SHN", (entry, replace(entry, site_id="SHN-0002", published=(first, replace(later, because=""))))
+    )
+    (tmp_path / "registry.json").write_text(registry_text(registry))
+    again = read_registry(tmp_path / "registry.json", "SHN")
+    assert [each.published for each in again.entries] == [each.published for each in registry.entries]
+    (revised,) = lineage_events(again.entries[0], again)
+    assert (revised.kind, revised.after, revised.by) == (EventKind.REVISED, MONTHS[4], MONTHS[5])
+    assert revised.evidence == "run r1, run r2; seen late: 20250115-S2A"
+    assert not list(lineage_events(again.entries[1], again))

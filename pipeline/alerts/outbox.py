@@ -106,6 +106,11 @@ class Outbox:
         atomic.write_text(self.folder / f"{letter.number:06d}-{name}.json", letter.model_dump_json(indent=1) + "\n")
         return letter
 
+    def tells(self, beginning: str) -> bool:
+        """Whether there is, or was, a message whose id begins so."""
+        ids = {letter.id for letter in self.letters()} | self._known()
+        return any(name.startswith(beginning) for name in ids)
+
     def pending(self, target: str) -> tuple[list[Letter], frozenset[str]]:
         """The messages that a target has not got, oldest first, and the ids of those that it may have got."""
         closed: set[str] = set()

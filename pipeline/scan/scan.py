@@ -16,6 +16,7 @@ from pipeline import __version__
 from pipeline.alerts.message import (
     Bar,
     Message,
+    MessageKind,
     News,
     Told,
     blind_message,
@@ -32,16 +33,17 @@ from pipeline.locks import locked
 from pipeline.months import first_day, last_day, month_of
 from pipeline.run.context import Pace, Remake, Run
 from pipeline.run.detect import detect
+from pipeline.run.looks import looks_now
 from pipeline.run.summary import Summary
 from pipeline.scan.due import Step, due, earlier, last_complete
 from pipeline.scan.log import Outcome, ScanLog, ScanRecord, append, read_log
 from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period
 
-FOCUS_KM2 = 2_000.0
+FOCUS_KM2 = 10_000.0
 """An AOI of `aoi/` up to this size that lies in the one that is scanned is looked at first, square kilometres."""
-INSIDE = 0.9
-"""Share of it that must lie there."""
+INSIDE = 0.3
+"""Share of it that must lie there: those at a border are drawn across it."""
 HOUR_S = 3600.0
 
 
@@ -204,7 +206,9 @@ class _Work:
             self._write(blind_message(news, reason.text), None)
         elif outcome.settles:
             message = message_of(news, told, self.bar, self.context.settings.alerts.places)
-            self._write(message, dict(sorted({**told, **told_by(news.sites, news.events)}.items())))
+            # Nothing new in months that were told before: it was scanned once more, or the scan was cut off after that.
+            if message.kind is not MessageKind.HEARTBEAT or not self.outbox.tells(f"{step.name}-published"):
+                self._write(message, dict(sorted({**told, **told_by(news.sites, news.events)}.items())))
         elif summary.failures:
             self._write(self._failure(step, summary.exit_code, reason.text), None)
         else:
@@ -246,20 +250,30 @@ class _Work:
         )
 
     def _period(self, step: Step, log: ScanLog) -> Period:
-        """The months of a step, with earlier ones in which scenes may have been listed late.
-
-        Where looks are made otherwise than before and cost nothing but time, all months are looked at again.
-        """
+        """The months of a step, and earlier ones: in which scenes may have been listed late, whose looks were lost, or
+        whose looks are to be made again as looks are made now."""
         first = step.first if step.opening else earlier(step.first, self.context.settings.scan.late_months)
         begun = log.begun or step.first
-        if log.recipe and log.recipe != self.context.recipe.digest and self._looks_again:
-            first = begun
-        return Period(first_day(min(step.first, max(first, begun))), last_day(step.last))
+        again = [self._lost(log), begun if self._differs(log) else None]
+        earliest = min([max(first, begun), *(month for month in again if month)])
+        return Period(first_day(min(step.first, earliest)), last_day(step.last))
 
-    @property
-    def _looks_again(self) -> bool:
+    def _differs(self, log: ScanLog) -> bool:
+        """Whether looks are made otherwise than by the last scan, and making all again costs nothing but time."""
         source, remake = self.context.source, self.context.remake
-        return remake is Remake.ALL or (remake is Remake.AUTO and not (source.remote or source.paid))
+        free = remake is Remake.ALL or (remake is Remake.AUTO and not (source.remote or source.paid))
+        return free and log.recipe not in ("", self.context.recipe.digest)
+
+    def _lost(self, log: ScanLog) -> str | None:
+        """The first month of a step that had looks of which none is left: an archive that was restored from a backup.
+
+        None where there is none, or where making them again would have to be paid for.
+        """
+        if not self.context.remakes:
+            return None
+        there = {month_of(look.day) for look in looks_now(self.context, [])}
+        steps = [record for record in log.records if record.outcome.settles and record.looks]
+        return min((record.first for record in steps if not there.intersection(record.months)), default=None)
 
     def _patience_is_over(self, step: Step, log: ScanLog) -> bool:
         """Whether looks of the step failed for so long that it is published without them."""
