@@ -15,7 +15,7 @@ from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.lineage import lineage_events
 from pipeline.sites.names import Interval, RegisteredSite, Registry
 from pipeline.sites.records import EventRecord, LookRecord, SiteRecord
-from pipeline.sites.registry import read_registry, registry_text
+from pipeline.sites.registry import read_registry, registry_text, write_registry
 from pipeline.sites.standing import Change, speaks_against
 from pipeline.sites.statement import Statement, renamed, with_onsets_of
 from pipeline.sites.states import SiteState
@@ -205,7 +205,7 @@ def test_a_state_with_a_reason_is_a_revision_and_survives_the_file(tmp_path: Pat
     registry = Registry(
         "SHN", (entry, replace(entry, site_id="SHN-0002", published=(first, replace(later, because=""))))
     )
-    (tmp_path / "registry.json").write_text(registry_text(registry))
+    write_registry(tmp_path / "registry.json", registry)
     again = read_registry(tmp_path / "registry.json", "SHN")
     assert [each.published for each in again.entries] == [each.published for each in registry.entries]
     (revised,) = lineage_events(again.entries[0], again)
