@@ -96,7 +96,7 @@ def open_run(options: argparse.Namespace) -> "Run":
     from pipeline.run.context import Remake, Run
     from pipeline.sources.interface import period_of
 
-    _check_usage(options)
+    check_usage(options)
     settings = settings_of(options)
     aoi, period = read_aoi(options.aoi), period_of(options.first, options.last)
     out, archive = options.out or Path("out") / aoi.name, Archive(archive_of(options))
@@ -137,7 +137,7 @@ def _complete(archive: "Archive", progress: "Progress") -> None:
         progress.note(f"note: {told}")
 
 
-def _check_usage(options: argparse.Namespace) -> None:
+def check_usage(options: argparse.Namespace) -> None:
     """Raise `InputError` for options that do not go together."""
     if options.source == "folder" and not options.scenes:
         raise InputError("--source folder needs --scenes DIR, the directory with your GeoTIFFs")
