@@ -32,7 +32,7 @@ GROUND = (
     "resources", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
-OF_A_RUN = frozenset({"upkeep", "upkeep", "scan", "alerts", "run", "export", "sites", "evidence", "looks", "sources"})
+OF_A_RUN = frozenset({"upkeep", "scan", "alerts", "run", "export", "sites", "evidence", "looks", "sources"})
 """Rooms that a run needs; the others show, teach and measure it."""
 DOORS = ("__main__", "__init__")
 """`python -m pipeline`, and the version."""

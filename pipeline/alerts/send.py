@@ -9,6 +9,7 @@ Both hold secrets, so neither is ever printed, logged or written: an address is 
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -58,7 +59,10 @@ def _target(address: str, number: int) -> Target:
         raise InputError(f"{ADDRESSES} is set, but Apprise is missing: pip install 'leachwatch[alerts]'") from cause
     kind = address.partition(":")[0]
     sender = apprise.Apprise()
-    if not sender.add(address):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what its plugins import is not ours to mend
+        known = sender.add(address)
+    if not known:
         raise InputError(f"{ADDRESSES}: address {number} is none that Apprise knows; see docs/alerts.md")
 
     def send(title: str, text: str, loud: bool) -> None:

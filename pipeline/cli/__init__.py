@@ -9,7 +9,20 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import __version__
-from pipeline.cli import adopt, aoi, detect, estimate, evaluate, looks, registry, scan, schedule, simulate, train
+from pipeline.cli import (
+    adopt,
+    aoi,
+    detect,
+    estimate,
+    evaluate,
+    looks,
+    registry,
+    scan,
+    schedule,
+    simulate,
+    status,
+    train,
+)
 from pipeline.cli.parser import EXITS, Parser, fail
 from pipeline.errors import PipelineError, write_error
 
@@ -29,7 +42,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for each in (detect, scan, schedule, estimate, aoi, simulate, train, evaluate, looks, registry, adopt):
+    for each in (detect, scan, schedule, status, estimate, aoi, simulate, train, evaluate, looks, registry, adopt):
         each.add(commands)
     return top
 
