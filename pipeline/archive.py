@@ -7,6 +7,7 @@
     archive/contents.json               hashes of local files
     archive/scans/<aoi>.jsonl           what each scan did: cannot be made again
     archive/outbox/<aoi>/               messages, told or still to be told
+    archive/logs/<aoi>.log              what scans did, line by line
 
 Simulated looks and names lie beside the real ones, in folders and files of their own for each simulation.
 """
@@ -57,6 +58,10 @@ class Archive:
     def outbox(self, aoi: str) -> Path:
         """Folder of the messages about an AOI."""
         return self.folder / "outbox" / f"{aoi}{self._suffix}"
+
+    def log(self, aoi: str) -> Path:
+        """The log of the scans of an AOI, for people."""
+        return self.folder / "logs" / f"{aoi}{self._suffix}.log"
 
     @property
     def decoded(self) -> Path:

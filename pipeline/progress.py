@@ -16,14 +16,19 @@ EVERY_S = 5.0
 class Progress:
     """Reports progress on stderr: a bar on a terminal, elsewhere a line every few seconds."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        """`quiet`: print nothing at all."""
+    def __init__(self, quiet: bool = False, log: Callable[[str], None] | None = None, shown: bool = True) -> None:
+        """`quiet`: say nothing at all. `log`: gets each line as well. `shown`: whether lines and bars go to stderr."""
         self.quiet = quiet
         self.console = Console(stderr=True)
+        self._log, self._shown = log, shown
 
     def note(self, text: str) -> None:
         """Print one line."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self._log is not None:
+            self._log(text)
+        if self._shown:
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager
@@ -31,10 +36,10 @@ class Progress:
         """A stage of `total` units; yields a function to call with the number of units just done."""
         if self.quiet or total == 0:
             yield lambda done: None
-        elif self.console.is_terminal:
+        elif self.console.is_terminal and self._shown:
+            begun = time.monotonic()
             with self._bars(unit) as bars:
                 task = bars.add_task(what, total=total, rate="")
-                begun = time.monotonic()
 
                 def advance(done: int) -> None:
                     bars.advance(task, done)
@@ -42,8 +47,10 @@ class Progress:
                     bars.update(task, rate=f"{count / max(1e-3, time.monotonic() - begun):.1f} {unit}/s")
 
                 yield advance
+            if self._log is not None:
+                self._log(f"{what}: {total} {unit} in {time.monotonic() - begun:.1f} s")
         else:
-            lines = _Lines(what, total, unit)
+            lines = _Lines(what, total, unit, self.note)
             yield lines.advance
             lines.close()
 
@@ -61,8 +68,8 @@ class Progress:
 class _Lines:
     """Progress as lines of text, for logs."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
-        self.what, self.total, self.unit = what, total, unit
+    def __init__(self, what: str, total: int, unit: str, note: Callable[[str], None]) -> None:
+        self.what, self.total, self.unit, self.note = what, total, unit, note
         self.done, self.begun, self.printed = 0, time.monotonic(), time.monotonic()
 
     def advance(self, done: int) -> None:
@@ -78,4 +85,4 @@ class _Lines:
         self._say(f"{self.done}/{self.total} {self.unit} in {time.monotonic() - self.begun:.1f} s")
 
     def _say(self, text: str) -> None:
-        print(f"{self.what}: {text}", file=sys.stderr, flush=True)
+        self.note(f"{self.what}: {text}")

@@ -80,7 +80,7 @@ def add_how(parser: Parser) -> None:
     parser.add_argument("--model", metavar="NAME", help="a folder in models/, or the path of one")
 
 
-def open_run(options: argparse.Namespace) -> "Run":
+def open_run(options: argparse.Namespace, progress: "Progress | None" = None) -> "Run":
     """The run that was asked for: settings, AOI, model, budget and source, each checked before any work is done.
 
     Raises `InputError` in one line for what is wrong.
@@ -103,7 +103,7 @@ def open_run(options: argparse.Namespace) -> "Run":
     writable(out)
     writable(archive.folder)
     check_folder(out, aoi.name, options.source == "simulated" or None)
-    budget, progress = _budget(options, settings, archive), Progress()
+    budget, progress = _budget(options, settings, archive), progress or Progress()
     model = load_model(settings.model, options.device, settings.segment.precision)
     model.card.calibrated()
     source = _source(options, aoi, settings, period, out, archive, budget, progress)

@@ -12,7 +12,9 @@ from pipeline.errors import InputError, PipelineError
 if TYPE_CHECKING:
     from pipeline.alerts.message import Bar
     from pipeline.alerts.send import Target
+    from pipeline.progress import Progress
     from pipeline.run.context import Run
+    from pipeline.scan.scan import Scanned
 
 SCAN = """Scan the complete months that were not scanned yet, tell what is new, and record it.
 
@@ -63,6 +65,10 @@ def add_scan_options(parser: Parser) -> None:
     parser.add_argument("--max-looks", type=count, metavar="N", help="make at most N looks now")
     parser.add_argument("--max-hours", type=amount, metavar="N", help="begin no look after so many hours")
     add_how(parser)
+    parser.add_argument(
+        "--log-format", default="text", choices=["text", "json"],
+        help="how the log in archive/logs/ is written, and with json what is said on the way as well (%(default)s)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,28 +85,47 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _scan(options: argparse.Namespace, name: str, to: "tuple[Target, ...]") -> int:
+    """Scan one AOI, with a log of its own; returns the exit code."""
+    from pipeline.aoi import read_aoi
+    from pipeline.archive import Archive
+    from pipeline.logs import LogFormat, logged
+    from pipeline.progress import Progress
+
+    if "," in options.aoi and options.out is not None:
+        raise InputError("--out: one folder cannot hold the products of several AOIs; leave it out")
+    how = LogFormat(options.log_format)
+    file = Archive(archive_of(options)).log(read_aoi(name).name)
+    with logged(file, how, aloud=how is LogFormat.JSON) as log:
+        progress = Progress(log=log.info, shown=how is LogFormat.TEXT)
+        try:
+            scanned = _scanned(options, name, to, progress)
+            error, code = scanned.error, scanned.exit_code
+        except PipelineError as cause:
+            error, code = str(cause), cause.exit_code
+        if error is None:
+            return 0
+        log.error("%s: %s (code %d)", name, error, code)
+        return fail(f"{name}: {error}", code)
+
+
+def _scanned(options: argparse.Namespace, name: str, to: "tuple[Target, ...]", progress: "Progress") -> "Scanned":
     from pipeline.alerts.outbox import Outbox
     from pipeline.alerts.send import deliver
     from pipeline.scan.scan import Asked, Bounds, scan
 
     chosen = argparse.Namespace(**{**vars(options), "aoi": name, "first": None, "last": None})
-    if "," in options.aoi and options.out is not None:
-        raise InputError("--out: one folder cannot hold the products of several AOIs; leave it out")
     try:
-        context = open_run(chosen)
+        context = open_run(chosen, progress)
     except PipelineError as cause:
-        _tell_that_it_did_not_begin(options, name, cause, to)
-        return fail(f"{name}: {cause}", cause.exit_code)
+        _tell_that_it_did_not_begin(options, name, cause, to, progress)
+        raise
     bounds = Bounds(months=options.catch_up, looks=options.max_looks, hours=options.max_hours)
-    try:
-        scanned = scan(context, Asked(options.month, options.first), bounds, _bar(context))
-    except PipelineError as cause:
-        return fail(f"{name}: {cause}", cause.exit_code)
+    scanned = scan(context, Asked(options.month, options.first), bounds, _bar(context))
     for letter in scanned.letters:
         print(f"{letter.title}\n{letter.text}\n", flush=True)
-    for problem in deliver(Outbox(context.archive.outbox(context.aoi.name)), to, context.progress):
-        context.progress.note(f"note: a message was not delivered to {problem}")
-    return fail(f"{name}: {scanned.error}", scanned.exit_code) if scanned.error else 0
+    for problem in deliver(Outbox(context.archive.outbox(context.aoi.name)), to, progress):
+        progress.note(f"note: a message was not delivered to {problem}")
+    return scanned
 
 
 def _bar(context: "Run") -> "Bar":
@@ -111,7 +136,7 @@ def _bar(context: "Run") -> "Bar":
 
 
 def _tell_that_it_did_not_begin(
-    options: argparse.Namespace, name: str, cause: PipelineError, to: "tuple[Target, ...]"
+    options: argparse.Namespace, name: str, cause: PipelineError, to: "tuple[Target, ...]", progress: "Progress"
 ) -> None:
     """Write and send a message about a scan that could not be opened, where the AOI at least is known."""
     from datetime import UTC, datetime
@@ -121,8 +146,6 @@ def _tell_that_it_did_not_begin(
     from pipeline.alerts.send import deliver
     from pipeline.aoi import read_aoi
     from pipeline.archive import Archive
-    from pipeline.errors import AoiError
-    from pipeline.progress import Progress
     from pipeline.scan.scan import advice
 
     if not to:
@@ -135,8 +158,6 @@ def _tell_that_it_did_not_begin(
         simulated = options.source == "simulated"
         message = failed_message(aoi.title, f"{now:%Y-%m-%d}", str(cause), advice(cause.exit_code), key, simulated)
         outbox.add(message, None, now)
-        deliver(outbox, to, Progress())
-    except AoiError:
-        return  # the place is not known: a slip of the hand, told on the terminal
+        deliver(outbox, to, progress)
     except PipelineError as other:
-        Progress().note(f"note: nobody could be told: {other}")
+        progress.note(f"note: nobody could be told: {other}")
