@@ -13,11 +13,13 @@ QUIET := -q --disable-pip-version-check
 PIP_INSTALL = PYTHONWARNINGS="ignore:Editable installation" $(VENV)/bin/pip install $(QUIET) --constraint $(VENV)/constraints.txt
 
 option = $(if $(strip $($(2))),--$(1) "$($(2))")
-RUN_OPTIONS = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call option,from,FROM) $(call option,to,TO) \
-  $(call option,out,OUT) $(call option,device,DEVICE) $(call option,workers,WORKERS) \
-  $(call option,scheduler,SCHEDULER) $(call option,config,CONFIG) $(call option,model,MODEL) \
-  $(call option,max-pu,MAX_PU) $(call option,max-gb,MAX_GB) $(call option,ledger,LEDGER) $(call option,archive,ARCHIVE) \
-  $(call option,remake,REMAKE) $(if $(NO_SCREEN),--no-screen)
+HOW = $(call option,source,SOURCE) $(call option,scenes,SCENES) $(call option,out,OUT) $(call option,device,DEVICE) \
+  $(call option,workers,WORKERS) $(call option,scheduler,SCHEDULER) $(call option,config,CONFIG) \
+  $(call option,model,MODEL) $(call option,max-pu,MAX_PU) $(call option,max-gb,MAX_GB) $(call option,ledger,LEDGER) \
+  $(call option,archive,ARCHIVE) $(call option,remake,REMAKE) $(if $(NO_SCREEN),--no-screen)
+RUN_OPTIONS = $(call option,from,FROM) $(call option,to,TO) $(HOW)
+SCAN_OPTIONS = $(call option,month,MONTH) $(call option,from,FROM) $(call option,catch-up,CATCH_UP) \
+  $(call option,max-looks,MAX_LOOKS) $(call option,max-hours,MAX_HOURS) $(call option,log-format,LOG_FORMAT) $(HOW)
 TRAIN_OPTIONS = $(call option,out,OUT) $(call option,minutes,MINUTES) $(call option,seed,SEED) \
   $(call option,workers,WORKERS) $(call option,backgrounds,BACKGROUNDS) $(call option,worlds,WORLDS) \
   $(call option,styles,STYLES) $(call option,bands,BANDS) $(call option,labels,LABELS) $(call option,scenes,SCENES) \
@@ -29,12 +31,16 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
 
-.PHONY: help env lock detect estimate simulate train evaluate test check bench wheel clean FORCE
+.PHONY: help env lock detect scan schedule unschedule status estimate simulate train evaluate test check bench endure \
+  wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make detect AOI=shan                 find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
 	@echo "     ... ARCHIVE=DIR, REMAKE=all     looks and names elsewhere than archive/ | make looks of an older model again"
+	@echo "make scan AOI=shan SOURCE=stac       scan the months that are due, and tell what is new (MONTH=, CATCH_UP=)"
+	@echo "make schedule AOI=shan SOURCE=stac   have that done by itself (PRINT=1 only shows it) | make unschedule AOI=shan"
+	@echo "make status                          how every area stands that is scanned (FORMAT=json)"
 	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
 	@echo "make simulate AOI=shan OUT=DIR       write a simulated archive with its truth"
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"
@@ -44,6 +50,7 @@ help:
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"
 	@echo "make test | make check               the tests | lint, types and tests"
 	@echo "make bench | make wheel              speed, beside other libraries | an installable package in dist/"
+	@echo "make endure                          kill scans at every write, and three years with all that goes wrong"
 	@echo "make clean                           remove the environment and caches, never outputs"
 
 env: $(VENV)/.ok
@@ -81,6 +88,18 @@ lock: $(VENV)/.dev
 detect: $(VENV)/.ok
 	@$(LEACHWATCH) detect --aoi "$(AOI)" $(RUN_OPTIONS)
 
+scan: $(VENV)/.ok
+	@$(LEACHWATCH) scan --aoi "$(AOI)" $(SCAN_OPTIONS)
+
+schedule: $(VENV)/.ok
+	@$(LEACHWATCH) schedule --aoi "$(AOI)" $(SCAN_OPTIONS) $(if $(PRINT),--print) $(if $(CRON),--cron)
+
+unschedule: $(VENV)/.ok
+	@$(LEACHWATCH) unschedule --aoi "$(AOI)" $(call option,archive,ARCHIVE)
+
+status: $(VENV)/.ok
+	@$(LEACHWATCH) status $(call option,format,FORMAT) $(call option,config,CONFIG) $(call option,archive,ARCHIVE)
+
 estimate: $(VENV)/.ok
 	@$(LEACHWATCH) estimate --aoi "$(AOI)" $(RUN_OPTIONS)
 
@@ -106,6 +125,10 @@ bench: $(VENV)/.dev
 	@$(VENV)/bin/python benchmarks/speed.py
 	@PYTHONPATH=.:benchmarks $(VENV)/bin/python benchmarks/forest.py
 	@PYTHONPATH=.:benchmarks $(VENV)/bin/python benchmarks/stages.py
+
+endure: $(VENV)/.dev
+	@PYTHONPATH=.:tests $(VENV)/bin/python tests/endurance.py
+	@PYTHONPATH=.:tests $(VENV)/bin/python tests/three_years.py
 
 wheel: $(VENV)/.dev
 	@$(VENV)/bin/python -m build --wheel --outdir dist . > /dev/null

@@ -5,13 +5,17 @@ Changes to files are counted by an audit hook, and the child is killed, or told 
 Whatever happens, a scan that is left to end must then leave what an undisturbed one leaves.
 """
 
+import argparse
 import errno
 import json
 import os
+import random
 import re
+import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -21,7 +25,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from scenes import AREA, SIMULATION, run_of
+from scenes import ALWAYS, AREA, QUIET, SIMULATION, SMALL, run_of
 
 from pipeline import lines
 from pipeline.alerts.message import Bar
@@ -32,6 +36,7 @@ from pipeline.errors import PipelineError, write_error
 from pipeline.scan.scan import Asked, Bounds, scan
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
+from pipeline.worlds.archive import build_archive
 
 TODAYS = (date(2025, 3, 6), date(2025, 5, 6))
 """Days of the scans: the first opens with five months, the second adds two."""
@@ -277,3 +282,79 @@ def half_written(place: Place) -> Iterator[str]:
             if file.execute("pragma integrity_check").fetchone() != ("ok",):
                 yield f"{package.name} is half written"
         file.close()
+
+
+def endure(kills: int, every: int) -> Iterator[tuple[str, int, int, list[str]]]:
+    """Kill at every change and at random moments; a full disk, a folder that is shut. Yields what, tries, good, faults."""
+    with tempfile.TemporaryDirectory(prefix="endure-") as folder:
+        scenes = Path(folder) / "scenes"
+        build_archive(scenes, AREA, SMALL, ALWAYS, QUIET)
+        usual = Place(Path(folder) / "usual" / "place", scenes)
+        begun = time.monotonic()
+        number = len(changes(usual))
+        took = time.monotonic() - begun
+        expected = left_by(usual)
+        chance = random.Random(7)
+        moments = [chance.uniform(0.05, 0.98) * took for _ in range(kills)]
+        points = range(0, number, every)
+        kinds: list[tuple[str, list[Callable[[Place], Ended]]]] = [
+            ("killed before a change", [_at(k) for k in points]),
+            ("killed at a random moment", [_after(moment) for moment in moments]),
+            ("disk full from a change on", [_no(k, errno.ENOSPC) for k in points[:: max(1, len(points) // 60)]]),
+            ("folder shut from a change on", [_no(k, errno.EROFS) for k in points[:: max(1, len(points) // 60)]]),
+        ]
+        for what, tries in kinds:
+            faults: list[str] = []
+            good = 0
+            for k, disturb in enumerate(tries):
+                place = Place(Path(folder) / f"{what.replace(' ', '-')}-{k}" / "place", scenes)
+                wrong = list(_tried(place, disturb, expected))
+                good += not wrong
+                faults += [f"{what} {k}: {each}" for each in wrong]
+                shutil.rmtree(place.folder.parent)
+                if sys.stderr.isatty() or k % 20 == 19:
+                    print(f"{what}: {k + 1}/{len(tries)}, {good} good", file=sys.stderr, flush=True)
+            yield what, len(tries), good, faults
+
+
+def _tried(place: Place, disturb: Callable[[Place], Ended], expected: dict[str, object]) -> Iterator[str]:
+    ended = disturb(place)
+    if ended.code not in (-9, 0, 2, 6) or "\n" in ended.told:
+        yield f"ended with {ended.code}: {ended.told[-600:]}"
+    yield from half_written(place)
+    again = in_child(place)
+    if again.code != 0:
+        yield f"the next scan ended with {again.code}: {again.told[-600:]}"
+    else:
+        yield from faults_of(place, expected)
+
+
+def _at(number: int) -> Callable[[Place], Ended]:
+    return lambda place: in_child(place, before(number, die))
+
+
+def _after(seconds: float) -> Callable[[Place], Ended]:
+    return lambda place: in_child(place, kill_after_s=seconds)
+
+
+def _no(first: int, number: int) -> Callable[[Place], Ended]:
+    return lambda place: in_child(place, refused(first, number))
+
+
+def main() -> int:
+    """Endure all of it, and print a table; returns 1 where anything was lost, doubled or half written."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="at random moments (%(default)s)")
+    parser.add_argument("--every", type=int, default=1, help="only each Nth change (%(default)s: all)")
+    options = parser.parse_args()
+    wrong = False
+    for what, tries, good, faults in endure(options.kills, options.every):
+        print(f"{what:30} {good:4} of {tries:4} left what an undisturbed scan leaves", flush=True)
+        for fault in faults[:20]:
+            print(f"    {fault}", flush=True)
+        wrong = wrong or bool(faults)
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

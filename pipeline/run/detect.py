@@ -21,9 +21,10 @@ from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
+from pipeline.run.journal import Journal
 from pipeline.run.looks import LookPlan, MadeLooks, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.price import outdated_text
-from pipeline.run.spare import closer_tasks, ground_with_ponds, known_ground, spared
+from pipeline.run.spare import closer_in, closer_tasks, ground_with_ponds, known_ground, spared
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
 from pipeline.sites.names import RegisteredSite, Registry
@@ -57,10 +58,11 @@ def detect(context: Run) -> Summary:
             context.progress.note(outdated_text(context, planned))
         tasks = (*planned.missing, *(planned.outdated if context.remakes else ()))
         ground = known_ground(registry, context.aoi) if context.screens else set()
-        made = make_looks(context, planned, spared(context, tasks, ground | ground_with_ponds(planned.kept)))
+        journal = Journal.of(context, planned)
+        made = make_looks(context, planned, spared(context, tasks, _spared_ground(context, planned, ground, journal)))
         if context.pace.whole and (made.failures or made.left):
             return _kept(context, planned, made)
-        derived, looks, made = _closer(context, planned, [*planned.kept, *made.looks], ground, made)
+        derived, looks, made = _closer(context, planned, [*planned.kept, *made.looks], ground, made, journal)
         if context.pace.whole and made.failures:
             return _kept(context, planned, made)
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S) as names:
@@ -69,31 +71,50 @@ def detect(context: Run) -> Summary:
                 derived = _derived(context, now)
             hold.check()
             names.check()
-            return _published(context, planned, made, derived)
+            summary = _published(context, planned, made, derived)
+        journal.close()
+        return summary
+
+
+def _spared_ground(context: Run, planned: LookPlan, ground: set[Window], journal: Journal) -> set[Window]:
+    """Squares that are not screened out in the first looks: known ground, and where kept looks lately showed ponds."""
+    if not context.screens:
+        return set()
+    if journal.decisions.spared is None:
+        journal.spare(sorted(ground | ground_with_ponds(planned.kept)))
+    return set(journal.decisions.spared or ())
 
 
 def _closer(
-    context: Run, planned: LookPlan, looks: list[Look], ground: set[Window], first: MadeLooks
+    context: Run, planned: LookPlan, looks: list[Look], ground: set[Window], first: MadeLooks, journal: Journal
 ) -> tuple[Derived, list[Look], MadeLooks]:
     """What some looks say once nothing is screened out where a site may be; all looks, and failures of both kinds.
 
     Each round of closer looks may show more ponds, and so ask for more; and so may looks of other runs.
     """
-    derived = _derived(context, looks)
-    for _ in range(ROUNDS if context.screens else 0):
-        tasks, absent = closer_tasks(context, planned, derived, ground)
+    known = len(journal.decisions.rounds)
+    derived = _derived(context, looks) if not known else None
+    for k in range(known - 1 if known else 0, ROUNDS if context.screens else 0):
+        if k >= known:
+            assert derived is not None
+            wanted = closer_in(derived, ground, context.settings.evidence)
+            if not wanted:
+                break
+            journal.begin(wanted)
+        tasks, absent = closer_tasks(context, planned, looks, journal.decisions.rounds[k])
         if absent:
             context.progress.note(f"note: {absent} {ABSENT}")
         made = make_looks(context, planned, tasks, "Looking closer") if tasks else MadeLooks()
         now = looks_now(context, [*looks, *made.looks])
         first = replace(first, failures=(*first.failures, *made.failures), left=first.left + made.left)
-        if len(now) == len(looks):
-            break
+        nothing_new = len(now) == len(looks) and derived is not None
         looks = now
+        if nothing_new:
+            break
         derived = _derived(context, looks)
         if made.failures or absent:
             break  # the same would be asked for again
-    return derived, looks, first
+    return derived or _derived(context, looks), looks, first
 
 
 def recover(context: Run) -> None:

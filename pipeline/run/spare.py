@@ -63,12 +63,14 @@ def closer_in(derived: Derived, ground: set[Window], settings: EvidenceSettings)
     return closer(derived.looks, ground | sites, settings.among_looks - 1, settings.agreeing_looks)
 
 
-def closer_tasks(context: Run, planned: LookPlan, derived: Derived, ground: set[Window]) -> tuple[list[LookTask], int]:
+def closer_tasks(
+    context: Run, planned: LookPlan, looks: Sequence[Look], wanted: Sequence[Closer]
+) -> tuple[list[LookTask], int]:
     """Looks to make again because ground in them was screened out and may hold a site; and how many cannot be made.
 
-    Scenes of other days than those that were searched are searched for. Raises as `Source.search`.
+    Those that are among the looks already are left out. Scenes of other days than those that were searched are searched
+    for. Raises as `Source.search`.
     """
-    wanted = closer_in(derived, ground, context.settings.evidence)
     passes = _passes(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
     tasks: list[LookTask] = []
     absent = 0
@@ -76,8 +78,14 @@ def closer_tasks(context: Run, planned: LookPlan, derived: Derived, ground: set[
         overpass = passes.get((each.day, each.overpass))
         found = list(_planned(context, each.windows, overpass)) if overpass is not None else []
         absent += not found
-        tasks += [next_generation(task, derived.looks) for task in found]
+        there = [look for look in looks if look.overpass == each.overpass and look.day == each.day]
+        tasks += [next_generation(task, there) for task in found if not _is_made(task, there)]
     return tasks, absent
+
+
+def _is_made(task: LookTask, looks: Iterable[Look]) -> bool:
+    """Whether one of the looks of its overpass is the look of a task that screens nothing."""
+    return any(look.windows == task.windows and not look.screened and look.is_of(task.acquisitions) for look in looks)
 
 
 def _planned(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
