@@ -53,7 +53,7 @@ def session(public_only: bool) -> requests.Session:
     Nothing but what is given is sent: no `.netrc`, no user of an address, no cookie; redirects are not followed.
     """
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # below that it writes addresses, which may hold a signature
-    found = requests.Session()
+    found = _Session()
     found.trust_env = False
     found.auth = NothingMore()
     found.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -75,6 +75,11 @@ class NothingMore(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """The request as it is."""
         return request
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: even where `requests` follows no redirect, it reads the body of one whole, without a bound."""
 
 
 class _Bounded(io.RawIOBase):

@@ -134,9 +134,9 @@ def items_below(address: str, http: HttpClient) -> Iterator[pystac.Item]:
             raise ValueError(f"more than {MAX_CATALOGUES} catalogues below it")
         if depth > MAX_DEPTH:
             raise ValueError(f"catalogues in more than {MAX_DEPTH} levels")
-        below = [make_absolute_href(link, href) for link in _links(content)]
-        new = [link for link in dict.fromkeys(below) if _place(link) not in seen]
-        seen.update(map(_place, new))
+        below = {_place(link): link for link in (make_absolute_href(own, href) for own in _links(content))}
+        new = [link for place, link in below.items() if place not in seen]
+        seen.update(below)
         todo += [(link, depth + 1) for link in reversed(new)]
 
 
