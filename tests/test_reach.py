@@ -22,9 +22,10 @@ from scenes import aoi
 from test_stac import ALWAYS, RULES, make_item
 
 from pipeline.cli import main
-from pipeline.errors import InputError, SceneError, describe
+from pipeline.errors import InputError, PipelineError, SceneError, describe
 from pipeline.sources import credentials
 from pipeline.sources.budget import read_ledger
+from pipeline.sources.connections import surroundings
 from pipeline.sources.http import HttpClient, RequestAuth
 from pipeline.sources.reach import Reach, configured, is_public, shown_address
 from pipeline.sources.stac import KNOWN, stac_source
@@ -376,6 +377,30 @@ def test_no_log_holds_an_address_with_a_signature(server: Server, caplog: pytest
         logging.getLogger("pipeline").debug("something")
     assert "something" in caplog.text
     assert "the-" not in caplog.text
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 402, 500])
+def test_what_a_server_repeats_of_a_secret_is_not_told(code: int, server: Server) -> None:
+    said = "no: Bearer the-token, the-key, the-signature, at https://h.org/a?sig=the-rest"
+    server.guard = lambda path, headers: (code, {}, json.dumps({"message": said}).encode())
+    with pytest.raises(PipelineError, match=r"\(secret\), \(secret\), \(secret\), at https://h\.org/a") as caught:
+        http_at(server.url).request("GET", f"{server.url}/a", 1000, authenticator=lambda _url, _renew: SECRETS)
+    assert "the-" not in str(caught.value)
+
+
+def test_proxies_and_certificates_of_the_environment_are_used(
+    server: Server, other: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", other.url)
+    other.guard = lambda path, headers: (200, {}, b"by proxy")
+    seen = noting(server)
+    assert http_at(server.url).request("GET", f"{server.url}/a", 1000).body == b"by proxy"
+    assert not seen
+    assert surroundings(server.url)["verify"] is True
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/company.pem")
+    assert surroundings(server.url)["verify"] == "/etc/company.pem"
 
 
 def test_what_is_sent_to_workers_holds_no_secret(

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, quote_plus, urljoin
 
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from pipeline.config import HttpSettings
-from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line
+from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line, without_secrets
 from pipeline.sources.body import Body, InvalidResponse
 from pipeline.sources.budget import Budget, Usage
 from pipeline.sources.connections import SHORTEST_S, bounded, session, surroundings
@@ -38,6 +38,8 @@ KEEP_METHOD = (307, 308)
 """... and those of them after which a question with a body is asked again; the others would drop it."""
 MAX_REDIRECTS = 5
 """Most redirects of one attempt."""
+SHORTEST_SECRET = 6
+"""Least characters of what is taken for a secret in the text of a server: parameters such as `sp=rl` are none."""
 QUOTA = re.compile(r"quota|limit|insufficient|exceeded|out of .*units", re.IGNORECASE)
 """Error text that means a used-up quota, not refused credentials."""
 
@@ -89,6 +91,14 @@ class RequestAuth:
     """Added to the URL's query string."""
     auth: AuthBase | None = None
     """Signs the request."""
+
+    def hidden(self, text: str) -> str:
+        """Text of a server without the secrets that it was sent and may repeat."""
+        for value in (*self.headers.values(), *self.params.values()):
+            for secret in (value, value.removeprefix("Bearer "), quote(value, safe=""), quote_plus(value)):
+                if len(secret) >= SHORTEST_SECRET:
+                    text = text.replace(secret, "(secret)")
+        return text
 
 
 NO_AUTH = RequestAuth()
@@ -151,19 +161,20 @@ class HttpClient:
                     if check is not None:
                         check(response)
                     return response
-                reason = f"status {response.status}{_error_message(response)}"
+                said = f"status {response.status}{auth.hidden(_error_message(response))}"
+                reason = said
                 if (
                     authenticator is not None
                     and response.status in AUTH_STATUSES
                     and not renewed
-                    and not QUOTA.search(_error_message(response))
+                    and not QUOTA.search(said)
                 ):
                     renewed, tried, auth = True, tried - 1, authenticator(url, True)
                     continue
-                self._raise_if_permanent(response, url)
+                _raise_if_permanent(response.status, said, host(url))
                 retry_after_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC), self.retry_after_ms)
             except InvalidResponse as cause:
-                reason = str(cause)
+                reason = auth.hidden(str(cause))
             except (requests.RequestException, HTTPError, OSError) as cause:
                 reason = _failure(cause)
             if tried == self.retry.max_attempts:
@@ -213,19 +224,6 @@ class HttpClient:
                 said = f"too slow: {body.received} bytes in {self.retry.total_timeout_s:g} s"
                 raise InvalidResponse(said) from cause
             raise
-
-    def _raise_if_permanent(self, response: Response, url: str) -> None:
-        """Raise the error for a response that no further attempt would change."""
-        if response.status in AUTH_STATUSES and not QUOTA.search(_error_message(response)):
-            raise CredentialsRefused(
-                f"{host(url)} refuses the credentials (status {response.status}{_error_message(response)})"
-            )
-        if response.status in (402, *AUTH_STATUSES):
-            raise QuotaUsed(
-                f"{host(url)}: the provider's quota is used up (status {response.status}{_error_message(response)})"
-            )
-        if response.status not in RETRY_STATUSES:
-            raise SceneError(f"{host(url)}: status {response.status}{_error_message(response)}")
 
     def _wait(self, tried: int, retry_after_s: float | None) -> float:
         """Seconds before the next attempt: exponential backoff, at least `retry_after_s`, at most `max_wait_s`."""
@@ -285,6 +283,16 @@ def retry_after(text: str | None, now: datetime, milliseconds: bool = False) -> 
     return None
 
 
+def _raise_if_permanent(status: int, said: str, name: str) -> None:
+    """Raise the error for a response that no further attempt would change; `said`: its status and message."""
+    if status in AUTH_STATUSES and not QUOTA.search(said):
+        raise CredentialsRefused(f"{name} refuses the credentials ({said})")
+    if status in (402, *AUTH_STATUSES):
+        raise QuotaUsed(f"{name}: the provider's quota is used up ({said})")
+    if status not in RETRY_STATUSES:
+        raise SceneError(f"{name}: {said}")
+
+
 def _usage_of(response: Response, cost: Callable[[Response], float] | None) -> Usage:
     return Usage(1, response.n_bytes, cost(response) if cost is not None and _is_success(response) else 0.0)
 
@@ -297,7 +305,7 @@ def _error_message(response: Response) -> str:
     """Message in the body of an error response, shortened."""
     text = response.body[:2000].decode("utf-8", "replace")
     found = re.search(r'"(?:message|description|error_description|detail)"\s*:\s*"([^"]{1,200})"', text)
-    return f": {one_line(found[1])[:120]}" if found else ""
+    return f": {one_line(without_secrets(found[1]))[:120]}" if found else ""
 
 
 def _failure(cause: BaseException) -> str:
