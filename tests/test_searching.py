@@ -68,6 +68,19 @@ def test_what_a_catalogue_gives_at_once_is_asked_for_at_once() -> None:
     assert list(catalogue.searches) == ["2016-01-01T00:00:00Z/2026-01-01T00:00:00Z"]
 
 
+def test_no_search_of_many_days_is_read_beyond_its_bound() -> None:
+    catalogue = Catalogue(every(4), 10**6, ends="silent")
+    given = Counter[str]()
+
+    def noting(interval: str) -> Iterator[Page]:
+        for page in catalogue(interval):
+            given[interval] += len(page.items)
+            yield page
+
+    assert len(list(items_in(TEN_YEARS, noting))) == len(catalogue.moments)
+    assert max(given.values()) <= searching.MAX_FOUND + catalogue.page
+
+
 def test_a_day_that_a_catalogue_does_not_give_whole_is_an_error() -> None:
     day = Period(date(2024, 2, 5), date(2024, 2, 5))
     with pytest.raises(SceneError, match="it has 240 items on 2024-02-05 and gives 100"):
