@@ -27,6 +27,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Aligned = Annotated[int, Field(ge=64, le=8192, multiple_of=16)]
 InSquares = Annotated[int, Field(ge=64, le=8192, multiple_of=64)]
+PORT = r"(:[1-9][0-9]{0,3}|:[1-5][0-9]{4}|:6[0-4][0-9]{3})"
+Host = Annotated[str, Field(pattern=rf"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]){PORT}?$")]
+"""A name or number of a machine, with its port (up to 64999) if that is not the usual one."""
 
 
 class Section(BaseModel):
@@ -140,6 +143,7 @@ class HttpSettings(Section):
     max_wait_s: Positive
     connect_timeout_s: Positive
     read_timeout_s: Positive
+    data_hosts: tuple[Host, ...]
 
 
 class SpendingSettings(Section):

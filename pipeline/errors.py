@@ -83,8 +83,12 @@ SHORT_PATH = 60
 """... to at most so many characters of its end, which tells files apart."""
 PATH = re.compile(rf"(?<![^\s'\"(])[^\s'\"(][^\s'\"]{{{MAX_PATH},}}")
 """What may be a path that is too long; one with spaces is shortened word by word."""
-SECRET = re.compile(r"(?<=://)[^\s/'\"@]*@|\?[^\s'\"]*=[^\s'\"]*?(?=[),.:;\]]*(?:[\s'\"]|$))")
-"""User and query of an address, which may hold a password or a signature."""
+USER = re.compile(r"(?<=://)(?:[^\s'\"<>/?#]*:(?![0-9]+[/?#])[^\s'\"<>]*@|[^\s'\"<>/?#]*@)")
+"""User and password of an address; also where the password holds a slash or another `@`."""
+SECRET = re.compile(
+    r"(?:(?<=://)(?P<place>[^\s'\"<>?#]*)[?#]|\?(?=[^\s'\"]*=))[^\s'\"<>]*?(?=[),.:;\]]*(?:[\s'\"<>]|$))"
+)
+"""Query and fragment of an address, and the query of a relative one, which may hold a signature."""
 POINTER = "previous exception"
 """In a message of rasterio: what went wrong is told by the exception that it was raised from."""
 
@@ -100,17 +104,22 @@ def one_line(text: object, most: int = MAX_MESSAGE) -> str:
     return shown if len(shown) <= most else f"{shown[: most - end - 1]}…{shown[-end:]}"
 
 
+def without_secrets(text: str) -> str:
+    """Text from outside without the parts of addresses that may hold a secret: user, password, query and fragment."""
+    return SECRET.sub(lambda found: found["place"] or "", USER.sub("", text))
+
+
 def describe(cause: BaseException) -> str:
     """The message of a library's exception in one short line that holds the cause whole.
 
-    Long paths are shortened first; addresses lose their user and query.
+    Long paths are shortened first; addresses lose their user, query and fragment.
     """
     if POINTER in str(cause) and cause.__cause__ is not None:
         cause = cause.__cause__
     if isinstance(cause, OSError) and cause.strerror and isinstance(cause.filename, str):
-        told = f"{cause.strerror}: {_shortened(SECRET.sub('', cause.filename))!r}"
+        told = f"{cause.strerror}: {_shortened(without_secrets(cause.filename))!r}"
     else:
-        told = PATH.sub(lambda found: _shortened(found[0]), SECRET.sub("", str(cause)))
+        told = PATH.sub(lambda found: _shortened(found[0]), without_secrets(str(cause)))
     return one_line(told, MAX_CAUSE) or type(cause).__name__
 
 

@@ -10,8 +10,10 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from pipeline.sources.budget import Budget
 from pipeline.sources.http import HttpClient, RetryPolicy
@@ -34,6 +36,11 @@ def quick_http(
     return HttpClient(provider, QUICK, Budget(ledger, "run", **limits), milliseconds)
 
 
+def http_at(url: str, ledger: Path = Path(os.devnull), **limits) -> HttpClient:
+    """The same for one configured address."""
+    return quick_http(ledger=ledger, **limits).at(url)
+
+
 @dataclass
 class Server:
     """What is served, and what was asked."""
@@ -44,6 +51,12 @@ class Server:
     """Of the STAC API, if there are any."""
     page: int = 2
     """Items per page."""
+    most: int | None = None
+    """Items of one search, however many there are."""
+    heeds_time: bool = True
+    """Whether it gives only what was asked for."""
+    counts: bool = False
+    """Whether it says how many there are."""
     faults: list[Callable[[str], Response | None]] = field(default_factory=list)
     """Each is asked once with the path, then gone if it answered. Status 0 drops the connection; a `Content-Length`
     among the headers is sent as it is."""
@@ -106,15 +119,23 @@ class Server:
 
     def found(self, query: dict[str, object]) -> dict[str, object]:
         """One page of a search."""
-        first = int(str(query.get("token", 0)))
-        some = self.items[first : first + self.page]
+        first, page = int(str(query.get("token", 0))), min(self.page, int(str(query.get("limit", self.page))))
+        begin, end = (datetime.fromisoformat(moment) for moment in str(query["datetime"]).split("/"))
+        matched = [item for item in self.items if not self.heeds_time or begin <= _moment(item) <= end]
+        given = matched[: self.most]
+        some = given[first : first + page]
         links = []
-        if first + self.page < len(self.items):
-            more = {**query, "token": first + self.page}
+        if first + page < len(given):
+            more = {**query, "token": first + page}
             links.append(
                 {"rel": "next", "href": f"{self.url}/api/search", "method": "POST", "body": more, "merge": False}
             )
-        return {"type": "FeatureCollection", "features": some, "links": links}
+        counted = {"numberMatched": len(matched)} if self.counts else {}
+        return {"type": "FeatureCollection", "features": some, "links": links, **counted}
+
+
+def _moment(item: Any) -> datetime:
+    return datetime.fromisoformat(item["properties"]["datetime"])
 
 
 def _json(content: object) -> Response:

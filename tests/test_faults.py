@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import QUICK, Response, Server, quick_http, serving
+from loopback import QUICK, Response, Server, http_at, quick_http, serving
 from scenes import GRID, PLACE, aoi
 from test_stac import RULES, make_item
 
@@ -149,7 +149,7 @@ def test_an_answer_that_only_drips_is_cut_off(tmp_path: Path) -> None:
         server.drip_s = 0.2
         begun = time.monotonic()
         with pytest.raises(SceneError, match=r"too slow|no time"):
-            http.request("GET", f"{server.url}/a", 1000)
+            http.at(server.url).request("GET", f"{server.url}/a", 1000)
         assert time.monotonic() - begun < 3
     assert sum(entry.usage.n_bytes for entry in read_ledger(tmp_path / "ledger.jsonl")) > 2  # what came was paid for
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_put_together(tmp_path: 
     with serving(tmp_path) as server:
         path = tmp_path / "a.tif"
         path.write_bytes(b"II*\0" + bytes(200_000))
-        file = RemoteFile(quick_http(), f"{server.url}/a.tif")
+        file = RemoteFile(http_at(server.url), f"{server.url}/a.tif")
         path.write_bytes(b"II*\0" + bytes(300_000))
         with pytest.raises(SceneError, match="replaced"):
             file.read_range(100_000, 1000)
@@ -174,11 +174,11 @@ def test_a_token_that_ran_out_is_renewed_once(tmp_path: Path) -> None:
 
     with serving(tmp_path) as server:
         server.faults.append(status(401))
-        assert quick_http().request("GET", f"{server.url}/a", 10, authenticator=authenticator).body == b"x"
+        assert http_at(server.url).request("GET", f"{server.url}/a", 10, authenticator=authenticator).body == b"x"
         assert asked == [False, True]
         server.faults += [status(401)] * 5
         with pytest.raises(CredentialsRefused):
-            quick_http().request("GET", f"{server.url}/a", 10, authenticator=authenticator)
+            http_at(server.url).request("GET", f"{server.url}/a", 10, authenticator=authenticator)
         assert asked == [False, True, False, True]
         assert len(server.faults) == 3
 
@@ -211,9 +211,9 @@ def test_a_limit_stops_before_anything_more_is_asked_for(tmp_path: Path) -> None
     http = quick_http(ledger=ledger, of_run=SpendingLimits(n_bytes=1000))
     with serving(tmp_path) as server:
         for _ in range(2):
-            http.request("GET", f"{server.url}/a", 1000)
+            http.at(server.url).request("GET", f"{server.url}/a", 1000)
         with pytest.raises(CapReached, match=r"limit of 1e-06 GB for this run"):
-            http.request("GET", f"{server.url}/a", 1000)
+            http.at(server.url).request("GET", f"{server.url}/a", 1000)
         assert len(server.asked) == 2
     assert sum(entry.usage.n_bytes for entry in read_ledger(ledger)) == 1200
 
@@ -230,5 +230,5 @@ def test_no_cookie_is_kept(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.guard = guard
         for _ in range(2):
-            quick_http().request("GET", f"{server.url}/one.json", 1000)
+            http_at(server.url).request("GET", f"{server.url}/one.json", 1000)
     assert seen == [None, None]

@@ -23,12 +23,13 @@ from pipeline.config import load
 from pipeline.errors import CapReached, CredentialsRefused, InputError, SceneError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
 from pipeline.raster import Raster
+from pipeline.sources import searching
 from pipeline.sources.assets import HubItem
 from pipeline.sources.budget import Budget, SpendingLimits
 from pipeline.sources.credentials import TokenCache, token_cache
 from pipeline.sources.http import HttpClient, RetryPolicy
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, SceneStatus
-from pipeline.sources.sentinel_hub import auth, catalogue
+from pipeline.sources.sentinel_hub import auth
 from pipeline.sources.sentinel_hub.pricing import processing_units
 from pipeline.sources.sentinel_hub.request import request_of
 from pipeline.sources.sentinel_hub.source import SentinelHubSource, sentinel_hub_source
@@ -532,7 +533,7 @@ def test_the_catalogue_is_paged_through(server: Hub, source: SentinelHubSource) 
     assert search.refusals == (Refusal("item 25", "2024-02-25 is outside the period", status=SceneStatus.NOT_NEEDED),)
     asked = [one.content for one in server.to("/search")]
     assert [query.get("next") for query in asked] == [None, 2, 4]
-    assert {query["datetime"] for query in asked} == {"2024-02-01T00:00:00Z/2024-02-20T23:59:59Z"}
+    assert {query["datetime"] for query in asked} == {"2024-02-01T00:00:00Z/2024-02-21T00:00:00Z"}
     assert all(query["bbox"] == list(aoi().polygon.bounds) for query in asked)
     assert all((query["collections"], query["limit"]) == (["sentinel-2-l2a"], 100) for query in asked)
 
@@ -635,7 +636,7 @@ def test_pages_without_end_are_an_error(features: list[Any], server: Hub, source
 def test_more_items_than_any_search_needs_are_an_error(
     server: Hub, source: SentinelHubSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "MAX_ITEMS", 3)
+    monkeypatch.setattr(searching, "MAX_ITEMS", 3)
     server.items = [make_item(f"item {n}") for n in range(4)]
     with pytest.raises(InputError, match="more than 3 items"):
         source.search(aoi(), ALWAYS)
@@ -687,4 +688,4 @@ def test_nothing_of_the_library_is_written(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     read(source)
     assert not (tmp_path / "home").exists()
-    assert fake_hub.PAGE < catalogue.PAGE
+    assert fake_hub.PAGE < searching.PAGE

@@ -23,7 +23,7 @@ from pipeline.cli import main
 from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import LONLAT, Window, reprojected
-from pipeline.sources import stac
+from pipeline.sources import stac_documents
 from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, Search
 from pipeline.sources.stac import StacSource, stac_source
 from pipeline.sources.versions import newest_versions
@@ -125,6 +125,7 @@ def test_a_catalogue_that_can_be_searched_is_paged_through(tmp_path: Path) -> No
         server.items = [
             make_item(tmp_path, day, href=server.url, offset=-0.1).to_dict(include_self_link=False) for day in days
         ]
+        server.heeds_time = False
         source = opened(f"{server.url}/api")
         search = found(source, Period(date(2024, 2, 1), date(2024, 2, 20)))
         assert [s.time_utc.date() for s in search.scenes] == days[:4]
@@ -233,9 +234,9 @@ def test_of_two_processings_of_one_acquisition_the_newer_is_used(tmp_path: Path)
 
 def test_a_catalogue_from_the_network_names_no_document_here(tmp_path: Path) -> None:
     here = write_catalogue(tmp_path / "here", [make_item(tmp_path / "here", date(2024, 2, 5))])
-    assert stac._Documents(str(here), quick_http()).read_text_from_href(str(here))
+    assert stac_documents.Documents(str(here), quick_http()).read_text_from_href(str(here))
     with pytest.raises(ValueError, match="names a document on this machine"):
-        stac._Documents("https://host/catalog.json", quick_http()).read_text_from_href(str(here))
+        stac_documents.Documents("https://host/catalog.json", quick_http()).read_text_from_href(str(here))
     root = {"type": "Catalog", "stac_version": "1.0.0", "id": "liar", "description": "lies"}
     (tmp_path / "served").mkdir()
     for href in (here.as_uri(), f"file:{here}"):

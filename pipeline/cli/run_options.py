@@ -190,11 +190,12 @@ def _source(
         return simulated_source(out / "simulated", aoi, settings, period, progress)
 
     from pipeline.sources.http import HttpClient, RetryPolicy
+    from pipeline.sources.reach import Reach
 
-    retry = RetryPolicy.of(settings.http)
+    retry, reach = RetryPolicy.of(settings.http), Reach(data_hosts=settings.http.data_hosts)
 
     def http_client_of(provider: str, retry_after_ms: bool) -> HttpClient:
-        return HttpClient(provider, retry, budget, retry_after_ms)
+        return HttpClient(provider, retry, budget, retry_after_ms, reach)
 
     if options.source == "stac":
         from pipeline.sources.stac import stac_sources

@@ -15,12 +15,13 @@ from urllib.parse import parse_qsl, urlsplit
 from requests_aws4auth import AWS4Auth
 
 from pipeline.errors import CredentialsRefused
-from pipeline.sources.http import NO_AUTH, Authenticator, HttpClient, InvalidResponse, RequestAuth, Response
+from pipeline.sources.body import InvalidResponse
+from pipeline.sources.http import NO_AUTH, Authenticator, HttpClient, RequestAuth, Response
 
 PLANETARY_TOKENS = "https://planetarycomputer.microsoft.com/api/sas/v1/token/sentinel-2-l2a"
 """Where the Planetary Computer issues tokens for the files of a collection, to anyone."""
-PLANETARY_FILES = ".blob.core.windows.net"
-"""Host name suffix of the servers that require these tokens."""
+PLANETARY_FILES = "sentinel2l2a01.blob.core.windows.net"
+"""Host of these files: a token goes there and nowhere else, because anybody can have a host beside it."""
 PLANETARY_KEY = "PC_SDK_SUBSCRIPTION_KEY"
 """Environment variable of an optional subscription key from Microsoft."""
 CDSE_S3 = "https://eodata.dataspace.copernicus.eu"
@@ -86,15 +87,17 @@ def cdse_address(href: str) -> str:
 
 def _planetary(http: HttpClient, url: str, renew: bool) -> RequestAuth:
     """A token for a URL of the Planetary Computer; none for other hosts."""
-    if not (urlsplit(url).hostname or "").endswith(PLANETARY_FILES):
+    if urlsplit(url).hostname != PLANETARY_FILES:
         return NO_AUTH
     return token_cache(PLANETARY_TOKENS).auth(lambda: _ask_planetary(http), renew)
 
 
 def _ask_planetary(http: HttpClient) -> Token:
     key = os.environ.get(PLANETARY_KEY, "").strip()
-    headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
-    response = http.request("GET", PLANETARY_TOKENS, TOKEN_BYTES, headers=headers, check=_check_planetary)
+    secret = RequestAuth(headers={"Ocp-Apim-Subscription-Key": key}) if key else NO_AUTH
+    response = http.request(
+        "GET", PLANETARY_TOKENS, TOKEN_BYTES, authenticator=lambda _url, _renew: secret, check=_check_planetary
+    )
     return _planetary_token(response)
 
 
@@ -105,7 +108,7 @@ def _planetary_token(response: Response) -> Token:
         ends = datetime.fromisoformat(str(content["msft:expiry"]).replace("Z", "+00:00"))
         params = dict(parse_qsl(str(content["token"]), strict_parsing=True))
         lasts_s = (ends - datetime.now(UTC)).total_seconds()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidResponse("a response without a token") from None
     return Token(RequestAuth(params=params), time.monotonic() + lasts_s - RENEW_S)
 

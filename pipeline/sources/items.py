@@ -15,7 +15,7 @@ def footprint_of_item(geometry: object) -> Polygon:
     """Footprint in lon/lat from an item's geometry; raises `SceneError`."""
     try:
         outline = shape(geometry).convex_hull
-    except (ShapelyError, AttributeError, TypeError, ValueError, KeyError, IndexError) as cause:
+    except (ShapelyError, AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError) as cause:
         raise SceneError(f"invalid geometry ({describe(cause)})") from cause
     if not isinstance(outline, Polygon) or not EARTH.contains(outline):
         raise SceneError("geometry outside of lon/lat")

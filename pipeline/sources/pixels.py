@@ -28,8 +28,16 @@ from pipeline.sources.parts import parts_needed
 from pipeline.sources.placement import OnGrid, Placement, placed
 from pipeline.sources.radiometry import OFFSET, SCALE, scale_and_offset
 
-GDAL = MappingProxyType({"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": 1})
-"""A small block cache (megabytes), so that memory does not grow with the AOI; no listing of neighbouring files."""
+GDAL = MappingProxyType(
+    {
+        "GDAL_CACHEMAX": 64,
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_NUM_THREADS": 1,
+        "CPL_VSIL_CURL_ALLOWED_FILENAME": "/nothing",
+    }
+)
+"""A small block cache (megabytes), so that memory does not grow with the AOI; no listing of neighbouring files; and
+GDAL itself asks nothing of the network, whatever a file or its metadata may name: that is for `http.py`."""
 LIBRARY_ERRORS = (
     RasterioError,
     ProjError,

@@ -4,12 +4,11 @@ pystac and pystac-client read the catalogue, GDAL reads the pixels, both with li
 becomes a `Scene` whose assets state file, band, scale and offset of each band: nothing else of STAC leaves this module.
 """
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,11 +17,9 @@ from urllib.parse import urlsplit
 
 import pystac
 import rasterio
-import requests
 from pystac.errors import STACError, STACTypeError
-from pystac.stac_io import DefaultStacIO
 from pystac_client import Client
-from pystac_client.stac_api_io import StacApiIO
+from pystac_client.exceptions import APIError, ParametersError
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
@@ -34,9 +31,9 @@ from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
 from pipeline.sources.budget import Usage
-from pipeline.sources.credentials import authenticator_of, cdse_address
+from pipeline.sources.credentials import CDSE_S3, PLANETARY_FILES, authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
-from pipeline.sources.http import HttpClient, HttpClientFactory, InvalidResponse, Response
+from pipeline.sources.http import HttpClient, HttpClientFactory
 from pipeline.sources.interface import (
     Period,
     Price,
@@ -51,17 +48,42 @@ from pipeline.sources.items import check_needed, footprint_of_item, refused_item
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, read_window
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of
+from pipeline.sources.reach import configured, host, shown_address
 from pipeline.sources.remote import RemoteFiles
+from pipeline.sources.searching import PAGE, Page, items_in
+from pipeline.sources.stac_documents import items_below, local_file, root_of
 from pipeline.sources.versions import newest_versions
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCatalogue:
+    """A catalogue that has a name here."""
+
+    address: str
+    """URL of its root."""
+    collections: tuple[str, ...]
+    """Its collections of Sentinel-2 L2A."""
+    data_hosts: tuple[str, ...]
+    """Where its files lie."""
+
 
 KNOWN = MappingProxyType(
     {
-        "earthsearch": ("https://earth-search.aws.element84.com/v1", ("sentinel-2-c1-l2a", "sentinel-2-l2a")),
-        "planetary": ("https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",)),
-        "cdse": ("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",)),
+        "earthsearch": KnownCatalogue(
+            "https://earth-search.aws.element84.com/v1",
+            ("sentinel-2-c1-l2a", "sentinel-2-l2a"),
+            (
+                "e84-earth-search-sentinel-data.s3.us-west-2.amazonaws.com",
+                "sentinel-cogs.s3.us-west-2.amazonaws.com",
+            ),
+        ),
+        "planetary": KnownCatalogue(
+            "https://planetarycomputer.microsoft.com/api/stac/v1", ("sentinel-2-l2a",), (PLANETARY_FILES,)
+        ),
+        "cdse": KnownCatalogue("https://stac.dataspace.copernicus.eu/v1", ("sentinel-2-l2a",), (host(CDSE_S3),)),
     }
 )
-"""URL and collections of each known catalogue, by name."""
+"""Known catalogues by name."""
 SIMULATED = "leachwatch-simulated"
 """Id of a catalogue of simulated scenes: all results from it are marked as simulated."""
 SIMULATION = "leachwatch:simulation"
@@ -78,10 +100,6 @@ BAND_KEYS = MappingProxyType(
     }
 )
 """Names of each band in catalogues."""
-MAX_BYTES = 50_000_000
-"""Largest document of a catalogue, bytes."""
-MAX_ITEMS = 20_000
-"""Most items of one search."""
 CACHED_SCENES = 4
 """Granules whose cached byte ranges are kept for the next window: up to four of one overpass meet in a block."""
 UNREADABLE = (
@@ -93,6 +111,9 @@ UNREADABLE = (
     KeyError,
     TypeError,
     AttributeError,
+    RuntimeError,
+    APIError,
+    ParametersError,
 )
 """What libraries raise for a missing or invalid catalogue."""
 
@@ -139,10 +160,10 @@ class StacSource:
                     scene = self._scene(item)
                     check_needed(scene, aoi, period)
                     scenes.append((_version(item), scene))
-                except (SceneError, *LIBRARY_ERRORS, KeyError, TypeError) as cause:
+                except (SceneError, *LIBRARY_ERRORS, KeyError, TypeError, IndexError) as cause:
                     refusals.append(refused_item(one_line(str(item.id))[:120], cause))
         except UNREADABLE as cause:
-            where = _without_query(self.address)
+            where = shown_address(self.address)
             raise InputError(f"{where}: the catalogue cannot be searched ({describe(cause)})") from cause
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
@@ -179,24 +200,27 @@ class StacSource:
             raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
 
     def _items(self, aoi: Aoi, period: Period) -> Iterator[pystac.Item]:
-        root = _catalogue(self.address, self.http)
-        west, south, east, north = aoi.polygon.bounds
+        root = root_of(self.address, self.http)
         if isinstance(root, Client):
-            first = period.first.isoformat() if period.first else "2015-06-01"
-            last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
-            found: Iterable[pystac.Item] = root.search(
-                bbox=[west, south, east, north],
-                datetime=f"{first}T00:00:00Z/{last}T23:59:59Z",
-                collections=list(self.collections) or None,
-                max_items=MAX_ITEMS + 1,
-            ).items()
+            client = root
+            contents = items_in(period, lambda interval: self._pages(client, aoi, interval))
+            found: Iterator[pystac.Item] = (pystac.Item.from_dict(content, preserve_dict=False) for content in contents)
         else:
-            found = root.get_items(recursive=True)
-        for number, item in enumerate(found):
-            if number >= MAX_ITEMS:
-                raise ValueError(f"more than {MAX_ITEMS} items; ask for a shorter period")
+            found = items_below(self.address, self.http)
+        for item in found:
             if not self.collections or item.collection_id in (None, *self.collections):
                 yield item
+
+    def _pages(self, client: Client, aoi: Aoi, interval: str) -> Iterator[Page]:
+        search = client.search(
+            bbox=list(aoi.polygon.bounds),
+            datetime=interval,
+            collections=list(self.collections) or None,
+            limit=PAGE,
+            max_items=None,
+        )
+        for page in search.pages_as_dicts():
+            yield Page(page["features"], _total(page))
 
     def _scene(self, item: pystac.Item) -> Scene:
         """The scene that an item describes; raises `SceneError` with the reason if it cannot be used."""
@@ -261,24 +285,26 @@ def stac_source(scenes: str, rules: ReadRules, http_client_of: HttpClientFactory
     `http_client_of`: returns the client for a provider's name; its second argument is True for providers whose
     `Retry-After` is in milliseconds. Raises `InputError`.
     """
-    address, collections = KNOWN.get(scenes, (scenes, ()))
-    if "://" in address and urlsplit(address).scheme not in ("http", "https"):
-        raise InputError(f"{_without_query(address)}: not an address that a catalogue can have; begin with https://")
-    if "://" not in address:
-        path = Path(os.path.expanduser(address))
-        if not path.is_file():
-            raise InputError(
-                f"{address}: neither a catalogue of a known name ({', '.join(KNOWN)}), nor a file, nor an address"
-            )
-        address = str(path.resolve())
+    known = KNOWN.get(scenes, KnownCatalogue(scenes, (), ()))
     provider = scenes if scenes in KNOWN else "stac"
     http = http_client_of(provider, False)
+    if "://" in known.address:
+        address = configured(known.address)
+        http = replace(http, reach=http.reach.at(address).with_data(*known.data_hosts))
+    else:
+        path = Path(os.path.expanduser(known.address))
+        if not path.is_file():
+            raise InputError(
+                f"{shown_address(scenes)}: neither a catalogue of a known name ({', '.join(KNOWN)}), nor a file, "
+                "nor an address"
+            )
+        address = str(path.resolve())
     try:
-        simulation = "" if scenes in KNOWN else _simulation_of(_catalogue(address, http))
+        simulation = "" if scenes in KNOWN else _simulation_of(root_of(address, http))
     except UNREADABLE as cause:
-        where = _without_query(address)
+        where = shown_address(address)
         raise InputError(f"{where}: not a STAC catalogue that can be read ({describe(cause)})") from cause
-    return StacSource(address, provider, collections, rules, simulation, http)
+    return StacSource(address, provider, known.collections, rules, simulation, http)
 
 
 def _simulation_of(catalogue: pystac.Catalog) -> str:
@@ -298,69 +324,11 @@ def stac_sources(scenes: str, rules: ReadRules, http_client_of: HttpClientFactor
     return FailoverSource(tuple(stac_source(name, rules, http_client_of) for name in names))
 
 
-class _Documents(DefaultStacIO):
-    """Reads documents of a static catalogue; a remote one may not refer to local files."""
-
-    def __init__(self, root: str, http: HttpClient) -> None:
-        """`root`: path or URL of the catalogue."""
-        super().__init__()
-        self.remote, self.http = "://" in root, http
-
-    def read_text_from_href(self, href: str) -> str:
-        """The text at a path or URL."""
-        if urlsplit(href).scheme in ("http", "https"):
-            return _document(self.http, "GET", href)
-        if self.remote:
-            raise ValueError("it names a document on this machine")
-        with Path(href).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"a document of more than {MAX_BYTES // 1_000_000} MB")
-        return content.decode("utf-8")
-
-
-class _Api(StacApiIO):
-    """Reads documents of a search API."""
-
-    def __init__(self, http: HttpClient) -> None:
-        """`http`: sends the requests."""
-        super().__init__(max_retries=None)
-        self.http = http
-
-    def request(
-        self,
-        href: str,
-        method: str | None = None,
-        headers: dict[str, str] | None = None,
-        parameters: dict[str, Any] | None = None,
-    ) -> str:
-        """The text at a URL."""
-        if urlsplit(href).scheme not in ("http", "https"):
-            raise ValueError("it names a document on this machine")
-        if method == "POST":
-            return _document(self.http, method, href, parameters)
-        full = requests.Request("GET", href, params=parameters).prepare().url or href
-        return _document(self.http, "GET", full)
-
-
-def _document(http: HttpClient, method: str, url: str, content: Mapping[str, Any] | None = None) -> str:
-    """The text of a document, checked only to be JSON."""
-
-    def check(response: Response) -> None:
-        try:
-            json.loads(response.body)
-        except (ValueError, RecursionError) as cause:
-            raise InvalidResponse(f"not JSON: it begins with {response.body[:20]!r}") from cause
-
-    return http.request(method, url, MAX_BYTES, json=content, check=check).body.decode("utf-8")
-
-
-def _catalogue(address: str, http: HttpClient) -> pystac.Catalog:
-    """The root of a catalogue: a `Client` if it has a search API."""
-    root = pystac.Catalog.from_file(address, stac_io=_Documents(address, http))
-    if "conformsTo" not in root.extra_fields:
-        return root
-    return Client.open(address, stac_io=_Api(http))
+def _total(page: Mapping[str, Any]) -> int | None:
+    """How many items a search has altogether, where its answer says so."""
+    context = page.get("context")
+    stated = page.get("numberMatched", context.get("matched") if isinstance(context, dict) else None)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
 
 def _assets_of(scene: Scene) -> BandAssets:
@@ -387,13 +355,14 @@ def _href_of(item: pystac.Item, asset: pystac.Asset, source: StacSource) -> str:
     href = asset.get_absolute_href() or asset.href
     scheme = urlsplit(href).scheme if "://" in href else ""
     if scheme in ("http", "https"):
+        source.http.reach.must_be_public(href)
         return href
     if scheme == "s3" and source.provider == "cdse":
         return cdse_address(href)
-    if scheme or "://" in source.address or href.startswith("/vsi"):
-        raise SceneError(f"unsupported location: {_without_query(href)}")
-    folder, path = Path(source.address).parent.parent, Path(href).resolve()  # scenes are often beside its own folder
-    if not path.is_relative_to(folder):
+    if scheme or source.remote or href.startswith("/vsi"):
+        raise SceneError(f"unsupported location: {shown_address(href)}")
+    path = local_file(source.address, href)
+    if path is None:
         raise SceneError("its file lies outside of the catalogue's folder")
     return str(path)
 
@@ -406,8 +375,3 @@ def _stated_baseline(item: pystac.Item) -> str:
 def _version(item: pystac.Item) -> str:
     """Processing version of an item: the greater text is the newer."""
     return f"{_stated_baseline(item):>6} {item.properties.get('updated') or item.properties.get('created') or ''}"
-
-
-def _without_query(address: str) -> str:
-    """A path or URL without its query string, which may hold a secret."""
-    return address.partition("?")[0][:200]

@@ -17,8 +17,10 @@ import requests
 from requests.auth import AuthBase
 
 from pipeline.errors import CredentialsRefused, InputError, SceneError
+from pipeline.sources.body import InvalidResponse
 from pipeline.sources.credentials import Token, token_cache
-from pipeline.sources.http import HttpClient, InvalidResponse, RequestAuth, Response, host
+from pipeline.sources.http import HttpClient, RequestAuth, Response
+from pipeline.sources.reach import configured, host
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,8 @@ def pointer(deployment: Deployment) -> str:
 def address(variable: str, usual: str) -> str:
     """A URL, or its override from the environment; raises `InputError` if secrets would be sent unencrypted."""
     found = os.environ.get(variable, "").strip().rstrip("/") or usual
-    try:
-        parts = urlsplit(found)
-        sound = bool(parts.hostname) and not parts.query and "@" not in parts.netloc
-        loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    except ValueError:
-        sound = False
-    if not sound or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise InputError(f"{variable} is no address that credentials may be sent to; begin with https://")
+    if urlsplit(configured(found, variable)).query:
+        raise InputError(f"{variable}: holds a query, which is no part of an address of Sentinel Hub; leave it out")
     return found
 
 
@@ -107,7 +103,7 @@ def _new_token(http: HttpClient, deployment: Deployment, token_url: str, client_
             "POST",
             token_url,
             TOKEN_BYTES,
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             authenticator=lambda _url, _renew: RequestAuth(auth=form),
             check=_check_token,
         )
@@ -138,7 +134,7 @@ class _ClientForm(AuthBase):
             response.close()
             raise self._refused
         if response.status_code >= 400:  # read here, so that nothing repeats it: it may hold what was sent
-            body = response.raw.read(ERROR_BYTES, decode_content=True).decode("utf-8", "replace")
+            body = response.raw.read(ERROR_BYTES, decode_content=False).decode("utf-8", "replace")
             if response.status_code == 400 and UNKNOWN_CLIENT.search(body):
                 response.close()
                 raise self._refused

@@ -10,18 +10,16 @@ from pipeline.aoi import Aoi
 from pipeline.errors import SceneError, one_line
 from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import HubItem
-from pipeline.sources.http import InvalidResponse, Response
+from pipeline.sources.body import InvalidResponse
+from pipeline.sources.http import Response
 from pipeline.sources.interface import Period, Scene, cloud_share_of, platform_of
 from pipeline.sources.items import footprint_of_item
 from pipeline.sources.pixels import LIBRARY_ERRORS
+from pipeline.sources.searching import PAGE, Endless, Page, items_in
 
 COLLECTION = "sentinel-2-l2a"
 """Id of the collection in both deployments."""
 SEARCH_PATH = "/api/v1/catalog/1.0.0/search"
-PAGE = 100
-"""Items per page, the catalogue's maximum."""
-MAX_ITEMS = 20_000
-"""Most items of one search."""
 PRODUCT_NAME = re.compile(r"S2[A-D]_MSIL2A_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}_(\d{8}T\d{6})")
 """ESA's product name, with the time of processing."""
 ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
@@ -29,28 +27,26 @@ ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
 
 
 def items_of(aoi: Aoi, period: Period, ask: Callable[[Mapping[str, Any]], Response]) -> Iterator[Any]:
-    """Items of the catalogue, page by page; `ask` sends a query; raises `SceneError` if the pages do not end."""
-    first = period.first.isoformat() if period.first else "2015-06-01"
-    last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
+    """Items of the catalogue; `ask` sends a query; raises `SceneError` if the pages do not end."""
+    return items_in(period, lambda interval: _pages(aoi, interval, ask))
+
+
+def _pages(aoi: Aoi, interval: str, ask: Callable[[Mapping[str, Any]], Response]) -> Iterator[Page]:
     query: dict[str, Any] = {
         "collections": [COLLECTION],
         "bbox": list(aoi.polygon.bounds),
-        "datetime": f"{first}T00:00:00Z/{last}T23:59:59Z",
+        "datetime": interval,
         "limit": PAGE,
     }
-    number, asked = 0, set[str]()
+    asked = set[str]()
     while True:
         page = _page(ask(query))
-        for item in page["features"]:
-            number += 1
-            if number > MAX_ITEMS:
-                raise SceneError(f"more than {MAX_ITEMS} items; ask for a shorter period")
-            yield item
+        yield Page(page["features"], None)
         follow = page["context"].get("next")
         if follow is None:
             return
         if not page["features"] or str(follow) in asked:
-            raise SceneError("its pages have no end")
+            raise Endless
         asked.add(str(follow))
         query = {**query, "next": follow}
 

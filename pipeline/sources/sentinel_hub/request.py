@@ -25,7 +25,7 @@ from sentinelhub.geometry import BBox
 
 from pipeline.errors import SceneError, describe
 from pipeline.grid import Grid, Window
-from pipeline.sources.http import InvalidResponse
+from pipeline.sources.body import InvalidResponse
 from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS
 

@@ -16,11 +16,12 @@ from pipeline.bands import NAMES, SCL
 from pipeline.errors import CredentialsRefused, InputError, SceneError, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Radiometry, Raster
-from pipeline.sources.http import HttpClient, HttpClientFactory, Response, host
+from pipeline.sources.http import HttpClient, HttpClientFactory, Response
 from pipeline.sources.interface import Period, Price, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_needed, refused_item
 from pipeline.sources.parts import parts_needed
 from pipeline.sources.pixels import MAX_CLASS
+from pipeline.sources.reach import host
 from pipeline.sources.sentinel_hub.auth import BASE_URL, DEPLOYMENTS, TOKEN_URL, Deployment, address, auth_of, pointer
 from pipeline.sources.sentinel_hub.catalogue import (
     ITEM_ERRORS,
@@ -203,10 +204,6 @@ def sentinel_hub_source(name: str, rules: ReadRules, http_client_of: HttpClientF
     if name not in DEPLOYMENTS:
         raise InputError(f"{one_line(name)[:60]}: no Sentinel Hub of that name; known are {', '.join(DEPLOYMENTS)}")
     found = DEPLOYMENTS[name]
-    return SentinelHubSource(
-        found,
-        address(BASE_URL, found.base_url),
-        address(TOKEN_URL, found.token_url),
-        http_client_of(found.provider, True),
-        rules,
-    )
+    base_url, token_url = address(BASE_URL, found.base_url), address(TOKEN_URL, found.token_url)
+    http = http_client_of(found.provider, True).at(base_url, token_url)
+    return SentinelHubSource(found, base_url, token_url, http, rules)
