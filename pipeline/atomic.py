@@ -1,7 +1,7 @@
 """Atomic writes: a file is written beside its target, flushed, then renamed, so it is either whole or not there.
 
-A link is followed: what it points to is replaced, and the link stays. A file that is replaced leaves its mode to the new
-one, so a private file stays private; a file that is new gets the mode that the user's umask says.
+A link is followed: what it points to is replaced, and the link stays. A file that is replaced leaves its mode to the
+new one, so a private file stays private; a file that is new gets the mode that the user's umask says.
 """
 
 import contextlib

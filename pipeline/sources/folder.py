@@ -5,7 +5,6 @@ An unusable file becomes a refusal with a reason; only a directory that cannot b
 
 import os
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.aoi import Aoi
 from pipeline.bands import SCL
@@ -35,6 +33,8 @@ from pipeline.sources.pixels import (
     read_all,
     read_window,
 )
+from pipeline.sources.placement import check_pixel_size
+from pipeline.sources.raster_file import is_pixel_interleaved, open_raster
 from pipeline.sources.safe import decoded, is_product, product_scene
 from pipeline.sources.versions import newest_versions
 
@@ -44,7 +44,9 @@ HIDDEN = frozenset({".", "@"})
 IMAGERY_YEARS = (2013, 2100)
 """Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""
 MAX_BLOCKS = 20_000
-"""Most blocks of a band that are checked to detect a truncated file."""
+"""About so many blocks of a file are checked at most to detect a truncated one."""
+WHOLE_PX = 16_000_000
+"""Largest file that is read whole, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def simulation_in(folder: Path) -> str | None:
                 _check_inside(path, folder)
                 if is_product(path):
                     return ""
-                with rasterio.Env(**GDAL), _opened(path) as file:
+                with rasterio.Env(**GDAL), open_raster(path) as file:
                     if not _is_look(file.tags()):
                         return _simulation_of(file.tags())
             except (SceneError, *LIBRARY_ERRORS):
@@ -132,7 +134,11 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
     Needs no georeference and no date. Raises `SceneError` with the reason if the file cannot be used.
     """
     try:
-        with rasterio.Env(**GDAL), _opened(path) as file:
+        with rasterio.Env(**GDAL), open_raster(path) as file:
+            if file.width * file.height > WHOLE_PX:
+                raise SceneError(
+                    f"{file.width:,} × {file.height:,} pixels are too many to read whole: cut 4,000 × 4,000"
+                )
             found = read_all(file)
             return reflectance_in(found.pixels, found.radiometry, found.valid), found.valid, found.scl
     except LIBRARY_ERRORS as cause:
@@ -187,7 +193,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
     if size.st_size == 0:
         raise SceneError("empty file (0 bytes); download it again")
     try:
-        with rasterio.Env(**GDAL), _opened(path) as file:
+        with rasterio.Env(**GDAL), open_raster(path) as file:
             if _is_look(file.tags()):
                 raise SceneNotNeeded("a look that leachwatch made, not a scene")
             if _simulation_of(file.tags()) != source.simulation:
@@ -196,6 +202,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
             names = bands_of(file)
             footprint = footprint_of(file)
             _check_not_truncated(file, size.st_size)
+            check_pixel_size(file)
             check_units(file, names)
             scene = Scene(
                 id=name,
@@ -221,13 +228,6 @@ def _simulation_of(tags: Mapping[str, str]) -> str:
     return one_line(tags.get("simulation") or "unknown")[:20] if tags.get("simulated") else ""
 
 
-def _opened(path: Path) -> Any:
-    """Open a GeoTIFF, and no other format: a disguised VRT could read other files."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused with a reason just after
-        return rasterio.open(path, driver="GTiff")
-
-
 def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
     if not period.holds(scene.time_utc):
         raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
@@ -238,12 +238,12 @@ def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
 
 def _check_not_truncated(file: Any, size: int) -> None:
     """Raise `SceneError` when a block of pixels would lie past the end of the file."""
-    planes = range(1, file.count + 1) if file.interleaving != "PIXEL" else [1]
+    planes = [1] if is_pixel_interleaved(file) else range(1, file.count + 1)
     for band in planes:
         height, width = file.block_shapes[band - 1]
         across = -(-file.width // width)
         blocks = across * -(-file.height // height)
-        for block in {*range(0, blocks, -(-blocks // MAX_BLOCKS)), blocks - 1}:
+        for block in {*range(0, blocks, -(-blocks * len(planes) // MAX_BLOCKS)), blocks - 1}:
             row, col = divmod(block, across)
             offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
             length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
@@ -300,7 +300,7 @@ def _bands(source: FolderSource, scene: Scene) -> Any:
     """The dataset of a scene: a GeoTIFF, or the decoded bands of a product."""
     match scene.assets:
         case GeoTiff(path):
-            return _opened(path)
+            return open_raster(path)
         case BandAssets() as bands:
             return BandStack(bands.by_name, fetched=lambda asset: decoded(asset, source.decoded))
         case _:
