@@ -3,9 +3,8 @@
 An unusable file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,15 @@ import rasterio
 
 from pipeline.aoi import Aoi
 from pipeline.bands import SCL
-from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
+from pipeline.errors import SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
+from pipeline.sources.folder_files import check_readable, scene_files
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
+from pipeline.sources.items import check_time
 from pipeline.sources.pixels import (
     GDAL,
     LIBRARY_ERRORS,
@@ -38,11 +39,6 @@ from pipeline.sources.raster_file import is_pixel_interleaved, open_raster
 from pipeline.sources.safe import decoded, is_product, product_scene
 from pipeline.sources.versions import newest_versions
 
-SUFFIXES = (".tif", ".tiff")
-HIDDEN = frozenset({".", "@"})
-"""First characters of names that belong to an operating system or a NAS."""
-IMAGERY_YEARS = (2013, 2100)
-"""Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""
 MAX_BLOCKS = 20_000
 """About so many blocks of a file are checked at most to detect a truncated one."""
 WHOLE_PX = 16_000_000
@@ -80,12 +76,12 @@ class FolderSource:
         products: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
         first_of: dict[tuple[object, ...], str] = {}
-        for path, passed_over in _files(self.folder):
+        for path, passed_over in scene_files(self.folder):
             name = one_line(path.relative_to(self.folder).as_posix())
             try:
                 if passed_over is not None:
                     raise passed_over
-                _check_inside(path, self.folder)
+                check_readable(path)
                 if is_product(path):
                     version, scene = product_scene(path, name, self.name)
                     _check_needed(scene, aoi, period)
@@ -114,10 +110,10 @@ def simulation_in(folder: Path) -> str | None:
 
     Empty: they are not simulated. None: no scene says. Raises `InputError` when the directory cannot be listed.
     """
-    for path, passed_over in _files(folder):
+    for path, passed_over in scene_files(folder):
         if passed_over is None:
             try:
-                _check_inside(path, folder)
+                check_readable(path)
                 if is_product(path):
                     return ""
                 with rasterio.Env(**GDAL), open_raster(path) as file:
@@ -143,48 +139,6 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
             return reflectance_in(found.pixels, found.radiometry, found.valid), found.valid, found.scl
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
-    """GeoTIFFs and SAFE products in a directory, sorted by path, each with the reason to skip it, or None.
-
-    Raises `InputError` when the directory cannot be listed.
-    """
-    if not folder.exists():
-        raise InputError(f"{folder}: there is no such directory; give the one with your GeoTIFFs as SCENES=")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not a directory; give the one with your GeoTIFFs as SCENES=")
-    found: list[tuple[Path, SceneError | None]] = []
-
-    def unlisted(cause: OSError) -> None:
-        if Path(cause.filename) == folder:
-            raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
-        reason = SceneError(f"a directory that cannot be listed ({cause.strerror})")
-        found.append((Path(cause.filename), reason))
-
-    for parent, folders, names in os.walk(folder, onerror=unlisted):
-        here = Path(parent)
-        for name in folders:
-            if (here / name).is_symlink():
-                reason = SceneError("a linked directory, which is not entered; give it as SCENES= itself")
-                found.append((here / name, reason))
-        products = [name for name in folders if is_product(here / name) and not (here / name).is_symlink()]
-        folders[:] = [name for name in folders if name not in products]
-        for name in names + products + [name for name in folders if name.lower().endswith(SUFFIXES)]:
-            path = here / name
-            if name.lower().endswith(SUFFIXES) or is_product(path):
-                hidden = any(part[0] in HIDDEN for part in path.relative_to(folder).parts)
-                found.append((path, SceneNotNeeded("hidden") if hidden else None))
-    yield from sorted(found, key=lambda file: file[0])
-
-
-def _check_inside(path: Path, folder: Path) -> None:
-    """Raise `SceneError` for a link that leaves the directory or is broken."""
-    try:
-        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
-            raise SceneError("a link that leaves the directory")
-    except (OSError, RuntimeError) as cause:  # RuntimeError: a loop of links
-        raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or describe(cause)})") from cause
 
 
 def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
@@ -229,8 +183,7 @@ def _simulation_of(tags: Mapping[str, str]) -> str:
 
 
 def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
-    if not period.holds(scene.time_utc):
-        raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
+    check_time(scene, period)
     if not scene.footprint.intersects(aoi.polygon):
         west, south, east, north = scene.footprint.bounds
         raise SceneError(f"no overlap with the AOI: it covers {west:.2f}..{east:.2f} E, {south:.2f}..{north:.2f} N")
@@ -256,23 +209,16 @@ def _time(tag: str | None, name: str) -> datetime:
     if tag is not None:
         try:
             moment = datetime.fromisoformat(tag.strip())
-            return _check_year(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError) as cause:
             raise SceneError(f"its tag datetime={tag[:40]!r} is not an ISO 8601 date") from cause
     found = re.match(r"([0-9]{8})(?:T([0-9]{6}))?(?![0-9])", name)
     if found is None:
         raise SceneError("no date: neither a tag `datetime` nor a file name that begins with YYYYMMDD")
     try:
-        return _check_year(datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC))
+        return datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError as cause:
         raise SceneError(f"its name begins with {found[0]}, which is not a date") from cause
-
-
-def _check_year(moment: datetime) -> datetime:
-    """The same time; raises `SceneError` for a year outside `IMAGERY_YEARS`."""
-    if not IMAGERY_YEARS[0] <= moment.year < IMAGERY_YEARS[1]:
-        raise SceneError(f"dated {moment:%Y-%m-%d}, where there can be no imagery: wrong date?")
-    return moment
 
 
 def _platform(tag: str | None, name: str) -> str:

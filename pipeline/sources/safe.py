@@ -42,7 +42,7 @@ PRODUCT_ERRORS = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.Ba
 """What an incomplete or damaged product may raise."""
 METADATA = "MTD_MSIL2A.xml"
 MAX_BYTES = 2_000_000
-"""Largest metadata file, bytes; ESA's have about 60,000. Read, it takes some 30 times as much memory."""
+"""Largest metadata file, bytes; ESA's have about 60,000. Read, it may take 40 times as much memory."""
 MAX_MEMBER_BYTES = 1_000_000_000
 """Largest file of a band in a zip when unpacked, bytes; ESA's have about 130 million."""
 BAND_PX = 10_980 * 10_980

@@ -52,6 +52,7 @@ from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, r
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of
 from pipeline.sources.remote import RemoteFiles
+from pipeline.sources.sensors import SENTINEL_2
 from pipeline.sources.versions import newest_versions
 
 KNOWN = MappingProxyType(
@@ -182,7 +183,7 @@ class StacSource:
         root = _catalogue(self.address, self.http)
         west, south, east, north = aoi.polygon.bounds
         if isinstance(root, Client):
-            first = period.first.isoformat() if period.first else "2015-06-01"
+            first = (period.first or SENTINEL_2.first_day).isoformat()
             last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
             found: Iterable[pystac.Item] = root.search(
                 bbox=[west, south, east, north],

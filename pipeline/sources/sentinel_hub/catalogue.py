@@ -14,6 +14,7 @@ from pipeline.sources.http import InvalidResponse, Response
 from pipeline.sources.interface import Period, Scene, cloud_share_of, platform_of
 from pipeline.sources.items import footprint_of_item
 from pipeline.sources.pixels import LIBRARY_ERRORS
+from pipeline.sources.sensors import SENTINEL_2
 
 COLLECTION = "sentinel-2-l2a"
 """Id of the collection in both deployments."""
@@ -30,7 +31,7 @@ ITEM_ERRORS = (*LIBRARY_ERRORS, KeyError, TypeError, IndexError)
 
 def items_of(aoi: Aoi, period: Period, ask: Callable[[Mapping[str, Any]], Response]) -> Iterator[Any]:
     """Items of the catalogue, page by page; `ask` sends a query; raises `SceneError` if the pages do not end."""
-    first = period.first.isoformat() if period.first else "2015-06-01"
+    first = (period.first or SENTINEL_2.first_day).isoformat()
     last = period.last.isoformat() if period.last else datetime.now(UTC).date().isoformat()
     query: dict[str, Any] = {
         "collections": [COLLECTION],
