@@ -15,7 +15,7 @@ ROOMS = ("cli", "evaluation", "training", "worlds", "run", "export", "sites", "e
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
     "progress", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",
-    "resources", "errors",
+    "resources", "vector_file", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset({"run", "export", "sites", "evidence", "looks", "sources"})
