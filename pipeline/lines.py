@@ -1,12 +1,11 @@
 """Files that only grow: one record per line, each with a checksum, so that no damage to one line harms another."""
 
-import errno
-import os
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.atomic import append_bytes
 from pipeline.errors import InputError, describe, write_error
 
 MAX_BYTES = 200_000_000
@@ -31,13 +30,7 @@ def append(path: Path, rows: Iterable[bytes]) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            if os.write(file, content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file)
-        finally:
-            os.close(file)
+        append_bytes(path, content, durable=True)
     except OSError as cause:
         raise write_error(path, cause) from cause
 

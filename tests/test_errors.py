@@ -142,7 +142,7 @@ def test_labels_that_cannot_be_read_at_a_long_path_are_told_with_their_cause(dee
     labels.write_bytes(b"nothing")
     assert main(["train", "--labels", str(labels), "--scenes", str(deep), "--out", str(deep / "model")]) == 2
     told = capsys.readouterr().err
-    assert "not recognized as being in a supported file format" in told
+    assert "not a GeoPackage, GeoJSON, shapefile or FlatGeobuf; save it as one of these" in told
     assert told.count(str(deep)) == 1
 
 

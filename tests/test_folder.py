@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rasterio.transform import Affine
 from scenes import GRID, PLACE, aoi, forest, write
 from shapely.geometry import mapping
+from test_safe import make_product
 
 from pipeline.bands import NAMES
 from pipeline.cli import main, parser
@@ -21,7 +22,7 @@ from pipeline.cli.run_options import open_run
 from pipeline.config import OffsetError, load
 from pipeline.errors import InputError, SceneError
 from pipeline.grid import Window
-from pipeline.sources.folder import FolderSource
+from pipeline.sources.folder import FolderSource, simulation_in
 from pipeline.sources.interface import Period, ReadRules, Refusal, SceneStatus, overpasses, period_of
 
 ALWAYS = Period(None, None)
@@ -172,11 +173,62 @@ def test_junk_and_disguised_files_are_refused(tmp_path: Path) -> None:
     assert "not a readable GeoTIFF" in refused(tmp_path)
 
 
-def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
-    outside = write(tmp_path / "elsewhere" / "20250106.tif")
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "20250106.tif").symlink_to(outside)
-    assert "leaves the directory" in refused(tmp_path / "in")
+def test_links_to_files_and_directories_on_other_disks_are_followed(tmp_path: Path) -> None:
+    """A directory of links, also to products and to directories of links."""
+    write(tmp_path / "disk" / "2025" / "20250106.tif")
+    write(tmp_path / "other" / "20250107.tif")
+    (tmp_path / "disk" / "2025" / "more").symlink_to(tmp_path / "more")
+    write(tmp_path / "more" / "20250108.tif")
+    scenes = tmp_path / "in"
+    scenes.mkdir()
+    (scenes / "year").symlink_to(tmp_path / "disk" / "2025")
+    (scenes / "20250107.tif").symlink_to(tmp_path / "other" / "20250107.tif")
+    (scenes / "S2B.SAFE").symlink_to(make_product(tmp_path / "products"))
+    found = search(scenes)
+    assert found.refusals == ()
+    names = ["S2B.SAFE", "year/20250106.tif", "20250107.tif", "year/more/20250108.tif"]
+    assert [scene.id for scene in found.scenes] == names
+    source = FolderSource(scenes, decoded=tmp_path / "decoded")
+    for scene in found.scenes:
+        assert source.read([scene], GRID, PLACE).valid.all()
+
+
+def test_links_in_a_circle_have_an_end(tmp_path: Path) -> None:
+    scenes = tmp_path / "home" / "in"
+    write(scenes / GOOD)
+    write(scenes / "b" / "20250106.tif")
+    write(tmp_path / "home" / "private" / "20250101.tif")
+    write(tmp_path / "away" / "20250107.tif")
+    (tmp_path / "away" / "back").symlink_to(scenes)
+    (tmp_path / "away" / "self").symlink_to(tmp_path / "away")
+    (scenes / "a").symlink_to(scenes / "b")
+    (scenes / "away").symlink_to(tmp_path / "away")
+    (scenes / "again").symlink_to(tmp_path / "away")
+    (scenes / "up").symlink_to(tmp_path / "home")
+    (scenes / "root").symlink_to("/")
+    (scenes / "b" / "here").symlink_to(".")
+    found = search(scenes)
+    assert [scene.id for scene in found.scenes] == [GOOD, "b/20250106.tif", "again/20250107.tif"]
+    reasons = {refusal.id: refusal.reason for refusal in found.refusals}
+    holds, read = (
+        "a linked directory that holds this one, which is not entered",
+        "a linked directory that is read already, as",
+    )
+    assert reasons == {
+        "a": f"{read} b",
+        "away": f"{read} again",
+        "up": holds,
+        "root": holds,
+        "b/here": f"{read} b",
+        "again/back": f"{read} this one",
+        "again/self": f"{read} again",
+    }
+
+
+def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "20250106.tif")
+    assert simulation_in(tmp_path) is None
+    assert refused(tmp_path) == "neither a file nor a directory"
 
 
 def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
@@ -186,14 +238,16 @@ def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "one.tif").symlink_to(tmp_path / "two.tif")
     (tmp_path / "two.tif").symlink_to(tmp_path / "one.tif")
+    (tmp_path / "gone.tif").symlink_to(tmp_path / "nowhere.tif")
     (tmp_path / "20250108.tif").mkdir()
     found = search(tmp_path)
     assert [scene.id for scene in found.scenes] == [GOOD, "elsewhere/20250107.tif"]
     reasons = {refusal.id: refusal.reason for refusal in found.refusals}
-    assert set(reasons) == {".hidden/20250106.tif", "linked", "one.tif", "two.tif", "20250108.tif"}
+    assert set(reasons) == {".hidden/20250106.tif", "linked", "one.tif", "two.tif", "gone.tif", "20250108.tif"}
     assert reasons[".hidden/20250106.tif"] == "hidden"
-    assert [r.id for r in found.refusals if r.status is SceneStatus.NOT_NEEDED] == [".hidden/20250106.tif"]
-    assert "linked directory" in reasons["linked"]
+    needless = [r.id for r in found.refusals if r.status is SceneStatus.NOT_NEEDED]
+    assert needless == [".hidden/20250106.tif", "linked"]
+    assert reasons["gone.tif"] == "cannot be read (No such file or directory)"
 
 
 def test_names_that_no_terminal_should_see_are_escaped(tmp_path: Path) -> None:

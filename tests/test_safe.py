@@ -177,6 +177,29 @@ def test_what_is_wrong_with_a_product_is_the_reason_of_its_refusal(damage, reaso
     assert re.search(reason, refusal.reason), refusal.reason
 
 
+@pytest.mark.parametrize("encoding", ["utf-7", "utf-32", "cp037", "utf-16-le", "idna", "nonsense"])
+def test_a_doctype_in_letters_that_nobody_needs_is_refused_as_well(encoding: str, tmp_path: Path) -> None:
+    """Without a mark that tells them, or in letters that the parser does not know: whatever it makes of them."""
+    file = make_product(tmp_path / "in") / "MTD_MSIL2A.xml"
+    text = file.read_text().replace('"UTF-8"', f'"{encoding}"').replace("<n1:Level", f"{ENTITIES}<n1:Level", 1)
+    file.write_bytes(text.encode("ascii" if encoding in ("idna", "nonsense") else encoding))
+    search = source(tmp_path).search(aoi(), ALWAYS)
+    assert not search.scenes
+    (refusal,) = search.refusals
+    assert "DOCTYPE" in refusal.reason or "not a SAFE product that can be read" in refusal.reason
+    assert "\n" not in refusal.reason
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_metadata_that_are_too_large_are_refused_before_they_are_parsed(packed: bool, tmp_path: Path) -> None:
+    product = make_product(tmp_path / "in")
+    with (product / "MTD_MSIL2A.xml").open("ab") as file:
+        file.write(b"<!-- " + b" " * safe.MAX_BYTES + b"-->")
+    product = zipped(product) if packed else product
+    with pytest.raises(SceneError, match=r"\AMTD_MSIL2A\.xml of more than 2 MB\Z"):
+        safe.product_scene(product, NAME, "folder")
+
+
 ENTITIES = "<!DOCTYPE x [<!ENTITY a 'b'><!ENTITY c '&a;&a;'>]>"
 OUTSIDE = "<!DOCTYPE x SYSTEM 'file:///etc/hostname'>"
 
@@ -222,16 +245,13 @@ def test_a_band_that_is_cut_short_is_a_reason_and_never_an_empty_hillside(tmp_pa
             assert len(search.refusals) == 1
 
 
-def test_a_product_that_a_link_brings_in_from_outside_is_refused(tmp_path: Path) -> None:
-    outside = make_product(tmp_path / "outside")
-    packed = zipped(make_product(tmp_path / "elsewhere"))
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_product_on_another_disk_is_read_through_a_link(packed: bool, tmp_path: Path) -> None:
+    product = make_product(tmp_path / "outside")
+    product = zipped(product) if packed else product
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / NAME).symlink_to(outside)
-    (tmp_path / "in" / packed.name).symlink_to(packed)
-    search = source(tmp_path).search(aoi(), ALWAYS)
-    assert not search.scenes
-    assert {refusal.id for refusal in search.refusals} == {NAME, packed.name}
-    assert all("link" in refusal.reason for refusal in search.refusals)
+    (tmp_path / "in" / product.name).symlink_to(product)
+    assert read(tmp_path).valid.all()
 
 
 def test_a_zip_whose_inside_is_damaged_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from pipeline.errors import InputError, UnitsFailed, describe, write_error
 from pipeline.export.coverage import CoverageRecord
+from pipeline.export.placing import put_in_place
 from pipeline.export.qgis import style
 from pipeline.grid import LONLAT
 from pipeline.sites.history import EventKind, SiteStatus
@@ -92,7 +93,7 @@ def write_geopackage(
             "coverage": _write(part, "coverage", CoverageRecord, coverage, "Polygon"),
         }
         whole = _finish(part, counts, path)
-        whole.replace(path)
+        put_in_place(whole, path)
     except OSError as cause:
         raise write_error(path, cause) from cause
     except (sqlite3.Error, *PYOGRIO) as cause:
@@ -223,6 +224,7 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
         database.commit()
         whole.unlink(missing_ok=True)
+        whole.touch()  # with the mode of any new file; SQLite fills it, and of its own would choose another
         database.execute("VACUUM INTO ?", (str(whole),))
     with closing(sqlite3.connect(whole)) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

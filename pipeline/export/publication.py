@@ -7,7 +7,6 @@ not listed were never published, and are removed. In a product folder the manife
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,13 @@ from types import MappingProxyType
 from pipeline import atomic
 from pipeline.archive import Archive
 from pipeline.errors import InputError, describe, write_error
+from pipeline.export.placing import put_in_place
 
 STAGE = ".new"
 """Folder of new products inside the product folder."""
 MANIFEST = "manifest.json"
+REVIEWS = "reviews.gpkg"
+"""The reviewer's file, which is never replaced."""
 OLD_REGISTRIES = MappingProxyType({False: "registry.json", True: "registry-simulated.json"})
 """Registry of a version without an archive, by whether its names are those of simulated sites."""
 ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -47,10 +49,16 @@ class Stage:
         return _staged(self.archive.registry)
 
     def begin(self) -> None:
-        """Remove what a crash left before it was published; raises as `write_error`."""
+        """Remove what a crash left before it was published; raises as `write_error`.
+
+        Nobody else can read the new files until they are in place, as those that they replace may be private.
+        """
         _remove(self.folder)
         try:
-            self.folder.mkdir(parents=True)
+            self.folder.mkdir(mode=0o700, parents=True)
+            if self.archive.registry.is_file():
+                self.registry.touch(mode=0o600)
+                atomic.keep_mode(self.registry, self.archive.registry)
         except OSError as cause:
             raise write_error(self.folder, cause) from cause
 
@@ -64,6 +72,8 @@ class Stage:
         `checksums`: those of all products but the manifest.
         """
         files = {**checksums, MANIFEST: _sha256(self.folder / MANIFEST)}
+        if REVIEWS in files:
+            raise ValueError(f"{REVIEWS} is a person's file: rows are added to it, and it is never replaced")
         content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
         atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
         moves = [(self.folder / name, self.out / name) for name in sorted(files, key=_manifest_last)]
@@ -80,6 +90,8 @@ def complete(archive: Archive) -> str | None:
         out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
         if any(Path(name).name != name for name in files):
             raise ValueError("names a file elsewhere")
+        if REVIEWS in files:
+            raise ValueError(f"names {REVIEWS}")
     except FileNotFoundError:
         _staged(archive.registry).unlink(missing_ok=True)
         return None
@@ -154,14 +166,22 @@ def check_folder(out: Path, aoi: str, simulated: bool | None) -> None:
 
 
 def _staged(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")
+    """Where a new file is written: beside the one that it replaces, on the same disk if that is a link.
+
+    Raises as `write_error` for links in a circle.
+    """
+    try:
+        target = atomic.behind_links(path)
+    except OSError as cause:
+        raise write_error(path, cause) from cause
+    return target.with_name(f".{target.name}.new")
 
 
 def _move(staged: Path, target: Path) -> None:
     """Put a file in place, unless an interrupted run did so. Files were whole before they were listed."""
     if staged.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged, target)
+        put_in_place(staged, target)
 
 
 def _remove(folder: Path) -> None:

@@ -5,7 +5,6 @@ it and a checksum, so that a run need not read the looks themselves. A look is t
 are those of its line; any other file is read whole and checked. A lost or damaged index is only made again.
 """
 
-import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline import atomic
 from pipeline.errors import write_error
 from pipeline.grid import Grid, Window
 from pipeline.looks.file import MAX_EXTENT_PX, LookFile, open_look
@@ -177,11 +177,7 @@ def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
     if not content:
         return
     try:
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(file, content)
-        finally:
-            os.close(file)
+        atomic.append_bytes(path, content)
     except OSError as cause:
         raise write_error(path, cause) from cause
 

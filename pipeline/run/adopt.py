@@ -17,7 +17,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
-from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry import box
 
 from pipeline import atomic
@@ -41,6 +40,7 @@ from pipeline.sites.states import SiteState
 from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import HubItem
 from pipeline.sources.interface import Overpass, Scene
+from pipeline.vector_file import read_vectors
 
 ADOPTED = ".adopted"
 """Added to the name of an old registry once it was taken over."""
@@ -139,11 +139,11 @@ def _stands(entry: RegisteredSite) -> bool:
 def _statements(out: Path) -> dict[str, Statement]:
     """What stands of each published site, by id. Raises `InputError` for products that cannot be read."""
     try:
-        tables = {name: gpd.read_file(out / "sites.gpkg", layer=name) for name in ("sites", "ponds", "looks", "events")}
+        tables = {name: read_vectors(out / "sites.gpkg", name) for name in ("sites", "ponds", "looks", "events")}
         known = set(map(str, tables["sites"]["site_id"]))
         rows = {name: [*_rows(table)] for name, table in tables.items()}
         return {name: STATEMENT.validate_python(_statement(name, rows)) for name in sorted(known)}
-    except (DataSourceError, DataLayerError, OSError, KeyError, ValueError) as cause:
+    except (OSError, KeyError, ValueError) as cause:
         raise InputError(f"{out / 'sites.gpkg'}: cannot be taken over ({describe(cause)})") from cause
 
 

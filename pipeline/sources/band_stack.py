@@ -4,26 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window as FileWindow
 
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import SceneError
 from pipeline.sources.assets import Asset
+from pipeline.sources.raster_file import ZIPPED, open_raster
 
 if TYPE_CHECKING:  # what reads from servers takes time to import, and local files do without
     from pipeline.sources.remote import RemoteFiles
 
-DRIVERS = MappingProxyType({".jp2": "JP2OpenJPEG"})
-"""GDAL driver by file name suffix, GTiff otherwise; fixed, because a disguised VRT could read other files."""
-
-ZIPPED = "/vsizip/"
-"""GDAL's prefix for a file in a zip."""
+MAX_REPEATED = 100
+"""Most pixels of the first band along a pixel of another: with more, repeating it takes too much memory."""
 
 
 class BandStack:
@@ -151,7 +148,7 @@ class BandStack:
             href = self._fetched(asset).href
             levels = range(len(file.overviews(asset.band))) if file.driver == "GTiff" else ()
             self._opened_overviews[asset.href] = tuple(
-                self._stack.enter_context(self._checked(partial(_opened, href, self._remote, overview_level=level)))
+                self._stack.enter_context(self._checked(partial(open_raster, href, self._remote, overview_level=level)))
                 for level in levels
             )
         return self._opened_overviews[asset.href]
@@ -160,7 +157,7 @@ class BandStack:
         """The file of a band by number, from 1."""
         href = self._assets[number - 1].href
         if href not in self._files:
-            opened = self._checked(partial(_opened, self._fetched(self._assets[number - 1]).href, self._remote))
+            opened = self._checked(partial(open_raster, self._fetched(self._assets[number - 1]).href, self._remote))
             self._files[href] = self._stack.enter_context(opened)
         return self._files[href]
 
@@ -182,11 +179,6 @@ def file_stamp(href: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _opened(href: str, remote: "RemoteFiles | None", **options: int) -> Any:
-    driver = DRIVERS.get(href.partition("?")[0][-4:].lower(), "GTiff")
-    return rasterio.open(href, driver=driver, opener=remote if "://" in href else None, **options)
-
-
 def _blocks(file: Any, band: int, window: FileWindow, step: int) -> list[tuple[int, int]]:
     """First byte and length of each block of a band that a window touches; `step`: its pixels' side in the window's."""
     height, width = (step * side for side in file.block_shapes[band - 1])
@@ -206,4 +198,6 @@ def _step(base: Any, file: Any, name: str) -> int:
     fits = np.allclose((own.c, own.f, own.a, own.e), grown, rtol=0, atol=abs(first.a) / 100)
     if not fits or file.crs != base.crs or (file.height * step, file.width * step) != (base.height, base.width):
         raise SceneError(f"{name} does not lie on the pixels of {NAMES[0]}")
+    if step > MAX_REPEATED:
+        raise SceneError(f"{name} has pixels {step} times as large as {NAMES[0]}")
     return step

@@ -4,15 +4,14 @@ The ledger has one line per response, and any number of processes append to it. 
 that was killed, or that runs on several machines, still counts all of it.
 """
 
-import errno
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline import atomic
 from pipeline.errors import CapReached, InputError, one_line, write_error
 
 GIGABYTE = 1e9
@@ -107,14 +106,8 @@ class Budget:
         }
         try:
             self.ledger.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                # One small write, so lines of processes do not mix. The leading newline ends any unfinished line.
-                content = f"\n{json.dumps(line)}\n".encode()
-                if os.write(file, content) < len(content):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            finally:
-                os.close(file)
+            # The leading newline ends any unfinished line.
+            atomic.append_bytes(self.ledger, f"\n{json.dumps(line)}\n".encode())
         except OSError as cause:
             raise write_error(self.ledger, cause) from cause
 

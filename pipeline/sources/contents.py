@@ -21,9 +21,9 @@ from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, describe
 from pipeline.progress import Progress
 from pipeline.sources.assets import Asset, BandAssets, GeoTiff
-from pipeline.sources.band_stack import ZIPPED
 from pipeline.sources.interface import Refusal, Scene, Search
 from pipeline.sources.pixels import LIBRARY_ERRORS
+from pipeline.sources.raster_file import ZIPPED
 
 FORMAT = 1
 """Version of the file of hashes; one of another version is ignored."""

@@ -3,27 +3,26 @@
 An unusable file becomes a refusal with a reason; only a directory that cannot be read is an error.
 """
 
-import os
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.aoi import Aoi
 from pipeline.bands import SCL
-from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe, one_line
+from pipeline.errors import SceneError, SceneNotNeeded, describe, one_line
 from pipeline.grid import Grid, Window
 from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
+from pipeline.sources.folder_files import check_readable, scene_files
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
+from pipeline.sources.items import check_time
 from pipeline.sources.pixels import (
     GDAL,
     LIBRARY_ERRORS,
@@ -35,16 +34,15 @@ from pipeline.sources.pixels import (
     read_all,
     read_window,
 )
+from pipeline.sources.placement import check_pixel_size
+from pipeline.sources.raster_file import is_pixel_interleaved, open_raster
 from pipeline.sources.safe import decoded, is_product, product_scene
 from pipeline.sources.versions import newest_versions
 
-SUFFIXES = (".tif", ".tiff")
-HIDDEN = frozenset({".", "@"})
-"""First characters of names that belong to an operating system or a NAS."""
-IMAGERY_YEARS = (2013, 2100)
-"""Plausible years: no suitable imagery is older than the first, and a date from the second on is wrong."""
 MAX_BLOCKS = 20_000
-"""Most blocks of a band that are checked to detect a truncated file."""
+"""About so many blocks of a file are checked at most to detect a truncated one."""
+WHOLE_PX = 16_000_000
+"""Largest file that is read whole, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +76,12 @@ class FolderSource:
         products: list[tuple[str, Scene]] = []
         refusals: list[Refusal] = []
         first_of: dict[tuple[object, ...], str] = {}
-        for path, passed_over in _files(self.folder):
+        for path, passed_over in scene_files(self.folder):
             name = one_line(path.relative_to(self.folder).as_posix())
             try:
                 if passed_over is not None:
                     raise passed_over
-                _check_inside(path, self.folder)
+                check_readable(path)
                 if is_product(path):
                     version, scene = product_scene(path, name, self.name)
                     _check_needed(scene, aoi, period)
@@ -112,13 +110,13 @@ def simulation_in(folder: Path) -> str | None:
 
     Empty: they are not simulated. None: no scene says. Raises `InputError` when the directory cannot be listed.
     """
-    for path, passed_over in _files(folder):
+    for path, passed_over in scene_files(folder):
         if passed_over is None:
             try:
-                _check_inside(path, folder)
+                check_readable(path)
                 if is_product(path):
                     return ""
-                with rasterio.Env(**GDAL), _opened(path) as file:
+                with rasterio.Env(**GDAL), open_raster(path) as file:
                     if not _is_look(file.tags()):
                         return _simulation_of(file.tags())
             except (SceneError, *LIBRARY_ERRORS):
@@ -132,53 +130,15 @@ def read_whole(path: Path) -> tuple[Floats, Bools, Bytes | None]:
     Needs no georeference and no date. Raises `SceneError` with the reason if the file cannot be used.
     """
     try:
-        with rasterio.Env(**GDAL), _opened(path) as file:
+        with rasterio.Env(**GDAL), open_raster(path) as file:
+            if file.width * file.height > WHOLE_PX:
+                raise SceneError(
+                    f"{file.width:,} × {file.height:,} pixels are too many to read whole: cut 4,000 × 4,000"
+                )
             found = read_all(file)
             return reflectance_in(found.pixels, found.radiometry, found.valid), found.valid, found.scl
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, SceneError | None]]:
-    """GeoTIFFs and SAFE products in a directory, sorted by path, each with the reason to skip it, or None.
-
-    Raises `InputError` when the directory cannot be listed.
-    """
-    if not folder.exists():
-        raise InputError(f"{folder}: there is no such directory; give the one with your GeoTIFFs as SCENES=")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not a directory; give the one with your GeoTIFFs as SCENES=")
-    found: list[tuple[Path, SceneError | None]] = []
-
-    def unlisted(cause: OSError) -> None:
-        if Path(cause.filename) == folder:
-            raise InputError(f"{folder}: cannot be listed ({cause.strerror})") from cause
-        reason = SceneError(f"a directory that cannot be listed ({cause.strerror})")
-        found.append((Path(cause.filename), reason))
-
-    for parent, folders, names in os.walk(folder, onerror=unlisted):
-        here = Path(parent)
-        for name in folders:
-            if (here / name).is_symlink():
-                reason = SceneError("a linked directory, which is not entered; give it as SCENES= itself")
-                found.append((here / name, reason))
-        products = [name for name in folders if is_product(here / name) and not (here / name).is_symlink()]
-        folders[:] = [name for name in folders if name not in products]
-        for name in names + products + [name for name in folders if name.lower().endswith(SUFFIXES)]:
-            path = here / name
-            if name.lower().endswith(SUFFIXES) or is_product(path):
-                hidden = any(part[0] in HIDDEN for part in path.relative_to(folder).parts)
-                found.append((path, SceneNotNeeded("hidden") if hidden else None))
-    yield from sorted(found, key=lambda file: file[0])
-
-
-def _check_inside(path: Path, folder: Path) -> None:
-    """Raise `SceneError` for a link that leaves the directory or is broken."""
-    try:
-        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
-            raise SceneError("a link that leaves the directory")
-    except (OSError, RuntimeError) as cause:  # RuntimeError: a loop of links
-        raise SceneError(f"cannot be read ({getattr(cause, 'strerror', None) or describe(cause)})") from cause
 
 
 def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[int, int]]:
@@ -187,7 +147,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
     if size.st_size == 0:
         raise SceneError("empty file (0 bytes); download it again")
     try:
-        with rasterio.Env(**GDAL), _opened(path) as file:
+        with rasterio.Env(**GDAL), open_raster(path) as file:
             if _is_look(file.tags()):
                 raise SceneNotNeeded("a look that leachwatch made, not a scene")
             if _simulation_of(file.tags()) != source.simulation:
@@ -196,6 +156,7 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
             names = bands_of(file)
             footprint = footprint_of(file)
             _check_not_truncated(file, size.st_size)
+            check_pixel_size(file)
             check_units(file, names)
             scene = Scene(
                 id=name,
@@ -221,16 +182,8 @@ def _simulation_of(tags: Mapping[str, str]) -> str:
     return one_line(tags.get("simulation") or "unknown")[:20] if tags.get("simulated") else ""
 
 
-def _opened(path: Path) -> Any:
-    """Open a GeoTIFF, and no other format: a disguised VRT could read other files."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused with a reason just after
-        return rasterio.open(path, driver="GTiff")
-
-
 def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
-    if not period.holds(scene.time_utc):
-        raise SceneNotNeeded(f"{scene.time_utc:%Y-%m-%d} is outside the period")
+    check_time(scene, period)
     if not scene.footprint.intersects(aoi.polygon):
         west, south, east, north = scene.footprint.bounds
         raise SceneError(f"no overlap with the AOI: it covers {west:.2f}..{east:.2f} E, {south:.2f}..{north:.2f} N")
@@ -238,12 +191,12 @@ def _check_needed(scene: Scene, aoi: Aoi, period: Period) -> None:
 
 def _check_not_truncated(file: Any, size: int) -> None:
     """Raise `SceneError` when a block of pixels would lie past the end of the file."""
-    planes = range(1, file.count + 1) if file.interleaving != "PIXEL" else [1]
+    planes = [1] if is_pixel_interleaved(file) else range(1, file.count + 1)
     for band in planes:
         height, width = file.block_shapes[band - 1]
         across = -(-file.width // width)
         blocks = across * -(-file.height // height)
-        for block in {*range(0, blocks, -(-blocks // MAX_BLOCKS)), blocks - 1}:
+        for block in {*range(0, blocks, -(-blocks * len(planes) // MAX_BLOCKS)), blocks - 1}:
             row, col = divmod(block, across)
             offset = file.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
             length = file.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
@@ -256,23 +209,16 @@ def _time(tag: str | None, name: str) -> datetime:
     if tag is not None:
         try:
             moment = datetime.fromisoformat(tag.strip())
-            return _check_year(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError) as cause:
             raise SceneError(f"its tag datetime={tag[:40]!r} is not an ISO 8601 date") from cause
     found = re.match(r"([0-9]{8})(?:T([0-9]{6}))?(?![0-9])", name)
     if found is None:
         raise SceneError("no date: neither a tag `datetime` nor a file name that begins with YYYYMMDD")
     try:
-        return _check_year(datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC))
+        return datetime.strptime(found[1] + (found[2] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError as cause:
         raise SceneError(f"its name begins with {found[0]}, which is not a date") from cause
-
-
-def _check_year(moment: datetime) -> datetime:
-    """The same time; raises `SceneError` for a year outside `IMAGERY_YEARS`."""
-    if not IMAGERY_YEARS[0] <= moment.year < IMAGERY_YEARS[1]:
-        raise SceneError(f"dated {moment:%Y-%m-%d}, where there can be no imagery: wrong date?")
-    return moment
 
 
 def _platform(tag: str | None, name: str) -> str:
@@ -300,7 +246,7 @@ def _bands(source: FolderSource, scene: Scene) -> Any:
     """The dataset of a scene: a GeoTIFF, or the decoded bands of a product."""
     match scene.assets:
         case GeoTiff(path):
-            return _opened(path)
+            return open_raster(path)
         case BandAssets() as bands:
             return BandStack(bands.by_name, fetched=lambda asset: decoded(asset, source.decoded))
         case _:

@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from pipeline.errors import SceneError
 from pipeline.grid import PIXEL_M, Grid, Window
 from pipeline.raster import Bools, Floats
 
 METRES_PER_DEGREE = 111_320.0
+MAX_AVERAGED = 40
+"""Most file pixels along a pixel of the grid, so that they are 0.25 m or larger."""
+MAX_STRETCH = 40
+"""Most squares of file pixels per pixel of a window; more where a CRS tears the window apart, as at 180° E."""
 
 
 class OnGrid(NamedTuple):
@@ -96,7 +101,7 @@ _NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 def placed(file: Any, grid: Grid, window: Window) -> Placement:
-    """Where a window of the grid lies in a file."""
+    """Where a window of the grid lies in a file; raises `SceneError` where too much of it would be read."""
     if _on_grid(file, grid):
         t = file.transform
         row, col = round(-t.f / PIXEL_M), round(t.c / PIXEL_M)
@@ -110,6 +115,8 @@ def placed(file: Any, grid: Grid, window: Window) -> Placement:
     rows, cols = np.where(known, rows, rows[known].min()), np.where(known, cols, cols[known].min())
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
     piece = Window(int(top.min()), int(left.min()), int(top.max() - top.min()) + 2, int(left.max() - left.min()) + 2)
+    if piece.area_px > MAX_STRETCH * (window.area_px + MAX_STRETCH):
+        raise SceneError(f"its CRS tears ground apart: {piece.area_px:,} pixels for {window.area_px:,}; reproject it")
     return OffGrid(piece, step, known, top - piece.row, left - piece.col, rows - top, cols - left)
 
 
@@ -120,11 +127,20 @@ def _on_grid(file: Any, grid: Grid) -> bool:
     return square and t.c % PIXEL_M == 0 and t.f % PIXEL_M == 0 and file.crs.to_epsg() == grid.epsg
 
 
+def check_pixel_size(file: Any) -> None:
+    """Raise `SceneError` for a file whose pixels are too small to be averaged in bounded memory."""
+    if file.crs is not None:
+        _step(file)
+
+
 def _step(file: Any) -> int:
-    """As `OffGrid.step`."""
+    """As `OffGrid.step`; raises `SceneError`."""
     pixel = max(abs(file.transform.a), abs(file.transform.b))
     metres = pixel * METRES_PER_DEGREE if file.crs.is_geographic else pixel * (file.crs.linear_units_factor[1] or 1.0)
-    return max(1, int(PIXEL_M / metres + 0.01))
+    step = max(1, int(PIXEL_M / metres + 0.01))
+    if step > MAX_AVERAGED:
+        raise SceneError(f"pixels of {metres:.2g} m, smaller than {PIXEL_M / MAX_AVERAGED} m: resample it")
+    return step
 
 
 def _file_coordinates(

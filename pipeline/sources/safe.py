@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import rasterio
@@ -31,16 +32,21 @@ from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, describe, write_error
 from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import Asset, BandAssets
-from pipeline.sources.band_stack import ZIPPED, BandStack, file_stamp
+from pipeline.sources.band_stack import BandStack, file_stamp
 from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, footprint_of
 from pipeline.sources.radiometry import scale_and_offset_of
+from pipeline.sources.raster_file import ZIPPED, open_raster
 
 PRODUCT_ERRORS = (*LIBRARY_ERRORS, ParseError, LookupError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 """What an incomplete or damaged product may raise."""
 METADATA = "MTD_MSIL2A.xml"
-MAX_BYTES = 20_000_000
-"""Largest metadata file, bytes."""
+MAX_BYTES = 2_000_000
+"""Largest metadata file, bytes; ESA's have about 60,000. Read, it may take 40 times as much memory."""
+MAX_MEMBER_BYTES = 1_000_000_000
+"""Largest file of a band in a zip when unpacked, bytes; ESA's have about 130 million."""
+BAND_PX = 10_980 * 10_980
+"""Pixels of a band at 10 m, the most that a product has."""
 CHUNK = 1 << 20
 """Bytes read at once for a checksum."""
 MIN_FREE_BYTES = 300_000_000
@@ -77,6 +83,7 @@ def product_scene(path: Path, name: str, provider: str) -> tuple[str, Scene]:
         baseline = _text(root, "PROCESSING_BASELINE")
         parts = _assets(inside, root, baseline)
         with rasterio.Env(**GDAL), BandStack(parts) as file:
+            _check_size(file)
             footprint = footprint_of(file)
         moment = datetime.fromisoformat(_text(root, "PRODUCT_START_TIME").replace("Z", "+00:00"))
         scene = Scene(
@@ -111,10 +118,17 @@ def decoded(part: Asset, folder: Path) -> Asset:
     return Asset(str(target), part.band, part.scale, part.offset)
 
 
+def _check_size(file: Any) -> None:
+    """Raise `SceneError` for a band that is larger than any of ESA's: decoding it could fill a disk."""
+    if file.width * file.height > BAND_PX:
+        raise SceneError(f"a band of {file.width:,} × {file.height:,} pixels; ESA's have 10,980 × 10,980")
+
+
 def _decode(href: str, target: Path) -> None:
     half = target.with_suffix(".part.tif")
     try:
-        with rasterio.open(href, driver="JP2OpenJPEG") as file:
+        with open_raster(href) as file:
+            _check_size(file)
             copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
         mark = _checksum(half)
         half.replace(target)
@@ -167,22 +181,31 @@ class _ProductFiles:
         return cls(path, found[0].removesuffix(METADATA))
 
     def read(self, name: str) -> bytes:
-        """Content of a file, at most `MAX_BYTES` + 1 bytes."""
+        """Content of a file, at most `MAX_BYTES` + 1 bytes; raises `SceneError` for a link that leaves the product."""
         if self.path.is_dir():
+            self._check_inside(name)
             with (self.path / name).open("rb") as file:
                 return file.read(MAX_BYTES + 1)
         with zipfile.ZipFile(self.path) as archive, archive.open(self.prefix + name) as member:
             return member.read(MAX_BYTES + 1)
 
     def href(self, name: str) -> str:
-        """Path of a file, as GDAL takes it; raises `SceneError` for a file outside the product."""
+        """Path of a file, as GDAL takes it; raises `SceneError` for a file outside the product, or one too large."""
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise SceneError(f"its metadata name a file outside of it: {name[:80]}")
         if self.path.is_dir():
-            if not (self.path / name).resolve().is_relative_to(self.path.resolve()):
-                raise SceneError(f"a link that leaves it: {name[:80]}")
+            self._check_inside(name)
             return str(self.path / name)
-        return f"{ZIPPED}{self.path}/{self.prefix}{name}"
+        with zipfile.ZipFile(self.path) as archive:
+            size = archive.getinfo(self.prefix + name).file_size
+        if size > MAX_MEMBER_BYTES:
+            raise SceneError(f"a file that unpacks to {size / 1e9:,.1f} GB, which none of ESA's does: {name[-80:]}")
+        return f"{ZIPPED}{self.path.absolute()}/{self.prefix}{name}"
+
+    def _check_inside(self, name: str) -> None:
+        """Raise `SceneError` for a link out of the product: whoever made that chose what it points to."""
+        if not (self.path / name).resolve().is_relative_to(self.path.resolve()):
+            raise SceneError(f"a link that leaves it: {name[:80]}")
 
 
 def _metadata(inside: _ProductFiles) -> Element:

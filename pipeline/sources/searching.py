@@ -13,9 +13,8 @@ from typing import Any
 from pipeline.errors import SceneError
 from pipeline.months import last_day
 from pipeline.sources.interface import Period
+from pipeline.sources.sensors import SENTINEL_2
 
-FIRST_DAY = date(2015, 6, 1)
-"""Before the first image of Sentinel-2."""
 PAGE = 100
 """Items asked for at once: what every catalogue gives, and few enough for one answer."""
 MAX_FOUND = 1000
@@ -54,7 +53,7 @@ Ask = Callable[[str], Iterator[Page]]
 
 def days_of(period: Period, today: date | None = None) -> tuple[date, date]:
     """First and last day to search."""
-    return period.first or FIRST_DAY, period.last or today or datetime.now(UTC).date()
+    return period.first or SENTINEL_2.first_day, period.last or today or datetime.now(UTC).date()
 
 
 def items_in(period: Period, ask: Ask) -> Iterator[Any]:

@@ -11,9 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-import geopandas
 import numpy as np
-from pyogrio.errors import DataSourceError
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 from shapely import make_valid
@@ -23,7 +21,7 @@ from shapely.strtree import STRtree
 
 from pipeline.aoi import Aoi
 from pipeline.config import ClearSettings
-from pipeline.errors import InputError, SceneError, describe
+from pipeline.errors import InputError, SceneError
 from pipeline.grid import ALIGN_PX, LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.clear import clear
 from pipeline.looks.codes import LEVELS
@@ -33,6 +31,7 @@ from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
 from pipeline.training.chips import Chips, concatenated
+from pipeline.vector_file import read_vectors
 
 
 class LabelKind(StrEnum):
@@ -88,17 +87,14 @@ class Labelled:
 
 
 def read_label_areas(path: Path) -> list[AreaLabel]:
-    """Read the outlines of a file that GDAL can read, such as GeoJSON or GeoPackage.
+    """Read the outlines of a GeoPackage, GeoJSON, shapefile or FlatGeobuf.
 
     Attribute `label` is one of `LabelKind`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
     Raises `InputError` with a one-line message that says where.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of labels")
-    try:
-        table = geopandas.read_file(path)
-    except (DataSourceError, ValueError) as cause:
-        raise InputError(f"{path}: cannot be read as labels ({describe(cause)})") from cause
+    table = read_vectors(path)
     if table.crs is None:
         raise InputError(f"{path}: has no CRS")
     table = table.to_crs(LONLAT)

@@ -28,6 +28,7 @@ from pipeline.grid import Grid, Window
 from pipeline.sources.body import InvalidResponse
 from pipeline.sources.interface import Scene
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS
+from pipeline.sources.raster_file import check_cost
 
 MARGIN = timedelta(seconds=60)
 """Added before the first granule of an overpass and after the last: times of catalogue and server may differ."""
@@ -114,6 +115,10 @@ def _check_shape(file: Any, grid: Grid, window: Window, bands: int) -> None:
         raise InvalidResponse(f"a TIFF of (band, y, x) {given} instead of {asked}")
     if set(file.dtypes) != {"uint16"}:
         raise InvalidResponse(f"a TIFF of {', '.join(sorted(set(file.dtypes)))}, not of uint16")
+    try:
+        check_cost(file)
+    except SceneError as cause:
+        raise InvalidResponse(f"a TIFF with {cause}") from cause
     if file.crs is None or file.crs.to_epsg() != grid.epsg:
         raise InvalidResponse(f"a TIFF that does not lie in EPSG:{grid.epsg}")
     if not np.allclose(file.transform[:6], window.transform[:6], rtol=0, atol=1e-3):
