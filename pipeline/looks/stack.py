@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import Window
-from pipeline.looks.file import LookReader
 from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR, NO_DATA
+from pipeline.looks.reader import LookReader
 from pipeline.raster import Bytes
 
 

@@ -69,24 +69,25 @@ def closer_tasks(context: Run, planned: LookPlan, derived: Derived, ground: set[
     Scenes of other days than those that were searched are searched for. Raises as `Source.search`.
     """
     wanted = closer_in(derived, ground, context.settings.evidence)
-    passes = _passes(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
+    passes = passes_of(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
     tasks: list[LookTask] = []
     absent = 0
     for each in wanted:
         overpass = passes.get((each.day, each.overpass))
-        found = list(_planned(context, each.windows, overpass)) if overpass is not None else []
+        found = list(planned_on(context, each.windows, overpass)) if overpass is not None else []
         absent += not found
         tasks += [next_generation(task, derived.looks) for task in found]
     return tasks, absent
 
 
-def _planned(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
+def planned_on(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
+    """The looks of one overpass at some windows."""
     grid, block_px = context.aoi.grid, context.settings.grid.block_px
     return plan(grid, windows, block_px, [overpass], context.recipe.margin_px)
 
 
-def _passes(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -> dict[tuple[date, str], Overpass]:
-    """The overpasses of some days, by day and name, as far as they are listed."""
+def passes_of(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -> dict[tuple[date, str], Overpass]:
+    """The overpasses of some days, by day and name, as far as they are listed. Raises as `Source.search`."""
     known = {(each.day, each.name): each for each in overpasses(planned.search.scenes)}
     other = sorted(day for day, name in days if (day, name) not in known)
     if other:

@@ -1,13 +1,13 @@
 """What a run did: for people, for the exit code, and for `manifest.json`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.manifest import SIMULATED, Manifest
 from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
+from pipeline.looks.store import DamagedLook
 from pipeline.run.context import Run
 from pipeline.sites.records import SiteRecord
 from pipeline.sites.statement import Provenance, Statement
@@ -42,8 +42,8 @@ class Summary:
     """Looks that were made and left out, and why."""
     failures: tuple[Refusal, ...]
     """Looks that failed, and why."""
-    damaged: tuple[Path, ...]
-    """Files of looks that could not be read."""
+    damaged: tuple[DamagedLook, ...]
+    """Looks whose files cannot be used, found in this run or before, whether they were made again or not."""
     outdated: int
     """Looks that there are only by another recipe, and that were not made again."""
     statements: tuple[Statement, ...]
@@ -64,6 +64,11 @@ class Summary:
     def waiting(self) -> int:
         """Sites that stand as last published, because the present recipe has not looked at them enough."""
         return sum(site.stale_since is not None for site in self.sites)
+
+    @property
+    def lost(self) -> tuple[DamagedLook, ...]:
+        """The damaged looks, with whether their ground was looked at again."""
+        return tuple(replace(each, made_again=each.is_shown(self.looks)) for each in self.damaged)
 
     @property
     def refused(self) -> list[Refusal]:
@@ -120,10 +125,7 @@ class Summary:
             *_listed("refused", self.refused),
             *_listed("left out", self.outliers),
             *_listed("failed", self.failures),
-            *(
-                f"  damaged  {path}: the look cannot be read; it is made again when its month is asked for"
-                for path in self.damaged[:MAX_LINES]
-            ),
+            *_listed("damaged", [Refusal(str(each.path), _told(each)) for each in self.lost]),
             f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
         return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
@@ -153,7 +155,7 @@ class Summary:
             sites=len(self.sites),
             waiting=self.waiting,
             outdated=self.outdated,
-            damaged=self.damaged,
+            damaged=self.lost,
             out=self.context.out,
             looks=self.looks,
             search=self.search,
@@ -167,6 +169,14 @@ def _listed(kind: str, items: Sequence[Refusal]) -> Iterator[str]:
     yield from (f"  {kind:8} {item.id}: {item.reason}" for item in items[:MAX_LINES])
     if len(items) > MAX_LINES:
         yield f"  {kind:8} … {len(items) - MAX_LINES} more, all in manifest.json"
+
+
+def _told(damaged: DamagedLook) -> str:
+    """What became of a damaged look."""
+    if damaged.made_again:
+        return f"{damaged.reason}; made again"
+    of = f"what {damaged.look.name} showed" if damaged.look is not None else "what it showed"
+    return f"{damaged.reason}; {of} is lost until its month is asked for; what was published of it stands"
 
 
 def _notes(notes: list[str]) -> Iterator[str]:

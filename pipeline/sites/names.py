@@ -91,7 +91,7 @@ class Basis:
     around: str
     """Digest of all looks at the site and around it: while it is the same, there is nothing new."""
     seen: tuple[str, ...]
-    """The overpasses that showed any of its ground clear, each with a digest of its looks; ascending."""
+    """The overpasses that showed any of its ground clear, each with its looks; ascending."""
 
 
 @dataclass(frozen=True, slots=True)

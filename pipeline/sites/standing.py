@@ -30,7 +30,9 @@ from pipeline.sites.statement import Statement, renamed, with_onsets_of
 SHARED_M2 = PIXEL_M**2
 """Sites share ground if they have more than this in common, a pixel: edges of neighbours bend under reprojection."""
 TAG_DIGITS = 8
-"""Of the digest of an overpass's looks."""
+"""Of the digest of each look."""
+SEPARATOR = "+"
+"""Between an overpass and its looks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,8 @@ class Sight:
     """As in `Basis`."""
     seen: tuple[str, ...]
     """As in `Basis`."""
+    seen_once: tuple[str, ...]
+    """The same as earlier versions wrote it."""
     clear_days: tuple[date, ...]
     """Days of the looks that showed enough of it, ascending."""
 
@@ -141,13 +145,15 @@ def _sight(outline_m: BaseGeometry, archive: LookArchive, rules: Rules, basis: B
     looks = archive.looks_at(window)
     around = sha256_of([look.key for look in looks])
     if basis is not None and (basis.recipe, basis.judgement, basis.around) == (rules.recipe, rules.judgement, around):
-        return Sight(around, basis.seen, ())  # nothing new: days are not needed
+        return Sight(around, basis.seen, basis.seen, ())  # nothing new: days are not needed
     ground, stack = _mask(outline_m, window), read_stack(looks, window)
     shares = [float(clear[ground].mean()) for clear in stack.clear]
-    tags = _tags(looks)
+    shown = [name for name, share in zip(stack.overpasses, shares, strict=True) if share > 0]
+    tags, once = _tags(looks), _tags_once(looks)
     return Sight(
         around=around,
-        seen=tuple(tags[name] for name, share in zip(stack.overpasses, shares, strict=True) if share > 0),
+        seen=tuple(tags[name] for name in shown),
+        seen_once=tuple(once[name] for name in shown),
         clear_days=tuple(
             day for day, share in zip(stack.days, shares, strict=True) if share >= rules.min_share_seen
         ),
@@ -155,11 +161,35 @@ def _sight(outline_m: BaseGeometry, archive: LookArchive, rules: Rules, basis: B
 
 
 def _tags(looks: Sequence[Look]) -> dict[str, str]:
-    """Name of each overpass with a digest of its looks: one that is made again from more or newer scenes is new."""
+    """Name of each overpass with its looks: one that is made again from more or newer scenes is new."""
+    return {name: SEPARATOR.join([name, *map(_short, keys)]) for name, keys in _keys(looks).items()}
+
+
+def _tags_once(looks: Sequence[Look]) -> dict[str, str]:
+    """The tags of earlier versions, which do not tell whether a look was added or lost."""
+    return {name: f"{name}:{_short(keys)}" for name, keys in _keys(looks).items()}
+
+
+def _keys(looks: Sequence[Look]) -> dict[str, list[str]]:
+    """Keys of the looks of each overpass, ascending."""
     keys: dict[str, list[str]] = {}
     for look in looks:
         keys.setdefault(look.overpass, []).append(look.key)
-    return {name: f"{name}:{sha256_of(sorted(members))[:TAG_DIGITS]}" for name, members in keys.items()}
+    return {name: sorted(members) for name, members in keys.items()}
+
+
+def _short(what: object) -> str:
+    return sha256_of(what)[:TAG_DIGITS]
+
+
+def _shows_more(sight: Sight, basis: Basis) -> bool:
+    """Whether there are clear looks on which the statement did not rest; where some were lost, nothing is new."""
+    known = {(name, key) for tag in basis.seen for name, *keys in [tag.split(SEPARATOR)] for key in keys}
+    for tag, once in zip(sight.seen, sight.seen_once, strict=True):
+        name, *keys = tag.split(SEPARATOR)
+        if once not in basis.seen and any((name, key) not in known for key in keys):
+            return True
+    return False
 
 
 def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
@@ -216,8 +246,11 @@ def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
         rested_on = sum(look.day >= first for look in statement.looks) if statement else 0
         needed = min(rules.confirm_looks, rested_on) or rules.confirm_looks
         return Change.FREE if sum(day >= first for day in sight.clear_days) >= needed else Change.STANDS
-    new = set(sight.seen) - set(basis.seen)
-    return Change.FREE if new or (sight.seen and basis.judgement != rules.judgement) else Change.STANDS
+    return (
+        Change.FREE
+        if _shows_more(sight, basis) or (sight.seen and basis.judgement != rules.judgement)
+        else Change.STANDS
+    )
 
 
 def _is_held(names: Sequence[str], entries: Mapping[str, RegisteredSite], changes: Mapping[str, Change]) -> bool:
@@ -268,9 +301,14 @@ class _Update:
                 return self._ended(entry, PublishedStatus.MERGED)
             if speaks_against(entry.statement, sight.clear_days, self.rules.confirm_looks):
                 return self._ended(entry, PublishedStatus.WITHDRAWN)
-        same = entry.basis is not None and entry.basis.recipe == self.rules.recipe
-        looked = sight.seen and (same or self.changes[entry.site_id] is not Change.STANDS)
-        return replace(entry, basis=self._basis(sight)) if looked else entry
+        if not sight.seen:
+            return entry
+        if self.changes[entry.site_id] is not Change.STANDS:
+            return replace(entry, basis=self._basis(sight))
+        if entry.basis is not None and entry.basis.recipe == self.rules.recipe:
+            # It rests on what it rested on, also where some of these looks were lost since.
+            return replace(entry, basis=replace(entry.basis, around=sight.around))
+        return entry
 
     def _stated(self, entry: RegisteredSite, new: Statement) -> RegisteredSite:
         if entry.statement is not None:
