@@ -124,13 +124,13 @@ def _derived(
             step(len(members))
 
     def evidence_at(window: Window) -> Evidence:
-        return fuse(archive.stack(window), settings.evidence)
+        return fuse(archive.stacks(window), settings.evidence)
 
     sites = [site for site in find_sites(pieces, evidence_at, settings.sites) if _lies_in(aoi, site)]
     assessed: list[AssessedSite] = []
     with progress.stage("Dating", len(sites), unit="sites") as step:
         for site in sites:
-            assessed.append(assess(site, archive.stack(site.window), settings, calibration))
+            assessed.append(assess(site, archive.stacks(site.window), settings, calibration))
             step(1)
     return Derived(archive, tuple(used), tuple(outliers), coverage, tuple(assessed))
 

@@ -21,7 +21,7 @@ from shapely.strtree import STRtree
 from pipeline.digest import sha256_of
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.look import Look
-from pipeline.looks.stack import LookArchive, read_stack
+from pipeline.looks.stack import LookArchive, stacks_of
 from pipeline.raster import Bools
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
 from pipeline.sites.records import SiteRecord
@@ -146,18 +146,20 @@ def _sight(outline_m: BaseGeometry, archive: LookArchive, rules: Rules, basis: B
     around = sha256_of([look.key for look in looks])
     if basis is not None and (basis.recipe, basis.judgement, basis.around) == (rules.recipe, rules.judgement, around):
         return Sight(around, basis.seen, basis.seen, ())  # nothing new: days are not needed
-    ground, stack = _mask(outline_m, window), read_stack(looks, window)
-    shares = [float(clear[ground].mean()) for clear in stack.clear]
-    shown = [name for name, share in zip(stack.overpasses, shares, strict=True) if share > 0]
+    ground = _mask(outline_m, window)
+    seen = [
+        (day, name, float(clear[ground].mean()))
+        for stack in stacks_of(looks, window).parts()
+        for day, name, clear in zip(stack.days, stack.overpasses, stack.clear, strict=True)
+    ]
+    shown = [name for _, name, share in seen if share > 0]
     tags, once = _tags(looks), _tags_once(looks)
     return Sight(
         around=around,
         seen=tuple(tags[name] for name in shown),
         seen_once=tuple(once[name] for name in shown),
-        clear_days=tuple(
-            day for day, share in zip(stack.days, shares, strict=True) if share >= rules.min_share_seen
-        ),
-    )  # fmt: skip
+        clear_days=tuple(day for day, _, share in seen if share >= rules.min_share_seen),
+    )
 
 
 def _tags(looks: Sequence[Look]) -> dict[str, str]:
