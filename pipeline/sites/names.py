@@ -62,7 +62,7 @@ class PublishedState:
     """What was published of a site on a day; a new one is kept whenever it changes."""
 
     on: date
-    """Day of the run that published it, UTC."""
+    """Day of the run that published it, UTC; never before that of the state before it."""
     run_id: str
     """Id of that run."""
     status: PublishedStatus
@@ -73,10 +73,12 @@ class PublishedState:
     """Onset of ponds; None = none published."""
     merged_into: str | None = None
     """The site that holds its ground; for `MERGED` only."""
+    clock: date | None = None
+    """What the clock said, where that was before the last publication; None = the same as `on`."""
 
     @property
     def said(self) -> tuple[object, ...]:
-        """Everything but the day and the run."""
+        """Everything but the days and the run."""
         return self.status, self.merged_into, self.ground, self.ponds
 
 
@@ -114,9 +116,15 @@ class RegisteredSite:
     """What that, or its withdrawal, rests on; None = not known."""
 
     def with_state(self, state: PublishedState) -> "RegisteredSite":
-        """The entry with a published state, where that differs from the one before."""
+        """The entry with a published state, where that differs from the one before.
+
+        Published histories ascend: where the clock now says a day before the last publication, because it was wrong
+        then or is now, the state counts as of that day, and what the clock said is noted.
+        """
         if self.published and state.said == self.published[-1].said:
             return self
+        if self.published and state.on < self.published[-1].on:
+            state = replace(state, on=self.published[-1].on, clock=state.on)
         return replace(self, published=(*self.published, state))
 
 
@@ -161,14 +169,19 @@ class Registry:
         _update_territories(entries, own, {name: polygons_m[i] for i, name in ids.items()}, grid)
         return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
 
-    def check_clock(self, today: date) -> None:
-        """Raise `InputError` when `today` (UTC) lies before the last publication, as the clock must be wrong."""
-        for entry in self.entries:
-            if entry.published and today < entry.published[-1].on:
-                raise InputError(
-                    f"{entry.site_id} was last published on {entry.published[-1].on}, and the clock says {today}: "
-                    "set the clock right, then run again"
-                )
+    def check_clock(self, today: date) -> str | None:
+        """What is to be told when `today` (UTC) lies before the last publication; None when it does not.
+
+        Then the clock is wrong now, or was when that was published. Nothing is refused: see `with_state`.
+        """
+        later = [entry for entry in self.entries if entry.published and today < entry.published[-1].on]
+        if not later:
+            return None
+        first = later[0]
+        return (
+            f"{first.site_id} was last published on {first.published[-1].on}, and the clock says {today}: one of them "
+            f"is wrong; what is published now of {len(later)} such sites counts as of the later day"
+        )
 
     def joined(self, other: "Registry") -> "Registry":
         """Two diverged copies of a registry, merged into one.
@@ -307,7 +320,7 @@ def _first_day(entry: RegisteredSite) -> date:
 
 def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
     """One entry from two copies."""
-    published = sorted({*ours.published, *theirs.published}, key=lambda state: (state.on, state.run_id))
+    published = _in_order(ours.published, theirs.published)
     later = max((ours, theirs), key=lambda entry: [state.on for state in entry.published[-1:]])
     return replace(
         ours,
@@ -318,5 +331,21 @@ def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
         else _snapped(ours.territory, SNAP_DEGREES).union(_snapped(theirs.territory, SNAP_DEGREES)),
         parent=ours.parent or theirs.parent,
         merged_into=ours.merged_into if ours.merged_into == theirs.merged_into else None,
-        published=tuple(published),
+        published=published,
     )
+
+
+def _in_order(ours: Sequence[PublishedState], theirs: Sequence[PublishedState]) -> tuple[PublishedState, ...]:
+    """All that two copies published, ascending; what a copy said on one day stays in the order in which it said it."""
+    left, right, found = list(ours), list(theirs), list[PublishedState]()
+    while left and right:
+        heads = [left[0], right[0]]
+        # What the other copy holds as well, but later, waits until its turn comes there.
+        ready = [one for one, other in zip(heads, (right, left), strict=True) if one not in other[1:]]
+        if heads[0] == heads[1]:
+            ready = heads
+        found.append(min(ready or heads, key=lambda state: (state.on, state.run_id, repr(state))))
+        for each in (left, right):
+            if found[-1] in each:
+                each.remove(found[-1])
+    return (*found, *left, *right)

@@ -100,6 +100,7 @@ def _state(row: Mapping[str, Any]) -> PublishedState:
         ground=_interval(row["ground"]),
         ponds=_interval(row["ponds"]),
         merged_into=row["merged_into"],
+        clock=date.fromisoformat(row["clock"]) if row.get("clock") else None,
     )
 
 
@@ -131,6 +132,7 @@ def _row(entry: RegisteredSite) -> dict[str, object]:
                 "merged_into": state.merged_into,
                 "ground": _pair(state.ground),
                 "ponds": _pair(state.ponds),
+                **({"clock": state.clock.isoformat()} if state.clock else {}),
             }
             for state in entry.published
         ],

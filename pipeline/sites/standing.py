@@ -108,9 +108,8 @@ def publish(
 ) -> Publication:
     """What is published when the looks say this; `known`: ids in the area of which something stands.
 
-    `on`: day of the publication, UTC.
+    `on`: day of the publication, UTC; of a site that was last published on a later day, that (`with_state`).
     """
-    registry.check_clock(on)
     grounds = _Grounds.of(registry)
     near = [grounds.near(item.polygon_m, grid, rules.link_m) for item in said]
     touched = [[name for name, touches in names.items() if touches] for names in near]
@@ -323,7 +322,7 @@ class _Update:
         merged_into = entry.merged_into if status is PublishedStatus.MERGED else None
         assert entry.statement is not None
         last = entry.published[-1] if entry.published else state_of(entry.statement.site, self.on)
-        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into)
+        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into, clock=None)
         basis = self._basis(self.sights[entry.site_id])
         return replace(entry, statement=None, basis=basis).with_state(state)
 
