@@ -11,8 +11,8 @@ from pipeline.looks.store import DamagedLook
 from pipeline.run.context import Run
 from pipeline.sites.records import SiteRecord
 from pipeline.sites.statement import Provenance, Statement
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Refusal, SceneStatus, Search
+from pipeline.sources.ledger import Usage
 
 DECISIVE = (CapReached.exit_code, CredentialsRefused.exit_code)
 """Codes of failures that all later looks share, and that running again does not cure."""

@@ -24,7 +24,8 @@ from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from pipeline.config import HttpSettings
 from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line
-from pipeline.sources.budget import Budget, Usage
+from pipeline.sources.budget import Budget
+from pipeline.sources.ledger import Usage
 
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 """Status codes after which the same request may succeed."""

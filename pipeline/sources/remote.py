@@ -14,8 +14,8 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET
 from rasterio.abc import FileContainer
 
 from pipeline.errors import PipelineError, SceneError
-from pipeline.sources.budget import Usage
 from pipeline.sources.http import Authenticator, HttpClient, InvalidResponse, Response
+from pipeline.sources.ledger import Usage
 
 MIN_RANGE_BYTES = 16_384
 """Smallest range requested, bytes: a header is read in many small pieces."""
