@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline import atomic
 from pipeline.errors import InputError, write_error
@@ -24,14 +25,16 @@ MONTH, UNKNOWN = "month", "unknown"
 """Runs in the ledger that are none: a month that was summed up, and a damaged line whose run cannot be read."""
 OPEN_DAYS = 62
 """Lines that are younger than this stay as they are: runs that still go on count their own."""
-PARTS = {
-    "at": rb'"at": "(\d{4}-\d\d-\d\dT[0-9:+]{14})"',
-    "run": rb'"run": "([^"\\]+)"',
-    "provider": rb'"provider": "([^"\\]+)"',
-    "requests": rb'"requests": (\d+),',
-    "bytes": rb'"bytes": (\d+),',
-    "pu": rb'"pu": (\d+(?:\.\d+)?)}',
-}
+PARTS = MappingProxyType(
+    {
+        "at": rb'"at": "(\d{4}-\d\d-\d\dT[0-9:+]{14})"',
+        "run": rb'"run": "([^"\\]+)"',
+        "provider": rb'"provider": "([^"\\]+)"',
+        "requests": rb'"requests": (\d+),',
+        "bytes": rb'"bytes": (\d+),',
+        "pu": rb'"pu": (\d+(?:\.\d+)?)}',
+    }
+)
 """What of a damaged line may still be read."""
 
 
