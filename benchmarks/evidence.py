@@ -33,8 +33,7 @@ from pipeline.archive import Archive
 from pipeline.config import load
 from pipeline.errors import SceneError
 from pipeline.grid import Grid, Window
-from pipeline.looks.file import LookFile, encoded
-from pipeline.looks.look import look_of
+from pipeline.looks.file import encoded, open_look
 from pipeline.looks.observe import CLEAR, NO_VALUE, NOT_CLEAR, LookContent
 from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask
@@ -187,7 +186,9 @@ def build(work: Path, passes: int) -> int:
             key, seen = task.key(maker.recipe), content_of(task, drawn, places.get(task.block), number)
             path = maker.path_of(task)
             atomic.write_bytes(path, encoded(seen, task, key))
-            store.add(look_of(task, key, seen, LookFile(path, task.extent)))
+            look = open_look(path)
+            assert look is not None
+            store.add(look)
             step(1)
     return len(planned.missing)
 

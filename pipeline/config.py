@@ -163,7 +163,7 @@ class ScanSettings(Section):
     patience_days: Annotated[int, Field(ge=0, le=60)]
     report_hours: Annotated[float, Field(gt=0, le=720)]
     focus: tuple[str, ...]
-    sweep_looks: Annotated[int, Field(ge=0, le=1_000_000)]
+    sweep_share: Share
     keep_recipes: Annotated[int, Field(ge=0, le=100)]
 
 

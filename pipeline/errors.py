@@ -11,12 +11,14 @@ PipelineError                   2   anything a person can act on; printed in one
 │   └── QuotaUsed               4   the provider's own limit
 ├── CredentialsRefused          5   credentials are missing or refused
 └── UnitsFailed                 6   some units failed; they are listed, and a second run does only those
+    └── LookDamaged             6   the file of one look changed on disk; runs go on without it
 
 Everything else that is raised is a bug and shows its traceback.
 """
 
 import errno
 import re
+from pathlib import Path
 
 
 class PipelineError(Exception):
@@ -71,6 +73,18 @@ class UnitsFailed(PipelineError):
     """Some units failed; what was done is kept."""
 
     exit_code = 6
+
+
+class LookDamaged(UnitsFailed):
+    """The file of a look is no longer what was written; the message says which, and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Of the file at `path`; `reason` in a few words."""
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: a damaged look ({self.reason}); run again, it is made again or listed as lost"
 
 
 MAX_MESSAGE = 300

@@ -615,3 +615,11 @@ def test_the_command_takes_over_and_the_looks_are_listed_and_pruned(
     assert "7 looks removed" in capsys.readouterr().out
     assert main(["looks", "prune", "0123456789ab", *archive]) == 2
     assert len(read_registry(Archive(old / "archive", SIMULATION).registry).entries) == 1
+
+
+def test_a_run_after_one_under_a_clock_in_the_future_goes_on(place: Path, scenes: Path) -> None:
+    Archive(place / "archive", SIMULATION).registry.unlink()
+    assert run(place, source(scenes), today=date(2040, 1, 1)).sites
+    before = told(place)
+    assert run(place, source(scenes)).exit_code == 0
+    assert told(place) == before

@@ -6,8 +6,9 @@ import pytest
 from scenes import aoi
 
 from pipeline.run.estimate import Estimate, OverpassEstimate
-from pipeline.sources.budget import SpendingLimits, Usage
+from pipeline.sources.budget import SpendingLimits
 from pipeline.sources.interface import Price, Search
+from pipeline.sources.ledger import Usage
 
 NONE = SpendingLimits()
 EACH = Usage(2, 1_000_000_000, 3.0)

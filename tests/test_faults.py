@@ -15,9 +15,10 @@ from test_stac import RULES, make_item
 
 from pipeline.errors import CapReached, CredentialsRefused, InputError, QuotaUsed, SceneError
 from pipeline.raster import Raster
-from pipeline.sources.budget import Budget, SpendingLimits, read_ledger
+from pipeline.sources.budget import Budget, SpendingLimits
 from pipeline.sources.http import NO_AUTH, HttpClient, RequestAuth, RetryPolicy, retry_after
 from pipeline.sources.interface import Period, Scene
+from pipeline.sources.ledger import read_ledger
 from pipeline.sources.remote import RemoteFile
 from pipeline.sources.stac import StacSource, stac_source
 

@@ -27,9 +27,10 @@ from pipeline.run.detect import detect
 from pipeline.run.summary import Summary
 from pipeline.sites.records import SiteRecord
 from pipeline.sources.assets import BandAssets
-from pipeline.sources.budget import Budget, Usage, read_ledger, totals
+from pipeline.sources.budget import Budget, totals
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import ReadRules, Scene
+from pipeline.sources.ledger import Usage, read_ledger
 from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 from pipeline.sources.stac import stac_source
 
@@ -395,14 +396,14 @@ def test_an_estimate_knows_the_limit_of_the_month(
     assert fit[0] > fit[1] == 1
 
 
-def test_a_damaged_ledger_is_told_before_any_work(
+def test_a_damaged_ledger_is_told_and_blocks_nothing(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ledger.jsonl").write_text('{"at": "yesterday"}\n')
     words = command(scenes, tmp_path / "out", "folder", str(scenes), "--ledger", str(tmp_path / "ledger.jsonl"))
-    assert main(words) == 2
-    assert "line 1 is damaged" in capsys.readouterr().err
-    assert not list((tmp_path / "out").rglob("*.tif"))
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert "1 damaged lines, copied to ledger.damaged" in told.err + told.out
 
 
 def test_an_estimate_of_own_imagery_costs_nothing(

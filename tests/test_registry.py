@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pipeline.cli import main
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.locks import locked
+from pipeline.run.clock import clock_warnings
 from pipeline.sites.names import Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
 from pipeline.sites.registry import read_registry, write_registry
 
@@ -158,11 +159,57 @@ def test_what_was_published_is_kept_when_it_changes_and_only_then() -> None:
     assert [state.on for state in sharper.entry(name).published] == [TODAY, later]
 
 
-def test_a_clock_that_went_backwards_is_refused_and_nothing_is_lost() -> None:
+def test_after_a_run_under_a_clock_in_the_future_sayings_go_on_and_stay_in_order(tmp_path: Path) -> None:
     registry, (name,) = named(Registry("SHN"), bar(0, 3))
-    registry = recorded(registry, {name: state_on()})
-    with pytest.raises(InputError, match=r"clock says 2020-01-01: set the clock right"):
-        registry.check_clock(date(2020, 1, 1))
+    future, days = date(2031, 5, 1), [TODAY, TODAY + timedelta(days=40)]
+    registry = recorded(registry, {name: state_on(future)})
+    assert registry.check_clock(future) is None
+    told = registry.check_clock(TODAY)
+    assert told is not None
+    assert f"{name} was last published on 2031-05-01, and the clock says {TODAY}" in told
+    for number, day in enumerate(days):
+        registry = recorded(registry, {name: state_on(day, by=date(2025, 2, 1 + number), run=f"a{number}")})
+    said = registry.entry(name).published
+    assert [state.on for state in said] == [future] * 3
+    assert [state.clock for state in said] == [None, *days]
+    write_registry(tmp_path / "registry.json", registry)
+    assert read_registry(tmp_path / "registry.json", "SHN").entry(name).published == said
+    registry = recorded(registry, {name: state_on(date(2032, 1, 1), by=date(2025, 3, 1))})
+    assert [state.on for state in registry.entry(name).published] == [future] * 3 + [date(2032, 1, 1)]
+    # Run ids say nothing of order: joined with an earlier copy of itself, what was said stays as it was said.
+    earlier = replace(registry, entries=(replace(registry.entry(name), published=said[:2]),))
+    for one, other in ((registry, earlier), (earlier, registry)):
+        assert one.joined(other).entry(name).published == registry.entry(name).published
+
+
+@given(st.lists(st.integers(0, 5), max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_joined_copies_keep_what_each_said_in_its_order(days: list[int], kept: list[bool]) -> None:
+    common, (name,) = named(Registry("SHN"), bar(0, 3))
+    copies = []
+    for copy in (True, False):
+        registry = common
+        for number, day in enumerate(days):
+            state = state_on(TODAY + timedelta(days=day), by=date(2025, 1, 1 + number), run=f"r{(number * 7) % 5}")
+            registry = recorded(registry, {name: state}) if kept[number] is copy or number < 2 else registry
+        copies.append(registry)
+    joined = copies[0].joined(copies[1]).entry(name).published
+    assert joined == copies[1].joined(copies[0]).entry(name).published
+    assert [state.on for state in joined] == sorted(state.on for state in joined)
+    for each in copies:
+        own = each.entry(name).published
+        assert [state for state in joined if state in own] == list(own)
+
+
+def test_a_wrong_clock_is_told_and_refuses_nothing(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    assert clock_warnings(today, Registry("SHN"), tmp_path) == []
+    assert clock_warnings(today, Registry("SHN"), tmp_path, today - timedelta(days=40)) == []
+    (ahead,) = clock_warnings(today, Registry("SHN"), tmp_path, today - timedelta(days=41))
+    assert "the newest scene that is listed is of" in ahead
+    for wrong in (today + timedelta(days=900), today - timedelta(days=900)):
+        (told,) = clock_warnings(wrong, Registry("SHN"), tmp_path)
+        assert f"the clock says {wrong}, and that of the disk" in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_copies_that_went_different_ways_are_joined() -> None:

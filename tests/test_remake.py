@@ -12,8 +12,8 @@ from pipeline.grid import Grid, Window
 from pipeline.run.context import Remake
 from pipeline.run.looks import plan_looks
 from pipeline.run.price import SAMPLED, outdated_text
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Price, Scene
+from pipeline.sources.ledger import Usage
 
 
 @dataclass(frozen=True)

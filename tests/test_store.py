@@ -25,12 +25,14 @@ from pipeline.config import load
 from pipeline.digest import sha256_of
 from pipeline.grid import Grid, Window, covers, hull
 from pipeline.looks import store as module
-from pipeline.looks.file import MAX_EXTENT_PX, MAX_OPEN, LookFile, LookReader, encoded, open_look
+from pipeline.looks.file import MAX_EXTENT_PX, LookFile, encoded, open_look
 from pipeline.looks.look import Look, look_of
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import LookContent
+from pipeline.looks.reader import MAX_OPEN, LookReader
 from pipeline.looks.recipe import recipe_of
 from pipeline.looks.store import INDEX, SHELF_PX, LookStore, path_in
+from pipeline.looks.sums import Sums
 from pipeline.looks.task import LookTask
 from pipeline.looks.weights import load_model
 from pipeline.sources.interface import overpasses
@@ -200,7 +202,7 @@ def test_a_link_to_nothing_is_listed_as_damaged(filled: list[Look], tmp_path: Pa
     victim.symlink_to(tmp_path / "nowhere.tif")
     store = LookStore(tmp_path / "looks")
     assert list(store.looks(GRID)) == [*filled[:2], filled[3]]
-    assert store.damaged == [victim]
+    assert [each.path for each in store.damaged] == [victim]
 
 
 # Damaged files
@@ -235,7 +237,7 @@ def test_a_damaged_look_is_listed_and_never_yielded(filled: list[Look], tmp_path
             index_of(tmp_path / "looks").unlink()
         store = LookStore(tmp_path / "looks")
         assert list(store.looks(GRID)) == [filled[0], *filled[2:]]
-        assert store.damaged == [victim]
+        assert [each.path for each in store.damaged] == [victim]
 
 
 # A message of GDAL about damaged text may itself not be text; then rasterio has nothing to log.
@@ -252,7 +254,7 @@ def test_no_changed_byte_of_a_look_is_believed(data: st.DataObject, tmp_path_fac
     content[at] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     store = LookStore(folder)
-    assert [*store.looks(GRID), *store.damaged] in ([before], [path])
+    assert [*store.looks(GRID), *(each.path for each in store.damaged)] in ([before], [path])
 
 
 def test_what_is_longer_than_any_block_is_no_look(tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def known_only(folder: Path, task: LookTask) -> Look:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"not read")
     content = LookContent(np.zeros((3, 1, 1), np.uint8), (), (), Window(0, 0, 1, 1))
-    look = look_of(task, key, content, LookFile(path, task.extent))
+    look = look_of(task, key, content, LookFile(path, task.extent, Sums(9, (0, 0))))
     LookStore(folder).add(look)
     return look
 
@@ -377,11 +379,12 @@ def test_a_look_comes_back_from_the_store_as_it_was_made(tmp_path: Path, opened:
 
 def test_a_reader_leaves_the_latest_files_open_and_then_none(tmp_path: Path) -> None:
     paths = [put(tmp_path, task_at(PLACE), fill) for fill in range(MAX_OPEN + 3)]
+    files = {path: look.pixels for path in paths if (look := open_look(path))}
     parts = [Window(PLACE.row + 7, PLACE.col, 9, 64), PLACE]
     with LookReader() as reader:
         for part in (*parts, *parts):
             for fill, path in enumerate(paths):
-                assert np.array_equal(reader.read(LookFile(path, PLACE), part), np.full((3, *part.shape), fill))
+                assert np.array_equal(reader.read(files[path], part), np.full((3, *part.shape), fill))
         opened = list(reader._open.values())
         assert len(opened) == MAX_OPEN
     assert all(file.closed for file in opened)

@@ -25,7 +25,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 def run(options: argparse.Namespace) -> int:
     """Estimate; returns the exit code."""
     from pipeline.run.estimate import estimate
-    from pipeline.sources.budget import SpendingLimits, Usage
+    from pipeline.sources.budget import SpendingLimits
+    from pipeline.sources.ledger import Usage
 
     context = open_run(options)
     found, budget, none = estimate(context), context.budget, SpendingLimits()

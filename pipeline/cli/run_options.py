@@ -103,7 +103,8 @@ def open_run(options: argparse.Namespace, progress: "Progress | None" = None) ->
     writable(out)
     writable(archive.folder)
     check_folder(out, aoi.name, options.source == "simulated" or None)
-    budget, progress = _budget(options, settings, archive), progress or Progress()
+    progress = progress or Progress()
+    budget = _budget(options, settings, archive, progress)
     model = load_model(settings.model, options.device, settings.segment.precision)
     model.card.calibrated()
     source = _source(options, aoi, settings, period, out, archive, budget, progress)
@@ -145,9 +146,10 @@ def check_usage(options: argparse.Namespace) -> None:
         raise InputError("--scenes goes with the other sources; the simulated source makes its own")
 
 
-def _budget(options: argparse.Namespace, settings: "Settings", archive: "Archive") -> "Budget":
-    """What the run may spend. Raises `InputError` for a ledger that is damaged."""
+def _budget(options: argparse.Namespace, settings: "Settings", archive: "Archive", progress: "Progress") -> "Budget":
+    """What the run may spend, after damaged lines of the ledger were set aside. Raises as `tidy_ledger`."""
     from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits
+    from pipeline.sources.ledger import tidy_ledger
 
     gigabytes, monthly = options.max_gb, settings.spending
     budget = Budget(
@@ -156,7 +158,9 @@ def _budget(options: argparse.Namespace, settings: "Settings", archive: "Archive
         of_run=SpendingLimits(options.max_pu, None if gigabytes is None else gigabytes * GIGABYTE),
         of_month=SpendingLimits(monthly.monthly_pu or None, monthly.monthly_gb * GIGABYTE or None),
     )
-    budget.spent()
+    told = tidy_ledger(budget.ledger)
+    if told:
+        progress.note(f"note: {told}")
     return budget
 
 

@@ -24,8 +24,8 @@ from pipeline.evidence.coverage import RunningCoverage
 from pipeline.evidence.fuse import RunningEvidence
 from pipeline.evidence.shelf import FORMAT, CellEvidence, cells_in, shelf_of
 from pipeline.grid import Window
-from pipeline.looks.file import LookReader
 from pipeline.looks.look import Look
+from pipeline.looks.reader import LookReader
 from pipeline.looks.stack import read_stack
 from pipeline.looks.store import SHELF_PX
 from pipeline.raster import Bools

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.config import EvidenceSettings
 from pipeline.grid import Window
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.stack import Stack
+from pipeline.looks.stack import Stacks
 from pipeline.raster import Bools, Bytes, Floats
 
 
@@ -87,15 +87,16 @@ def in_shares(codes: Bytes) -> Floats:
     return shares
 
 
-def fuse(stack: Stack, settings: EvidenceSettings) -> Evidence:
-    """Combine the clear looks of a window; the stack is in order of time, whatever order the looks were read in."""
-    start = RunningEvidence.empty(stack.window.shape, settings)
-    return Evidence(
-        window=stack.window,
-        pond=start.updated(stack.pond, stack.seen, settings).agreed(settings),
-        ground=start.updated(stack.ground, stack.seen, settings).agreed(settings),
-        clear_looks=stack.seen.sum(axis=0).astype(np.uint16),
-    )
+def fuse(stacks: Stacks, settings: EvidenceSettings) -> Evidence:
+    """Combine the clear looks of a window; they are in order of time, whatever order the looks were read in."""
+    shape = stacks.window.shape
+    pond = ground = RunningEvidence.empty(shape, settings)
+    looks = np.zeros(shape, np.uint16)
+    for stack in stacks.parts():
+        pond = pond.updated(stack.pond, stack.seen, settings)
+        ground = ground.updated(stack.ground, stack.seen, settings)
+        looks += stack.seen.sum(axis=0, dtype=np.uint16)
+    return Evidence(window=stacks.window, pond=pond.agreed(settings), ground=ground.agreed(settings), clear_looks=looks)
 
 
 def _after(before: RunningEvidence, values: Bytes, clear: Bools, settings: EvidenceSettings) -> tuple[Bytes, Bytes]:

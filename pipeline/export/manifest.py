@@ -12,6 +12,7 @@ from pipeline.config import Settings
 from pipeline.looks.file import LookFile, software
 from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
+from pipeline.looks.store import DamagedLook
 from pipeline.sites.statement import Provenance
 from pipeline.sources.interface import Refusal, Scene, SceneStatus, Search
 
@@ -47,8 +48,8 @@ class Manifest:
     """Looks in the period that there are only by another recipe, and that were not made again."""
     looks: Sequence[Look]
     """All looks in the area, of any period, by the present recipe."""
-    damaged: Sequence[Path]
-    """Files of looks that could not be read."""
+    damaged: Sequence[DamagedLook]
+    """Looks whose files cannot be used; what they showed is lost, unless it was looked at again."""
     out: Path
     """The product folder."""
     search: Search
@@ -87,7 +88,7 @@ class Manifest:
             "scenes": [*map(_used, self.search.scenes), *map(_not_used, self.search.refusals)],
             "outlier_looks": [_unit(refusal) for refusal in self.outliers],
             "failed_units": [_unit(refusal) for refusal in self.failures],
-            "damaged_looks": [_relative(path, self.out) for path in self.damaged],
+            "damaged_looks": [_damaged(each, self.out) for each in self.damaged],
             "files": dict(checksums),
         }
 
@@ -113,6 +114,17 @@ def _look(look: Look, folder: Path) -> dict[str, object]:
         **again,
         **screened,
         **notes,
+    }
+
+
+def _damaged(damaged: DamagedLook, folder: Path) -> dict[str, object]:
+    look = damaged.look
+    return {
+        "file": _relative(damaged.path, folder),
+        "reason": damaged.reason,
+        "unit": look.name if look is not None else None,
+        "overpass": look.overpass if look is not None else None,
+        "made_again": damaged.made_again,
     }
 
 

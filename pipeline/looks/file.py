@@ -9,29 +9,29 @@ a file needs nothing beside it.
 import json
 import warnings
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import rasterio
 from pydantic import TypeAdapter
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import MemoryFile
-from rasterio.windows import Window as FileWindow
 
 from pipeline import __version__
 from pipeline.grid import Window, window_of
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.look import Look, LookPixels
+from pipeline.looks.look import Look
 from pipeline.looks.observe import NO_VALUE, LookContent, clear_share_of, ponds_in
 from pipeline.looks.squares import Squares
+from pipeline.looks.sums import CheckedFile, Sums
 from pipeline.looks.task import LookTask
 from pipeline.raster import Bytes
 from pipeline.sources.acquisitions import Acquisition
@@ -54,8 +54,6 @@ LATER_FACTS = ("screened",)
 """... and those of them that files of earlier versions lack."""
 MAX_EXTENT_PX = 8192
 """Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
-MAX_OPEN = 16
-"""Files that a reader leaves open; GDAL holds the decoded pixels of each, at most 13 MB of a block."""
 DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError, OverflowError)
 """What reading a damaged file, or one of another program, may raise."""
 
@@ -68,47 +66,21 @@ class LookFile:
     """The file."""
     extent: Window
     """Window that it covers."""
+    sums: Sums
+    """Checksums of its bytes, from when it was last verified as a whole."""
+
+    def opened(self) -> CheckedFile:
+        """The file, open; raises as `CheckedFile`. To be called within `rasterio.Env(**GDAL)`."""
+        return CheckedFile(self.path, self.sums)
 
     def read(self, part: Window) -> Bytes:
-        """The three bands on a part of the extent, (3, y, x); to be called within `rasterio.Env(**GDAL)`."""
-        with rasterio.open(self.path, driver="GTiff") as file:
+        """The three bands on a part of the extent, (3, y, x); raises and is called as `opened`."""
+        with closing(self.opened()) as file:
             return self.read_from(file, part)
 
-    def read_from(self, file: rasterio.DatasetReader, part: Window) -> Bytes:
+    def read_from(self, file: CheckedFile, part: Window) -> Bytes:
         """The same, from the file when it is open."""
-        pixels: Bytes = file.read(window=FileWindow.from_slices(*part.within(self.extent)))
-        return pixels
-
-
-class LookReader:
-    """Reads pixels of looks, and leaves the files of the latest open while it is entered.
-
-    The cells of a block are read one by one from the same looks, and to open a file costs more than to read a cell.
-    """
-
-    def __init__(self) -> None:
-        """Reads nothing yet."""
-        self._open: OrderedDict[Path, rasterio.DatasetReader] = OrderedDict()
-        self._close = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._close.enter_context(rasterio.Env(**GDAL))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while self._open:
-            self._open.popitem()[1].close()
-        self._close.close()
-
-    def read(self, pixels: LookPixels, part: Window) -> Bytes:
-        """The three bands on a part of the extent, (3, y, x)."""
-        if not isinstance(pixels, LookFile):
-            return pixels.read(part)
-        file = self._open.pop(pixels.path, None) or rasterio.open(pixels.path, driver="GTiff")
-        self._open[pixels.path] = file
-        if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)[1].close()
-        return pixels.read_from(file, part)
+        return file.read(*part.within(self.extent))
 
 
 def open_look(path: Path) -> Look | None:
@@ -118,9 +90,10 @@ def open_look(path: Path) -> Look | None:
     try:
         with warnings.catch_warnings(), rasterio.Env(**GDAL):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is no look then
-            tags, extent, bands = _content(path)
-        return _look(path, tags, extent, bands) if tags["checksum"] == _checksum(bands, tags, extent) else None
-    except DAMAGE_ERRORS:
+            tags, extent, bands, sums = _content(path)
+        sound = tags["checksum"] == _checksum(bands, tags, extent)
+        return _look(path, tags, extent, bands, sums) if sound else None
+    except (*DAMAGE_ERRORS, OSError):
         return None  # a damaged file is made again, and the new one is verified as well
 
 
@@ -173,16 +146,19 @@ def software() -> str:
     return f"leachwatch {__version__}{libraries}, GDAL {rasterio.__gdal_version__}"
 
 
-def _content(path: Path) -> tuple[dict[str, str], Window, Bytes]:
-    """Tags, extent and pixels of a file; raises `ValueError` for one that cannot be a look."""
-    with rasterio.open(path, driver="GTiff") as file:
+def _content(path: Path) -> tuple[dict[str, str], Window, Bytes, Sums]:
+    """Tags, extent, pixels and checksums of a file; raises `ValueError` for one that cannot be a look."""
+    content = path.read_bytes()  # once, so that the checksums are those of the bytes that were verified
+    with MemoryFile(content) as memory, memory.open(driver="GTiff") as file:
         extent = window_of(tuple(file.bounds))
         if file.shape != extent.shape or max(file.shape) > MAX_EXTENT_PX or file.dtypes != ("uint8",) * 3:
             raise ValueError("not the shape of a look")
-        return file.tags(), extent, file.read()
+        if file.interleaving is not Interleaving.pixel:
+            raise ValueError("not the layout of a look")
+        return file.tags(), extent, file.read(), Sums.of(content, file)
 
 
-def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Look:
+def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes, sums: Sums) -> Look:
     return Look(
         name=tags["unit"],
         extent=extent,
@@ -193,7 +169,7 @@ def _look(path: Path, tags: dict[str, Any], extent: Window, bands: Bytes) -> Loo
         clear_share=clear_share_of(bands),
         key=tags["key"],
         generation=int(tags["generation"]),
-        pixels=LookFile(path, extent),
+        pixels=LookFile(path, extent, sums),
         notes=tuple(map(str, json.loads(tags["notes"]))),
         clear_p10=tuple(map(float, json.loads(tags["clear_p10"]))),
         screened=Squares.of_text(extent, json.loads(tags.get("screened", '""'))) or None,

@@ -4,21 +4,25 @@ Runs and evaluation both go through here, so a change to it changes what is meas
 ground that was looked at, in the AOI and just around it: what is said of a site does not depend on where an AOI ends.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
+from pipeline.errors import LookDamaged
 from pipeline.evidence.cells import CellPart, EvidenceCache, shelf_around
 from pipeline.evidence.coverage import Coverage
 from pipeline.evidence.fuse import Evidence, fuse, in_shares
 from pipeline.evidence.outliers import without_outliers
 from pipeline.grid import PIXEL_M, Window
 from pipeline.looks.calibration import Calibration
+from pipeline.looks.file import LookFile
 from pipeline.looks.look import Look
 from pipeline.looks.stack import LookArchive
+from pipeline.looks.store import ASIDE, DamagedLook
 from pipeline.progress import Progress
 from pipeline.sites.confidence import AssessedSite, assess
 from pipeline.sites.extract import PondPixels, Site, find_sites, pond_pixels
@@ -39,6 +43,8 @@ class Derived:
     """What was seen, by cell and month."""
     sites: tuple[AssessedSite, ...]
     """All sites with a pond in the AOI, whatever their confidence, by place."""
+    damaged: tuple[DamagedLook, ...] = ()
+    """Looks that turned out to be damaged when they were read: set aside, and not used."""
 
     @property
     def seen_px(self) -> int:
@@ -67,7 +73,47 @@ def derive(
     calibration: Calibration | None,
     progress: Progress,
 ) -> Derived:
-    """Coverage and sites from looks, whatever the cache holds; `calibration` is that of the model."""
+    """Coverage and sites from looks, whatever the cache holds; `calibration` is that of the model.
+
+    Where a look turns out to be damaged, everything is derived without it: what its sound parts said is not used.
+    """
+    found, damaged = without_damaged(
+        looks, lambda sound: _derived(aoi, sound, cache, settings, calibration, progress), progress
+    )
+    return replace(found, damaged=damaged)
+
+
+Result = TypeVar("Result")
+
+
+def without_damaged(
+    looks: Sequence[Look], work: Callable[[Sequence[Look]], Result], progress: Progress
+) -> tuple[Result, tuple[DamagedLook, ...]]:
+    """What `work` makes of some looks, begun again without each one that turns out to be damaged; and these.
+
+    Raises as `work`; `LookDamaged` only for a look that is none of these.
+    """
+    sound, damaged = list(looks), list[DamagedLook]()
+    while True:
+        try:
+            return work(sound), tuple(damaged)
+        except LookDamaged as cause:
+            bad = [look for look in sound if isinstance(look.pixels, LookFile) and look.pixels.path == cause.path]
+            if not bad:
+                raise
+            progress.note(f"note: {cause.path}: a damaged look, used no more ({cause.reason})")
+            damaged += [DamagedLook(cause.path.with_name(cause.path.name + ASIDE), cause.reason, look) for look in bad]
+            sound = [look for look in sound if look not in bad]
+
+
+def _derived(
+    aoi: Aoi,
+    looks: Sequence[Look],
+    cache: EvidenceCache,
+    settings: Settings,
+    calibration: Calibration | None,
+    progress: Progress,
+) -> Derived:
     used, outliers = without_outliers(looks)
     archive = LookArchive(used, settings.coverage.cell_px)
     coverage: Coverage = {}
@@ -87,13 +133,13 @@ def derive(
             step(len(members))
 
     def evidence_at(window: Window) -> Evidence:
-        return fuse(archive.stack(window), settings.evidence)
+        return fuse(archive.stacks(window), settings.evidence)
 
     sites = [site for site in find_sites(pieces, evidence_at, settings.sites) if _lies_in(aoi, site)]
     assessed: list[AssessedSite] = []
     with progress.stage("Dating", len(sites), unit="sites") as step:
         for site in sites:
-            assessed.append(assess(site, archive.stack(site.window), settings, calibration))
+            assessed.append(assess(site, archive.stacks(site.window), settings, calibration))
             step(1)
     return Derived(archive, tuple(used), tuple(outliers), coverage, tuple(assessed))
 

@@ -19,11 +19,13 @@ from pipeline.grid import Window
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
+from pipeline.run.clock import clock_warnings
 from pipeline.run.context import Run
 from pipeline.run.derive import Derived, derive
 from pipeline.run.journal import Journal
 from pipeline.run.looks import LookPlan, MadeLooks, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.price import outdated_text
+from pipeline.run.remake import remake
 from pipeline.run.spare import closer_in, closer_tasks, ground_with_ponds, known_ground, spared
 from pipeline.run.summary import Summary
 from pipeline.sites.lineage import lineage_events, with_lineage
@@ -52,7 +54,8 @@ def detect(context: Run) -> Summary:
     """
     with locked(context.out / MANIFEST, str(context.out)) as hold:
         registry = _registry(context)
-        registry.check_clock(context.today)  # a damaged one, or a wrong clock, is told before any work
+        for warning in clock_warnings(context.today, registry, context.archive.folder):
+            context.progress.note(f"note: {warning}")
         planned = plan_looks(context)
         if planned.outdated:
             context.progress.note(outdated_text(context, planned))
@@ -63,6 +66,7 @@ def detect(context: Run) -> Summary:
         if context.pace.whole and (made.failures or made.left):
             return _kept(context, planned, made)
         derived, looks, made = _closer(context, planned, [*planned.kept, *made.looks], ground, made, journal)
+        derived, looks, made = _mended(context, planned, derived, looks, made)
         if context.pace.whole and made.failures:
             return _kept(context, planned, made)
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S) as names:
@@ -106,7 +110,7 @@ def _closer(
             context.progress.note(f"note: {absent} {ABSENT}")
         made = make_looks(context, planned, tasks, "Looking closer") if tasks else MadeLooks()
         now = looks_now(context, [*looks, *made.looks])
-        first = replace(first, failures=(*first.failures, *made.failures), left=first.left + made.left)
+        first = first.joined(made)
         nothing_new = len(now) == len(looks) and derived is not None
         looks = now
         if nothing_new:
@@ -115,6 +119,20 @@ def _closer(
         if made.failures or absent:
             break  # the same would be asked for again
     return derived or _derived(context, looks), looks, first
+
+
+def _mended(
+    context: Run, planned: LookPlan, derived: Derived, looks: list[Look], made: MadeLooks
+) -> tuple[Derived, list[Look], MadeLooks]:
+    """What the looks say once those that are damaged were made again, where that can be."""
+    damaged = (*planned.store.damaged, *derived.damaged)
+    lost = {look.key for each in damaged if (look := each.look) is not None}
+    sound = [look for look in looks if look.key not in lost]
+    again = remake(context, planned, damaged, sound) if damaged else MadeLooks()
+    if not again.looks:
+        return derived, sound, made.joined(again)
+    looks = [*sound, *again.looks]
+    return replace(_derived(context, looks), damaged=derived.damaged), looks, made.joined(again)
 
 
 def recover(context: Run) -> None:
@@ -163,6 +181,7 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
         _summary(context, planned, made, provenance, derived.looks, statements, published=True),
         events=(*(event for each in statements for event in each.events), *lineage),
         outliers=derived.outliers,
+        damaged=(*planned.store.damaged, *derived.damaged),
         seen_share=derived.seen_share(context.aoi),
         seen_in=derived.seen_in(context.aoi),
     )

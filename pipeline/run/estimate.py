@@ -21,8 +21,9 @@ from pipeline.raster import Raster
 from pipeline.run.context import Run
 from pipeline.run.looks import LookPlan, plan_looks
 from pipeline.run.price import outdated_text, price_of
-from pipeline.sources.budget import SpendingLimits, Usage
+from pipeline.sources.budget import SpendingLimits
 from pipeline.sources.interface import Price, Refusal, Search
+from pipeline.sources.ledger import Usage
 
 BYTES_PER_S = 5e6
 """What a usual line carries, assumed."""

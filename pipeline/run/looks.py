@@ -5,18 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import rasterio
-
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
 from pipeline.cluster import cluster
 from pipeline.engine import processes, run
-from pipeline.errors import UnitsFailed
+from pipeline.errors import LookDamaged, UnitsFailed
 from pipeline.grid import LONLAT, PIXEL_M, Window, covers, reprojected, window_of
-from pipeline.looks.file import GDAL
 from pipeline.looks.look import Look, Place, in_force, places
 from pipeline.looks.maker import LookMaker
 from pipeline.looks.observe import CLEAR
+from pipeline.looks.reader import LookReader
 from pipeline.looks.recipe import RecipeDescription, describe_recipe, description_in
 from pipeline.looks.store import LookStore
 from pipeline.looks.task import LookTask, plan, reads
@@ -157,6 +155,11 @@ class MadeLooks:
     left: int = 0
     """Tasks that were not begun, because the pace of the run allowed no more."""
 
+    def joined(self, later: "MadeLooks") -> "MadeLooks":
+        """These, with what came of later tasks: their failures and what is left, but not their looks, which show no
+        other ground."""
+        return replace(self, failures=(*self.failures, *later.failures), left=self.left + later.left)
+
 
 def make_looks(
     context: Run, planned: LookPlan, tasks: Sequence[LookTask], title: str = "Looking"
@@ -221,13 +224,24 @@ def looks_now(context: Run, looks: Sequence[Look]) -> list[Look]:
 
 
 def any_clear(aoi: Aoi, looks: Iterable[Look]) -> bool:
-    """Whether any look shows any pixel of the AOI clear; reads the clearest first, and no more than needed."""
-    with rasterio.Env(**GDAL):
+    """Whether any look shows any pixel of the AOI clear; reads the clearest first, and no more than needed.
+
+    Damaged ones are set aside, and show nothing.
+    """
+    with LookReader() as reader:
         return any(
-            bool((aoi.inside(look.extent) & (look.pixels.read(look.extent)[2] >= CLEAR)).any())
+            _shows_clear(aoi, look, reader)
             for look in sorted(looks, key=lambda look: look.clear_share, reverse=True)
             if look.clear_share > 0
         )
+
+
+def _shows_clear(aoi: Aoi, look: Look, reader: LookReader) -> bool:
+    try:
+        states = reader.read(look.pixels, look.extent)[2]
+    except LookDamaged:
+        return False
+    return bool((aoi.inside(look.extent) & (states >= CLEAR)).any())
 
 
 def recipe_folders(archive: Archive) -> list[Path]:

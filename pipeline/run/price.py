@@ -8,8 +8,8 @@ from pipeline.grid import Window
 from pipeline.looks.task import LookTask
 from pipeline.run.context import Run
 from pipeline.run.looks import LookPlan
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Price, Priced, Source
+from pipeline.sources.ledger import Usage
 
 SAMPLED = 20
 """Looks that are priced where pricing reads from a server; the rest is taken to cost the same on average."""

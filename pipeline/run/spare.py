@@ -71,12 +71,12 @@ def closer_tasks(
     Those that are among the looks already are left out. Scenes of other days than those that were searched are searched
     for. Raises as `Source.search`.
     """
-    passes = _passes(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
+    passes = passes_of(context, planned, [(each.day, each.overpass) for each in wanted]) if wanted else {}
     tasks: list[LookTask] = []
     absent = 0
     for each in wanted:
         overpass = passes.get((each.day, each.overpass))
-        found = list(_planned(context, each.windows, overpass)) if overpass is not None else []
+        found = list(planned_on(context, each.windows, overpass)) if overpass is not None else []
         absent += not found
         there = [look for look in looks if look.overpass == each.overpass and look.day == each.day]
         tasks += [next_generation(task, there) for task in found if not _is_made(task, there)]
@@ -88,13 +88,14 @@ def _is_made(task: LookTask, looks: Iterable[Look]) -> bool:
     return any(look.windows == task.windows and not look.screened and look.is_of(task.acquisitions) for look in looks)
 
 
-def _planned(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
+def planned_on(context: Run, windows: Sequence[Window], overpass: Overpass) -> Iterable[LookTask]:
+    """The looks of one overpass at some windows."""
     grid, block_px = context.aoi.grid, context.settings.grid.block_px
     return plan(grid, windows, block_px, [overpass], context.recipe.margin_px)
 
 
-def _passes(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -> dict[tuple[date, str], Overpass]:
-    """The overpasses of some days, by day and name, as far as they are listed."""
+def passes_of(context: Run, planned: LookPlan, days: Sequence[tuple[date, str]]) -> dict[tuple[date, str], Overpass]:
+    """The overpasses of some days, by day and name, as far as they are listed. Raises as `Source.search`."""
     known = {(each.day, each.name): each for each in overpasses(planned.search.scenes)}
     other = sorted(day for day, name in days if (day, name) not in known)
     if other:

@@ -1,18 +1,18 @@
 """What a run did: for people, for the exit code, and for `manifest.json`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.manifest import SIMULATED, Manifest
 from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
+from pipeline.looks.store import DamagedLook
 from pipeline.run.context import Run
 from pipeline.sites.records import EventRecord, SiteRecord
 from pipeline.sites.statement import Provenance, Statement
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Refusal, SceneStatus, Search
+from pipeline.sources.ledger import Usage
 
 DECISIVE = (CapReached.exit_code, CredentialsRefused.exit_code)
 """Codes of failures that all later looks share, and that running again does not cure."""
@@ -48,8 +48,8 @@ class Summary:
     """Looks that were not made yet, because the pace of the run allowed no more."""
     published: bool
     """Whether products were written; else what was published before stands, because looks are missing."""
-    damaged: tuple[Path, ...]
-    """Files of looks that could not be read."""
+    damaged: tuple[DamagedLook, ...]
+    """Looks whose files cannot be used, found in this run or before, whether they were made again or not."""
     outdated: int
     """Looks that there are only by another recipe, and that were not made again."""
     statements: tuple[Statement, ...]
@@ -74,6 +74,11 @@ class Summary:
     def waiting(self) -> int:
         """Sites that stand as last published, because the present recipe has not looked at them enough."""
         return sum(site.stale_since is not None for site in self.sites)
+
+    @property
+    def lost(self) -> tuple[DamagedLook, ...]:
+        """The damaged looks, with whether their ground was looked at again."""
+        return tuple(replace(each, made_again=each.is_shown(self.looks)) for each in self.damaged)
 
     @property
     def refused(self) -> list[Refusal]:
@@ -136,10 +141,7 @@ class Summary:
             *_listed("refused", self.refused),
             *_listed("left out", self.outliers),
             *_listed("failed", self.failures),
-            *(
-                f"  damaged  {path}: the look cannot be read; it is made again when its month is asked for"
-                for path in self.damaged[:MAX_LINES]
-            ),
+            *_listed("damaged", [Refusal(str(each.path), _told(each)) for each in self.lost]),
             f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
         return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
@@ -169,7 +171,7 @@ class Summary:
             sites=len(self.sites),
             waiting=self.waiting,
             outdated=self.outdated,
-            damaged=self.damaged,
+            damaged=self.lost,
             out=self.context.out,
             looks=self.looks,
             search=self.search,
@@ -183,6 +185,14 @@ def _listed(kind: str, items: Sequence[Refusal]) -> Iterator[str]:
     yield from (f"  {kind:8} {item.id}: {item.reason}" for item in items[:MAX_LINES])
     if len(items) > MAX_LINES:
         yield f"  {kind:8} … {len(items) - MAX_LINES} more, all in manifest.json"
+
+
+def _told(damaged: DamagedLook) -> str:
+    """What became of a damaged look."""
+    if damaged.made_again:
+        return f"{damaged.reason}; made again"
+    of = f"what {damaged.look.name} showed" if damaged.look is not None else "what it showed"
+    return f"{damaged.reason}; {of} is lost until its month is asked for; what was published of it stands"
 
 
 def _notes(notes: list[str]) -> Iterator[str]:

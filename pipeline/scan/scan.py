@@ -30,6 +30,8 @@ from pipeline.alerts.outbox import Letter, Outbox
 from pipeline.aoi import Aoi, Polygonal, list_aois, read_aoi
 from pipeline.errors import CapReached, CredentialsRefused, InputError, NothingObserved, PipelineError, UnitsFailed
 from pipeline.locks import locked
+from pipeline.looks.store import LookStore
+from pipeline.looks.sweep import sweep_looks
 from pipeline.months import first_day, last_day, month_of
 from pipeline.run.context import Pace, Remake, Run
 from pipeline.run.detect import detect
@@ -37,13 +39,15 @@ from pipeline.run.looks import looks_now
 from pipeline.run.summary import Summary
 from pipeline.scan.due import Step, due, earlier, last_complete
 from pipeline.scan.log import Outcome, ScanLog, ScanRecord, append, read_log
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period
+from pipeline.sources.ledger import Usage
 
 FOCUS_KM2 = 10_000.0
 """An AOI of `aoi/` up to this size that lies in the one that is scanned is looked at first, square kilometres."""
 INSIDE = 0.3
 """Share of it that must lie there: those at a border are drawn across it."""
+SWEEP, SWEEP_S = "sweep.json", 60.0
+"""Where the sweep of checksums notes how far it is, and how long it may take, seconds."""
 HOUR_S = 3600.0
 
 
@@ -113,6 +117,8 @@ def scan(context: Run, asked: Asked, bounds: Bounds, bar: Bar) -> Scanned:
         steps, left = _steps(context, log, asked, bounds)
         if not steps:
             context.progress.note(f"{aoi.title}: no month is due; the last complete one is {_last(context)}")
+        if steps:
+            _sweep(context)
         work = _Work(context, bar, bounds, Outbox(context.archive.outbox(aoi.name)), time.monotonic())
         records: list[ScanRecord] = []
         for k, step in enumerate(steps):
@@ -125,6 +131,15 @@ def scan(context: Run, asked: Asked, bounds: Bounds, bar: Bar) -> Scanned:
                 left += len(steps) - k - 1
                 break
         return Scanned(tuple(records), left, tuple(work.letters))
+
+
+def _sweep(context: Run) -> None:
+    """Verify some kept looks; those that are damaged are set aside, and made again by the steps that follow."""
+    folder, share = context.maker.folder, context.settings.scan.sweep_share
+    if share > 0:
+        found = sweep_looks(LookStore(folder), share, folder / SWEEP, SWEEP_S)
+        for damaged in found.damaged:
+            context.progress.note(f"note: {damaged.path}: a damaged look, set aside ({damaged.reason})")
 
 
 def _last(context: Run) -> str:

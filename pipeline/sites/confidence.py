@@ -5,18 +5,21 @@ fitted on worlds that the network was not trained on (`evaluation/calibrate.py`)
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 from scipy.special import expit
 
 from pipeline.config import Settings
 from pipeline.looks.calibration import AreaModel, AreaQuantile, Calibration, ConfidenceModel
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.stack import Stack
+from pipeline.looks.stack import Stacks
 from pipeline.raster import Bools, Bytes, Floats
 from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.history import History, history
@@ -90,13 +93,14 @@ class AssessedSite:
     """Its patches of ponds, each with its own first day."""
 
 
-def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibration | None) -> AssessedSite:
-    """A site with its history, patches, area and confidence; `stack` holds all looks on its window.
+def assess(site: Site, stacks: Stacks, settings: Settings, calibration: Calibration | None) -> AssessedSite:
+    """A site with its history, patches, area and confidence; `stacks` hold all looks on its window.
 
+    They are gone through three times, and no more of them than one part is in memory.
     Without a calibration (while one is being fitted) the confidence is 1 and areas are as predicted.
     """
-    past = history(site, stack, settings.history, calibration.states if calibration else UNCALIBRATED)
-    found = features(site, past, stack)
+    past = history(site, stacks, settings.history, calibration.states if calibration else UNCALIBRATED)
+    found = features(site, past, stacks)
     # The area from a single look is as uncertain as that of a site that was seen once.
     once = found._replace(log10_looks_with_ponds=math.log10(2.0))
     areas = calibration.pond_area if calibration else None
@@ -107,17 +111,17 @@ def assess(site: Site, stack: Stack, settings: Settings, calibration: Calibratio
         pond_area=pond_area(past.pond_m2, found, areas),
         look_areas=tuple(pond_area(look.pond_m2, once, areas) for look in past.looks),
         features=found,
-        patches=pond_patches(site, stack, past, settings),
+        patches=pond_patches(site, stacks, past, settings),
     )
 
 
-def features(site: Site, past: History, stack: Stack) -> SiteFeatures:
+def features(site: Site, past: History, stacks: Stacks) -> SiteFeatures:
     """The features of a site by its history and all looks on its window."""
     with_ponds = past.ponds.looks_with if past.ponds else 0
     begun = [look for look in past.looks if past.ponds and look.day >= past.ponds.by]
-    since = np.array([past.ponds is not None and day >= past.ponds.by for day in stack.days], bool)
+    first = past.ponds.by if past.ponds else date.max
     around = binary_dilation(site.pond, EIGHT, iterations=AROUND_PX) & ~binary_dilation(site.pond, EIGHT)
-    ponds = np.sort(_steady(stack.pond, stack.clear, since, site.pond))[-SUREST_PIXELS:]
+    on_ponds, on_ground, near = _steady(stacks, first, site, around)
     rows, cols = np.nonzero(site.pond)
     return SiteFeatures(
         log10_pond_m2=math.log10(1.0 + past.pond_m2),
@@ -126,20 +130,55 @@ def features(site: Site, past: History, stack: Stack) -> SiteFeatures:
         log10_ground_m2=math.log10(1.0 + site.ground_m2),
         log10_looks_with_ponds=math.log10(1.0 + with_ponds),
         share_of_looks_with_ponds=min(1.0, with_ponds / len(begun)) if begun else 0.0,
-        steady_pond_fraction=float(ponds.mean()),
-        steady_ground=float(_steady(stack.ground, stack.clear, since, site.ground).mean()),
-        ground_around=float(_steady(stack.ground, stack.clear, since, around).mean()) if around.any() else 0.0,
+        steady_pond_fraction=float(np.sort(on_ponds)[-SUREST_PIXELS:].mean()),
+        steady_ground=float(on_ground.mean()),
+        ground_around=float(near.mean()) if around.any() else 0.0,
         log10_patches=math.log10(label(site.pond, EIGHT)[1]),
         log10_spread_px=math.log10(1.0 + math.hypot(float(rows.std()), float(cols.std()))),
     )
 
 
-def _steady(codes: Bytes, clear: Bools, since: Bools, here: Bools) -> Floats:
-    """Mean over the clear looks in `since` (T,) at each pixel of `here` (y, x), 0 to 1; codes and clear (T, y, x)."""
-    seen = clear[since][:, here]
-    total = (codes[since][:, here] * seen).sum(axis=0, dtype=np.float64)
-    mean: Floats = (total / np.maximum(seen.sum(axis=0), 1) / LEVELS).astype(np.float32)
-    return mean
+def _steady(stacks: Stacks, first: date, site: Site, around: Bools) -> tuple[Floats, Floats, Floats]:
+    """Means over the clear looks from `first` on, 0 to 1.
+
+    Pond fraction at each pixel of its ponds, and mine-ground probability at those of its ground and those `around`.
+    """
+    ponds, ground, near = _Mean.over(site.pond), _Mean.over(site.ground), _Mean.over(around)
+    for stack in stacks.parts():
+        begin = bisect_left(stack.days, first)
+        clear = stack.clear[begin:]
+        ponds.add(stack.pond[begin:], clear)
+        ground.add(stack.ground[begin:], clear)
+        near.add(stack.ground[begin:], clear)
+    return ponds.share, ground.share, near.share
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Mean:
+    """The mean of codes over clear looks at some pixels, added up part by part; whole numbers, so order is nothing."""
+
+    here: Bools
+    """The pixels, (y, x)."""
+    total: NDArray[np.int64]
+    """Sum of codes at each of them."""
+    count: NDArray[np.int64]
+    """Number of clear looks at each of them."""
+
+    @classmethod
+    def over(cls, here: Bools) -> "_Mean":
+        """The mean of nothing."""
+        return cls(here, *np.zeros((2, int(here.sum())), np.int64))
+
+    def add(self, codes: Bytes, clear: Bools) -> None:
+        """Add looks, (T, y, x); codes are 0 where it is not clear."""
+        self.total[:] += codes[:, self.here].sum(axis=0, dtype=np.int64)
+        self.count[:] += clear[:, self.here].sum(axis=0, dtype=np.int64)
+
+    @property
+    def share(self) -> Floats:
+        """The mean, 0 to 1."""
+        mean: Floats = (self.total.astype(np.float64) / np.maximum(self.count, 1) / LEVELS).astype(np.float32)
+        return mean
 
 
 def confidence(found: SiteFeatures, model: ConfidenceModel) -> float:

@@ -21,7 +21,7 @@ from pipeline.config import HistorySettings
 from pipeline.grid import PIXEL_M
 from pipeline.looks.calibration import StateModel
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.stack import Stack
+from pipeline.looks.stack import Stacks
 from pipeline.sites.extract import EIGHT, Site
 from pipeline.sites.states import HAS_GROUND, HAS_PONDS, SiteState, StatePosterior, forward_backward, log_ratio
 
@@ -151,9 +151,9 @@ class History:
         return found
 
 
-def history(site: Site, stack: Stack, settings: HistorySettings, model: StateModel) -> History:
+def history(site: Site, stacks: Stacks, settings: HistorySettings, model: StateModel) -> History:
     """The history of a site from all looks on its window."""
-    return history_of(site_looks(site, stack, settings), settings, model)
+    return history_of(site_looks(site, stacks, settings), settings, model)
 
 
 def history_of(looks: Sequence[SiteLook], settings: HistorySettings, model: StateModel) -> History:
@@ -200,19 +200,20 @@ def full_size(areas_m2: Doubles) -> float:
     return float(np.median(in_a_row, axis=1).max())
 
 
-def site_looks(site: Site, stack: Stack, settings: HistorySettings) -> list[SiteLook]:
+def site_looks(site: Site, stacks: Stacks, settings: HistorySettings) -> list[SiteLook]:
     """The clear looks of a site: those that saw enough of its ponds and of its ground."""
     around = binary_dilation(site.pond, EIGHT)  # the point spread carries a pond's light into the next pixel
     looks = []
-    for t, (day, name) in enumerate(zip(stack.days, stack.overpasses, strict=True)):
-        seen = stack.clear[t]
-        share, pond_share = float(seen[site.ground].mean()), float(seen[around].mean())
-        if min(share, pond_share) < settings.min_share_seen:
-            continue
-        pond = float(stack.pond[t][around].sum(dtype=np.int64)) / LEVELS * PIXEL_M**2 / pond_share
-        mine = stack.ground[t][site.ground] >= settings.ground_probability * LEVELS
-        ground = float(mine.sum()) * PIXEL_M**2 / share
-        looks.append(SiteLook(day, name, share, pond, ground))
+    for stack in stacks.parts():
+        for t, (day, name) in enumerate(zip(stack.days, stack.overpasses, strict=True)):
+            seen = stack.clear[t]
+            share, pond_share = float(seen[site.ground].mean()), float(seen[around].mean())
+            if min(share, pond_share) < settings.min_share_seen:
+                continue
+            pond = float(stack.pond[t][around].sum(dtype=np.int64)) / LEVELS * PIXEL_M**2 / pond_share
+            mine = stack.ground[t][site.ground] >= settings.ground_probability * LEVELS
+            ground = float(mine.sum()) * PIXEL_M**2 / share
+            looks.append(SiteLook(day, name, share, pond, ground))
     return looks
 
 

@@ -62,7 +62,7 @@ class PublishedState:
     """What was published of a site on a day; a new one is kept whenever it changes."""
 
     on: date
-    """Day of the run that published it, UTC."""
+    """Day of the run that published it, UTC; never before that of the state before it."""
     run_id: str
     """Id of that run."""
     status: PublishedStatus
@@ -76,10 +76,12 @@ class PublishedState:
     because: str = ""
     """Overpasses of earlier days that were seen late, or anew, and by which this differs from the state before; empty =
     none: it follows from later looks, or from another judgement."""
+    clock: date | None = None
+    """What the clock said, where that was before the last publication; None = the same as `on`."""
 
     @property
     def said(self) -> tuple[object, ...]:
-        """Everything but the day, the run and the reason."""
+        """Everything but the days, the run and the reason."""
         return self.status, self.merged_into, self.ground, self.ponds
 
 
@@ -94,7 +96,7 @@ class Basis:
     around: str
     """Digest of all looks at the site and around it: while it is the same, there is nothing new."""
     seen: tuple[str, ...]
-    """The overpasses that showed any of its ground clear, each with a digest of its looks; ascending."""
+    """The overpasses that showed any of its ground clear, each with its looks; ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,15 @@ class RegisteredSite:
     """What that, or its withdrawal, rests on; None = not known."""
 
     def with_state(self, state: PublishedState) -> "RegisteredSite":
-        """The entry with a published state, where that differs from the one before."""
+        """The entry with a published state, where that differs from the one before.
+
+        Published histories ascend: where the clock now says a day before the last publication, because it was wrong
+        then or is now, the state counts as of that day, and what the clock said is noted.
+        """
         if self.published and state.said == self.published[-1].said:
             return self
+        if self.published and state.on < self.published[-1].on:
+            state = replace(state, on=self.published[-1].on, clock=state.on)
         return replace(self, published=(*self.published, state))
 
 
@@ -164,14 +172,19 @@ class Registry:
         _update_territories(entries, own, {name: polygons_m[i] for i, name in ids.items()}, grid)
         return replace(self, entries=tuple(entries)), [ids[i] for i in range(len(polygons_m))]
 
-    def check_clock(self, today: date) -> None:
-        """Raise `InputError` when `today` (UTC) lies before the last publication, as the clock must be wrong."""
-        for entry in self.entries:
-            if entry.published and today < entry.published[-1].on:
-                raise InputError(
-                    f"{entry.site_id} was last published on {entry.published[-1].on}, and the clock says {today}: "
-                    "set the clock right, then run again"
-                )
+    def check_clock(self, today: date) -> str | None:
+        """What is to be told when `today` (UTC) lies before the last publication; None when it does not.
+
+        Then the clock is wrong now, or was when that was published. Nothing is refused: see `with_state`.
+        """
+        later = [entry for entry in self.entries if entry.published and today < entry.published[-1].on]
+        if not later:
+            return None
+        first = later[0]
+        return (
+            f"{first.site_id} was last published on {first.published[-1].on}, and the clock says {today}: one of them "
+            f"is wrong; what is published now of {len(later)} such sites counts as of the later day"
+        )
 
     def joined(self, other: "Registry") -> "Registry":
         """Two diverged copies of a registry, merged into one.
@@ -310,7 +323,7 @@ def _first_day(entry: RegisteredSite) -> date:
 
 def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
     """One entry from two copies."""
-    published = sorted({*ours.published, *theirs.published}, key=lambda state: (state.on, state.run_id))
+    published = _in_order(ours.published, theirs.published)
     later = max((ours, theirs), key=lambda entry: [state.on for state in entry.published[-1:]])
     return replace(
         ours,
@@ -321,5 +334,21 @@ def _merged(ours: RegisteredSite, theirs: RegisteredSite) -> RegisteredSite:
         else _snapped(ours.territory, SNAP_DEGREES).union(_snapped(theirs.territory, SNAP_DEGREES)),
         parent=ours.parent or theirs.parent,
         merged_into=ours.merged_into if ours.merged_into == theirs.merged_into else None,
-        published=tuple(published),
+        published=published,
     )
+
+
+def _in_order(ours: Sequence[PublishedState], theirs: Sequence[PublishedState]) -> tuple[PublishedState, ...]:
+    """All that two copies published, ascending; what a copy said on one day stays in the order in which it said it."""
+    left, right, found = list(ours), list(theirs), list[PublishedState]()
+    while left and right:
+        heads = [left[0], right[0]]
+        # What the other copy holds as well, but later, waits until its turn comes there.
+        ready = [one for one, other in zip(heads, (right, left), strict=True) if one not in other[1:]]
+        if heads[0] == heads[1]:
+            ready = heads
+        found.append(min(ready or heads, key=lambda state: (state.on, state.run_id, repr(state))))
+        for each in (left, right):
+            if found[-1] in each:
+                each.remove(found[-1])
+    return (*found, *left, *right)

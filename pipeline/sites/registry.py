@@ -101,6 +101,7 @@ def _state(row: Mapping[str, Any]) -> PublishedState:
         ponds=_interval(row["ponds"]),
         merged_into=row["merged_into"],
         because=str(row.get("because", "")),
+        clock=date.fromisoformat(row["clock"]) if row.get("clock") else None,
     )
 
 
@@ -133,6 +134,7 @@ def _row(entry: RegisteredSite) -> dict[str, object]:
                 "ground": _pair(state.ground),
                 "ponds": _pair(state.ponds),
                 **({"because": state.because} if state.because else {}),
+                **({"clock": state.clock.isoformat()} if state.clock else {}),
             }
             for state in entry.published
         ],

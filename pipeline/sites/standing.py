@@ -21,7 +21,7 @@ from shapely.strtree import STRtree
 from pipeline.digest import sha256_of
 from pipeline.grid import LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.look import Look
-from pipeline.looks.stack import LookArchive, read_stack
+from pipeline.looks.stack import LookArchive, stacks_of
 from pipeline.raster import Bools
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry
 from pipeline.sites.records import SiteRecord
@@ -30,7 +30,9 @@ from pipeline.sites.statement import Statement, renamed, with_onsets_of
 SHARED_M2 = PIXEL_M**2
 """Sites share ground if they have more than this in common, a pixel: edges of neighbours bend under reprojection."""
 TAG_DIGITS = 8
-"""Of the digest of an overpass's looks."""
+"""Of the digest of each look."""
+SEPARATOR = "+"
+"""Between an overpass and its looks."""
 DAY_DIGITS = 8
 """Of the name of an overpass: `YYYYMMDD`."""
 
@@ -71,6 +73,8 @@ class Sight:
     """As in `Basis`."""
     seen: tuple[str, ...]
     """As in `Basis`."""
+    seen_once: tuple[str, ...]
+    """The same as earlier versions wrote it."""
     clear_days: tuple[date, ...]
     """Days of the looks that showed enough of it, ascending."""
 
@@ -108,9 +112,8 @@ def publish(
 ) -> Publication:
     """What is published when the looks say this; `known`: ids in the area of which something stands.
 
-    `on`: day of the publication, UTC.
+    `on`: day of the publication, UTC; of a site that was last published on a later day, that (`with_state`).
     """
-    registry.check_clock(on)
     grounds = _Grounds.of(registry)
     near = [grounds.near(item.polygon_m, grid, rules.link_m) for item in said]
     touched = [[name for name, touches in names.items() if touches] for names in near]
@@ -145,25 +148,53 @@ def _sight(outline_m: BaseGeometry, archive: LookArchive, rules: Rules, basis: B
     looks = archive.looks_at(window)
     around = sha256_of([look.key for look in looks])
     if basis is not None and (basis.recipe, basis.judgement, basis.around) == (rules.recipe, rules.judgement, around):
-        return Sight(around, basis.seen, ())  # nothing new: days are not needed
-    ground, stack = _mask(outline_m, window), read_stack(looks, window)
-    shares = [float(clear[ground].mean()) for clear in stack.clear]
-    tags = _tags(looks)
+        return Sight(around, basis.seen, basis.seen, ())  # nothing new: days are not needed
+    ground = _mask(outline_m, window)
+    seen = [
+        (day, name, float(clear[ground].mean()))
+        for stack in stacks_of(looks, window).parts()
+        for day, name, clear in zip(stack.days, stack.overpasses, stack.clear, strict=True)
+    ]
+    shown = [name for _, name, share in seen if share > 0]
+    tags, once = _tags(looks), _tags_once(looks)
     return Sight(
         around=around,
-        seen=tuple(tags[name] for name, share in zip(stack.overpasses, shares, strict=True) if share > 0),
-        clear_days=tuple(
-            day for day, share in zip(stack.days, shares, strict=True) if share >= rules.min_share_seen
-        ),
-    )  # fmt: skip
+        seen=tuple(tags[name] for name in shown),
+        seen_once=tuple(once[name] for name in shown),
+        clear_days=tuple(day for day, _, share in seen if share >= rules.min_share_seen),
+    )
 
 
 def _tags(looks: Sequence[Look]) -> dict[str, str]:
-    """Name of each overpass with a digest of its looks: one that is made again from more or newer scenes is new."""
+    """Name of each overpass with its looks: one that is made again from more or newer scenes is new."""
+    return {name: SEPARATOR.join([name, *map(_short, keys)]) for name, keys in _keys(looks).items()}
+
+
+def _tags_once(looks: Sequence[Look]) -> dict[str, str]:
+    """The tags of earlier versions, which do not tell whether a look was added or lost."""
+    return {name: f"{name}:{_short(keys)}" for name, keys in _keys(looks).items()}
+
+
+def _keys(looks: Sequence[Look]) -> dict[str, list[str]]:
+    """Keys of the looks of each overpass, ascending."""
     keys: dict[str, list[str]] = {}
     for look in looks:
         keys.setdefault(look.overpass, []).append(look.key)
-    return {name: f"{name}:{sha256_of(sorted(members))[:TAG_DIGITS]}" for name, members in keys.items()}
+    return {name: sorted(members) for name, members in keys.items()}
+
+
+def _short(what: object) -> str:
+    return sha256_of(what)[:TAG_DIGITS]
+
+
+def _shows_more(sight: Sight, basis: Basis) -> bool:
+    """Whether there are clear looks on which the statement did not rest; where some were lost, nothing is new."""
+    known = {(name, key) for tag in basis.seen for name, *keys in [tag.split(SEPARATOR)] for key in keys}
+    for tag, once in zip(sight.seen, sight.seen_once, strict=True):
+        name, *keys = tag.split(SEPARATOR)
+        if once not in basis.seen and any((name, key) not in known for key in keys):
+            return True
+    return False
 
 
 def _late(before: Sequence[str], now: Sequence[str], screened: bool) -> str:
@@ -172,11 +203,16 @@ def _late(before: Sequence[str], now: Sequence[str], screened: bool) -> str:
     Both as in `Basis.seen`. One that was looked at once more counts too, but not where ground may have been screened
     out before (`screened`): that brings no news of its day.
     """
-    known = {tag.partition(":")[0] for tag in before}
+    known = set(map(_overpass_of, before))
     newest = max((name[:DAY_DIGITS] for name in known), default="")
-    fresh = {tag.partition(":")[0] for tag in set(now) - set(before)}
+    fresh = set(map(_overpass_of, set(now) - set(before)))
     late = {name for name in fresh if name[:DAY_DIGITS] <= newest and not (screened and name in known)}
     return ", ".join(sorted(late))
+
+
+def _overpass_of(tag: str) -> str:
+    """The overpass of a tag in `Basis.seen`, also of one of an earlier version."""
+    return tag.partition(SEPARATOR)[0].partition(":")[0]
 
 
 def _mask(outline_m: BaseGeometry, window: Window) -> Bools:
@@ -233,8 +269,11 @@ def _change(entry: RegisteredSite, sight: Sight, rules: Rules) -> Change:
         rested_on = sum(look.day >= first for look in statement.looks) if statement else 0
         needed = min(rules.confirm_looks, rested_on) or rules.confirm_looks
         return Change.FREE if sum(day >= first for day in sight.clear_days) >= needed else Change.STANDS
-    new = set(sight.seen) - set(basis.seen)
-    return Change.FREE if new or (sight.seen and basis.judgement != rules.judgement) else Change.STANDS
+    return (
+        Change.FREE
+        if _shows_more(sight, basis) or (sight.seen and basis.judgement != rules.judgement)
+        else Change.STANDS
+    )
 
 
 def _is_held(names: Sequence[str], entries: Mapping[str, RegisteredSite], changes: Mapping[str, Change]) -> bool:
@@ -285,9 +324,14 @@ class _Update:
                 return self._ended(entry, PublishedStatus.MERGED)
             if speaks_against(entry.statement, sight.clear_days, self.rules.confirm_looks):
                 return self._ended(entry, PublishedStatus.WITHDRAWN)
-        same = entry.basis is not None and entry.basis.recipe == self.rules.recipe
-        looked = sight.seen and (same or self.changes[entry.site_id] is not Change.STANDS)
-        return replace(entry, basis=self._basis(sight)) if looked else entry
+        if not sight.seen:
+            return entry
+        if self.changes[entry.site_id] is not Change.STANDS:
+            return replace(entry, basis=self._basis(sight))
+        if entry.basis is not None and entry.basis.recipe == self.rules.recipe:
+            # It rests on what it rested on, also where some of these looks were lost since.
+            return replace(entry, basis=replace(entry.basis, around=sight.around))
+        return entry
 
     def _stated(self, entry: RegisteredSite, new: Statement) -> RegisteredSite:
         if entry.statement is not None:
@@ -310,7 +354,15 @@ class _Update:
         last = entry.published[-1] if entry.published else state_of(entry.statement.site, self.on)
         basis = self._basis(self.sights[entry.site_id])
         because = self._because(entry)
-        state = replace(last, on=self.on, run_id=self.run_id, status=status, merged_into=merged_into, because=because)
+        state = replace(
+            last,
+            on=self.on,
+            run_id=self.run_id,
+            status=status,
+            merged_into=merged_into,
+            clock=None,
+            because=because,
+        )
         return replace(entry, statement=None, basis=basis).with_state(state)
 
     def _basis(self, sight: Sight) -> Basis:

@@ -1,59 +1,19 @@
 """Usage of providers and its limits: a ledger on disk, and the budget of a run.
 
 The ledger has one line per response, and any number of processes append to it. It is the only record of usage, so a run
-that was killed, or that runs on several machines, still counts all of it.
+that was killed, or that runs on several machines, still counts all of it. What its lines say is read in `ledger.py`.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline import atomic
-from pipeline.errors import CapReached, InputError, one_line, write_error
+from pipeline.errors import CapReached
+from pipeline.sources.ledger import LedgerEntry, Tally, Usage, append, read_ledger
 
 GIGABYTE = 1e9
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What was asked of a provider."""
-
-    requests: int = 0
-    """Requests that got a response."""
-    n_bytes: int = 0
-    """Bytes received."""
-    pu: float = 0.0
-    """Processing units."""
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(self.requests + other.requests, self.n_bytes + other.n_bytes, self.pu + other.pu)
-
-    def text(self) -> str:
-        """As text for users."""
-        units = f", {self.pu:,.1f} processing units" if self.pu else ""
-        return f"{self.n_bytes / 1e6:,.1f} MB in {self.requests:,} requests{units}"
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One line of a ledger."""
-
-    at: datetime
-    """Time of the response, UTC."""
-    run: str
-    """Id of the run."""
-    provider: str
-    """Name of the provider."""
-    usage: Usage
-    """Usage of this response."""
-
-    @property
-    def month(self) -> str:
-        """`YYYY-MM`, UTC."""
-        return f"{self.at:%Y-%m}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +56,7 @@ class Budget:
         """Append a line; raises `UnitsFailed` on a full disk: what cannot be recorded must not be spent."""
         if spent == Usage():
             return
-        line = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "run": self.run,
-            "provider": provider,
-            "requests": spent.requests,
-            "bytes": spent.n_bytes,
-            "pu": round(spent.pu, 6),
-        }
-        try:
-            self.ledger.parent.mkdir(parents=True, exist_ok=True)
-            # The leading newline ends any unfinished line.
-            atomic.append_bytes(self.ledger, f"\n{json.dumps(line)}\n".encode())
-        except OSError as cause:
-            raise write_error(self.ledger, cause) from cause
+        append(self.ledger, LedgerEntry(datetime.now(UTC), self.run, provider, spent))
 
     def check(self) -> None:
         """Raise `CapReached` when a limit is reached."""
@@ -142,64 +89,7 @@ def totals(entries: Iterable[LedgerEntry]) -> dict[str, Usage]:
     return dict(sorted(found.items()))
 
 
-def read_ledger(path: Path) -> Iterator[LedgerEntry]:
-    """Entries of a ledger, none if the file does not exist; raises `InputError` for a damaged line.
-
-    An unfinished line comes from a process that was killed while writing, and is skipped.
-    """
-    if not path.exists():
-        return
-    try:
-        content = path.read_bytes()
-    except OSError as cause:
-        raise InputError(f"{path}: cannot be read ({cause.strerror})") from cause
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.endswith(b"}"):
-            yield _entry(line, path, number)
-
-
-def _entry(line: bytes, path: Path, number: int) -> LedgerEntry:
-    try:
-        row = json.loads(line)
-        at = datetime.fromisoformat(row["at"])
-        spent = Usage(int(row["requests"]), int(row["bytes"]), float(row["pu"]))
-        return LedgerEntry(at, str(row["run"]), str(row["provider"]), spent)
-    except (ValueError, KeyError, TypeError) as cause:
-        raise InputError(
-            f"{path}: line {number} is damaged ({one_line(cause)[:80]}); move the file away to begin a new one"
-        ) from cause
-
-
-class _Tally:
-    """Sums of a ledger by run and by month, as far as this process has read it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._offset, self._lines = path, 0, 0
-        self._totals: dict[str, Usage] = {}
-
-    def totals(self) -> dict[str, Usage]:
-        """Sums by run and by month; only what was added since the last call is read."""
-        if not self._path.exists():
-            return {}
-        if self._path.stat().st_size < self._offset:
-            self._offset, self._lines, self._totals = 0, 0, {}  # the file was replaced by a new one
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            whole, _, _ = file.read().rpartition(b"\n")
-        for line in whole.split(b"\n") if whole else ():
-            self._add(line)
-        self._offset += len(whole) + 1 if whole else 0
-        return self._totals
-
-    def _add(self, line: bytes) -> None:
-        self._lines += 1
-        if line.endswith(b"}"):
-            entry = _entry(line, self._path, self._lines)
-            for key in (entry.run, entry.month):
-                self._totals[key] = self._totals.get(key, Usage()) + entry.usage
-
-
 @lru_cache(maxsize=8)
-def _tally(path: Path) -> _Tally:
+def _tally(path: Path) -> Tally:
     """The tally of a ledger in this process."""
-    return _Tally(path)
+    return Tally(path)

@@ -12,8 +12,8 @@ from pipeline.aoi import Aoi
 from pipeline.errors import CredentialsRefused, InputError, PipelineError, QuotaUsed, SceneError
 from pipeline.grid import Grid, Window
 from pipeline.raster import Raster
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Period, Price, Priced, Refusal, Scene, Search, Source
+from pipeline.sources.ledger import Usage
 from pipeline.sources.pixels import ScenePixels, mosaic
 
 PROVIDER_ERRORS = (SceneError, CredentialsRefused, QuotaUsed)

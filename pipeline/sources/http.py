@@ -24,8 +24,9 @@ from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 from pipeline.config import HttpSettings
 from pipeline.errors import CredentialsRefused, QuotaUsed, SceneError, one_line, without_secrets
 from pipeline.sources.body import Body, InvalidResponse
-from pipeline.sources.budget import Budget, Usage
+from pipeline.sources.budget import Budget
 from pipeline.sources.connections import SHORTEST_S, bounded, session, surroundings
+from pipeline.sources.ledger import Usage
 from pipeline.sources.reach import NOTHING, Reach, host, origin_of
 
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)

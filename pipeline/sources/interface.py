@@ -17,7 +17,7 @@ from pipeline.months import first_day, last_day
 from pipeline.raster import Raster
 from pipeline.sources.acquisitions import Acquisition
 from pipeline.sources.assets import SceneAssets
-from pipeline.sources.budget import Usage
+from pipeline.sources.ledger import Usage
 
 
 class SceneStatus(StrEnum):

@@ -9,9 +9,9 @@ from rasterio.windows import Window as FileWindow
 from pipeline.bands import SCL
 from pipeline.grid import Grid, Window
 from pipeline.sources.band_stack import BandStack
-from pipeline.sources.budget import Usage
 from pipeline.sources.granule_sample import sample_blocks
 from pipeline.sources.interface import Price, ReadRules
+from pipeline.sources.ledger import Usage
 from pipeline.sources.parts import parts_needed
 from pipeline.sources.pixels import read_classes
 from pipeline.sources.placement import placed

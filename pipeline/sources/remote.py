@@ -15,8 +15,8 @@ from rasterio.abc import FileContainer
 
 from pipeline.errors import PipelineError, SceneError
 from pipeline.sources.body import InvalidResponse
-from pipeline.sources.budget import Usage
 from pipeline.sources.http import Authenticator, HttpClient, Response
+from pipeline.sources.ledger import Usage
 
 MIN_RANGE_BYTES = 16_384
 """Smallest range requested, bytes: a header is read in many small pieces."""

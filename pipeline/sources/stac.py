@@ -30,7 +30,6 @@ from pipeline.sources.acquisitions import baseline_in, tile_in
 from pipeline.sources.assets import Asset, BandAssets
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
-from pipeline.sources.budget import Usage
 from pipeline.sources.credentials import CDSE_S3, PLANETARY_FILES, authenticator_of, cdse_address
 from pipeline.sources.failover import FailoverSource
 from pipeline.sources.http import HttpClient, HttpClientFactory
@@ -45,6 +44,7 @@ from pipeline.sources.interface import (
     platform_of,
 )
 from pipeline.sources.items import check_needed, footprint_of_item, refused_item
+from pipeline.sources.ledger import Usage
 from pipeline.sources.pixels import GDAL, LIBRARY_ERRORS, ScenePixels, mosaic, read_window
 from pipeline.sources.pricing import priced
 from pipeline.sources.radiometry import scale_and_offset_of

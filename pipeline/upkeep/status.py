@@ -16,7 +16,8 @@ from pipeline.months import first_day, last_day, month_of, months_between
 from pipeline.run.prune import prunable, stored_recipes
 from pipeline.scan.due import due, last_complete
 from pipeline.scan.log import Outcome, ScanLog, ScanRecord, read_log
-from pipeline.sources.budget import Usage, read_ledger, totals
+from pipeline.sources.budget import totals
+from pipeline.sources.ledger import Usage, read_ledger
 from pipeline.upkeep.schedule import Schedule, schedules
 
 GRACE = timedelta(days=3)

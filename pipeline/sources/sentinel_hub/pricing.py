@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.bands import NAMES
 from pipeline.grid import Window
-from pipeline.sources.budget import Usage
 from pipeline.sources.interface import Price, Scene
+from pipeline.sources.ledger import Usage
 
 AREA_PX = 512 * 512
 """Pixels of three bands that cost one processing unit."""
