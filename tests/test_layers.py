@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pipeline"
-ROOMS = ("cli", "evaluation", "training", "worlds", "run", "export", "sites", "evidence", "looks", "sources")
+ROOMS = ("cli", "evaluation", "training", "worlds", "upkeep", "run", "export", "sites", "evidence", "looks", "sources")
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
     "progress", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months", "locks", "atomic", "digest",

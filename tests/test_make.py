@@ -10,8 +10,8 @@ import pytest
 from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("detect", "estimate", "simulate", "train", "evaluate")
-FLAGS = {"--limits", "--replay", "--no-screen"}
+TARGETS = ("detect", "estimate", "simulate", "train", "evaluate", "doctor")
+FLAGS = {"--limits", "--replay", "--no-screen", "--live"}
 
 
 def options_of(command: str) -> set[str]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import __version__
-from pipeline.cli import adopt, aoi, detect, estimate, evaluate, looks, registry, simulate, train
+from pipeline.cli import adopt, aoi, detect, doctor, estimate, evaluate, looks, registry, simulate, train
 from pipeline.cli.parser import EXITS, Parser, fail
 from pipeline.errors import PipelineError, write_error
 
@@ -29,7 +29,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for each in (detect, estimate, aoi, simulate, train, evaluate, looks, registry, adopt):
+    for each in (detect, estimate, aoi, simulate, train, evaluate, looks, registry, adopt, doctor):
         each.add(commands)
     return top
 

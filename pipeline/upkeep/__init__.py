@@ -1,0 +1,1 @@
+"""Upkeep of an installation: what is wrong on a machine, how to mend it, and what providers really send."""
