@@ -1,1 +1,1 @@
-"""Upkeep of an installation: what is wrong on a machine, how to mend it, and what providers really send."""
+"""What keeps an installation going for years: schedule, status, doctor, backup, and what is cleared away."""
