@@ -30,9 +30,10 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(if $(REPLAY),--replay) $(call option,other-model,OTHER_MODEL) $(call option,run,RUN) $(call option,labels,LABELS) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
+DOCTOR_OPTIONS = $(if $(LIVE),--live) $(call option,providers,PROVIDERS) $(call option,out,OUT) \
+  $(call option,archive,ARCHIVE) $(call option,config,CONFIG) $(call option,model,MODEL) $(call option,format,FORMAT)
 
-.PHONY: help env lock detect scan schedule unschedule status estimate simulate train evaluate test check bench endure \
-  wheel clean FORCE
+.PHONY: help env lock detect scan schedule unschedule status doctor estimate simulate train evaluate test check bench endure wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +48,7 @@ help:
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
 	@echo "make evaluate SET=held-out           score a model by site on simulated worlds (WORLDS=, MODEL=, REPLAY=1)"
 	@echo "make evaluate RUN=out/place LABELS=FILE   which of your own point labels a run found"
+	@echo "make doctor                          what is wrong on this machine | LIVE=1: what each provider really sends"
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"
 	@echo "make test | make check               the tests | lint, types and tests"
 	@echo "make bench | make wheel              speed, beside other libraries | an installable package in dist/"
@@ -111,6 +113,9 @@ train: $(VENV)/.ok
 
 evaluate: $(VENV)/.ok
 	@$(LEACHWATCH) evaluate $(EVALUATE_OPTIONS)
+
+doctor: $(VENV)/.ok
+	@$(LEACHWATCH) doctor $(DOCTOR_OPTIONS)
 
 test: $(VENV)/.dev
 	@$(VENV)/bin/python -m pytest

@@ -10,8 +10,10 @@ import pytest
 from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("detect", "scan", "schedule", "unschedule", "status", "estimate", "simulate", "train", "evaluate")
-FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron"}
+TARGETS = (
+    "detect", "scan", "schedule", "unschedule", "status", "doctor", "estimate", "simulate", "train", "evaluate",
+)  # fmt: skip
+FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live"}
 
 
 def options_of(command: str) -> set[str]:

@@ -13,6 +13,7 @@ from pipeline.cli import (
     adopt,
     aoi,
     detect,
+    doctor,
     estimate,
     evaluate,
     looks,
@@ -42,7 +43,9 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for each in (detect, scan, schedule, status, estimate, aoi, simulate, train, evaluate, looks, registry, adopt):
+    for each in (
+        detect, scan, schedule, status, doctor, estimate, aoi, simulate, train, evaluate, looks, registry, adopt,
+    ):  # fmt: skip
         each.add(commands)
     return top
 
