@@ -156,7 +156,7 @@ class HttpClient:
             tried += 1
             retry_after_s = None
             try:
-                response = self._attempt(_Question(method, url, headers or {}, json, auth), max_bytes, end)
+                response = self._attempt(Question(method, url, headers or {}, json, auth), max_bytes, end)
                 self.budget.spend(self.provider, _usage_of(response, cost))
                 if _is_success(response):
                     if check is not None:
@@ -187,7 +187,7 @@ class HttpClient:
             time.sleep(wait_s)
         raise SceneError(f"{host(url)}: no valid response after {tried} attempts, last {reason}")
 
-    def _attempt(self, question: "_Question", max_bytes: int, end: float) -> Response:
+    def _attempt(self, question: "Question", max_bytes: int, end: float) -> Response:
         """One attempt, over at most `MAX_REDIRECTS` redirects, each of which is recorded and checked like a request."""
         for _ in range(MAX_REDIRECTS + 1):
             response = self._hop(question, max_bytes, end)
@@ -199,7 +199,7 @@ class HttpClient:
             self.budget.check()
         raise InvalidResponse("too many redirects")
 
-    def _hop(self, question: "_Question", max_bytes: int, end: float) -> Response:
+    def _hop(self, question: "Question", max_bytes: int, end: float) -> Response:
         """One request without redirects; records the bytes of an incomplete response, its caller those of a whole."""
         public_only, body = self.reach.must_be_public(question.url), Body(max_bytes)
         left_s = max(end - time.monotonic(), SHORTEST_S)
@@ -233,7 +233,7 @@ class HttpClient:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """One request."""
 
     method: str
@@ -253,7 +253,7 @@ class _Question:
             "auth": self.auth.auth,
         }
 
-    def redirected(self, url: str, status: int) -> "_Question":
+    def redirected(self, url: str, status: int) -> "Question":
         """The same question to where a response points: credentials stay behind if that is another server.
 
         Raises `SceneError` where the question cannot be asked there.

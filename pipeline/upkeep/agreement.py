@@ -15,7 +15,7 @@ TOLERANCE = 0.01
 """Largest difference of medians that counts as the same, reflectance: processing baselines of one scene differ less."""
 OFFSET_TOLERANCE = 0.02
 """How close to 0.1 a difference must be in all bands to be an offset."""
-MIN_PX = 500
+COMPARABLE_PX = 500
 """Fewest pixels that must be measured by both to say anything."""
 PERCENTILES = (5, 50, 95)
 
@@ -52,7 +52,7 @@ class Comparison:
 def compare(one: Raster, other: Raster) -> Comparison | None:
     """One raster against another on the same window; None where too few pixels were measured in both."""
     both = _measured(one) & _measured(other)
-    if int(both.sum()) < MIN_PX:
+    if int(both.sum()) < COMPARABLE_PX:
         return None
     mine, theirs = one.reflectance[:, both], other.reflectance[:, both]
     difference = np.median(mine - theirs, axis=1).astype(np.float32)
@@ -77,7 +77,7 @@ def agreements(rasters: Mapping[str, Raster]) -> tuple[Finding, ...]:
         comparison = found[name, best]
         title = f"{name}: agreement"
         if comparison is None:
-            findings.append(skipped(title, f"fewer than {MIN_PX} pixels were measured by it and by {best}"))
+            findings.append(skipped(title, f"fewer than {COMPARABLE_PX} pixels were measured by it and by {best}"))
         elif comparison.agrees:
             findings.append(ok(title, f"against {best}: {comparison.words()}"))
         elif friends[best]:

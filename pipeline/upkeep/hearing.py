@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import SceneError, write_error
 from pipeline.sources.credentials import CDSE_KEYS, PLANETARY_KEY
-from pipeline.sources.http import Authenticator, HttpClient, Response
+from pipeline.sources.http import Authenticator, HttpClient, Question, Response
 from pipeline.sources.sentinel_hub.auth import PREFIXES
 
 KEPT = 60
@@ -117,11 +117,6 @@ class HearingClient(HttpClient):
         if left_s <= 0:
             raise SceneError("no time is left to ask")
 
-        def heard(response: Response) -> None:
-            self.hearing.hear(url, response)
-            if check is not None:
-                check(response)
-
         sooner = replace(self.retry, total_timeout_s=min(self.retry.total_timeout_s, left_s))
         return HttpClient.request(
             replace(self, retry=sooner),
@@ -131,14 +126,15 @@ class HearingClient(HttpClient):
             headers=headers,
             json=json,
             authenticator=authenticator,
-            check=heard,
+            check=check,
             cost=cost,
         )
 
-    def _raise_if_permanent(self, response: Response, url: str) -> None:
-        """As in `HttpClient`, for every answer that is an error; what it says is heard first."""
-        self.hearing.hear(url, response)
-        HttpClient._raise_if_permanent(self, response, url)
+    def _attempt(self, question: Question, max_bytes: int, end: float) -> Response:
+        """As in `HttpClient`; the answer is heard, whatever it is."""
+        response = HttpClient._attempt(self, question, max_bytes, end)
+        self.hearing.hear(question.url, response)
+        return response
 
 
 def without_secrets(text: str) -> str:

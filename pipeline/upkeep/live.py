@@ -22,10 +22,11 @@ from pipeline.grid import LONLAT, Window, reprojected, window_of
 from pipeline.months import last_day
 from pipeline.progress import Progress
 from pipeline.raster import Raster
-from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits, Usage
+from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits
 from pipeline.sources.credentials import CDSE_KEYS
 from pipeline.sources.http import HttpClient, RetryPolicy
 from pipeline.sources.interface import Period, ReadRules, Scene, Source
+from pipeline.sources.ledger import Usage
 from pipeline.sources.sentinel_hub.auth import PREFIXES
 from pipeline.upkeep.agreement import agreements
 from pipeline.upkeep.finding import Finding, failed, ok, skipped

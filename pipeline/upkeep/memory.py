@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.sites.registry import read_registry
-from pipeline.sources.budget import Usage, read_ledger, totals
+from pipeline.sources.budget import totals
+from pipeline.sources.ledger import Usage, read_ledger
 from pipeline.upkeep.finding import Finding, failed, ok, skipped, warn
 from pipeline.upkeep.subject import Subject
 
