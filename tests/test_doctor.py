@@ -20,6 +20,7 @@ import rasterio
 import torch
 from shapely.geometry import box
 
+from pipeline import lease
 from pipeline.cli import main
 from pipeline.locks import locked
 from pipeline.sites.names import PublishedState, PublishedStatus, RegisteredSite, Registry
@@ -250,7 +251,7 @@ def test_secrets_go_to_no_address_without_encryption(subject: Subject, monkeypat
     monkeypatch.setenv("LEACHWATCH_SH_TOKEN_URL", "http://elsewhere.example/token")
     found = private.sentinel_hub(replace(subject, environment=CLIENT))
     assert found.state is State.FAIL
-    assert "LEACHWATCH_SH_TOKEN_URL is no address" in found.found
+    assert "LEACHWATCH_SH_TOKEN_URL: not an address that is asked" in found.found
 
 
 def test_environment_file(subject: Subject) -> None:
@@ -346,7 +347,7 @@ def test_read_only_folders(subject: Subject, monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_archive_size(subject: Subject, tmp_path: Path) -> None:
-    assert storage.archive_size(subject).found.startswith("0.00 GB in 3 files")
+    assert storage.archive_size(subject).found.startswith("0.00 GB in 4 files")
     assert storage.archive_size(subject, -1.0).found.startswith("more than 0.0 GB in 1 files")
     assert storage.archive_size(replace(subject, archive=tmp_path / "none")).state is State.SKIPPED
     assert storage.archive_size(replace(subject, archive=subject.archive / "ledger.jsonl")).state is State.FAIL
@@ -443,9 +444,13 @@ def test_ledger(subject: Subject) -> None:
     path = subject.archive / "ledger.jsonl"
     with path.open("a") as file:
         file.write('{"at": "yesterday"}\n')
-    assert memory.ledger(subject).state is State.FAIL
-    assert "is damaged" in memory.ledger(subject).found
+    (subject.archive / "ledger.damaged").write_text('{"at": "yesterday"}\n')
+    assert memory.ledger(subject).state is State.WARN
+    assert "1 lines were damaged" in memory.ledger(subject).found
     path.unlink()
+    path.mkdir()
+    assert memory.ledger(subject).state is State.FAIL
+    path.rmdir()
     assert memory.ledger(subject).state is State.SKIPPED
 
 
@@ -471,7 +476,7 @@ def test_an_index_that_the_program_wrote_is_sound(subject: Subject) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="who holds a lock is told by Linux only")
 def test_locks(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert memory.locks(subject).state is State.SKIPPED
+    assert memory.locks(subject).found.endswith("files, all free")
     with locked(subject.archive / "registry.json", "test"), locked(subject.out / "shan", "test"):
         found = memory.locks(subject)
         assert found.state is State.OK
@@ -490,7 +495,7 @@ def test_locks(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_leases(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     boot = tmp_path / "boot_id"
     boot.write_text("b00t\n")
-    monkeypatch.setattr(memory, "BOOT", boot)
+    monkeypatch.setattr(lease, "BOOT", boot)
     path = subject.out / ".shan.lease"
     mine = {"token": "t", "host": socket.gethostname(), "boot": "b00t", "process": os.getpid(), "beat": 3}
 

@@ -27,6 +27,7 @@ from pipeline.grid import LONLAT, reprojected
 from pipeline.raster import Raster
 from pipeline.sources.budget import Budget, SpendingLimits, read_ledger, totals
 from pipeline.sources.interface import Period, ReadRules
+from pipeline.sources.reach import Reach
 from pipeline.sources.sentinel_hub.source import sentinel_hub_source
 from pipeline.sources.stac import stac_source
 from pipeline.upkeep import live
@@ -64,6 +65,10 @@ def budget_in(tmp_path: Path, n_bytes: float = live.MAX_BYTES) -> Budget:
     return Budget(tmp_path / "ledger.jsonl", "doctor", SpendingLimits(live.MAX_PU, n_bytes))
 
 
+ABROAD = Reach(data_hosts=("sentinel2l2a01.blob.core.windows.net",))
+"""Where the items of Planetary Computer say that their files lie."""
+
+
 def probe(name: str, server: Server, tmp_path: Path, budget: Budget | None = None, **rules: object) -> Probe:
     """A provider of that name at a server's address."""
     hearing = Hearing(time.monotonic() + 60, live.MAX_ANSWER_BYTES)
@@ -71,7 +76,7 @@ def probe(name: str, server: Server, tmp_path: Path, budget: Budget | None = Non
     source = stac_source(
         f"{server.url}/api",
         ReadRules(**rules),
-        lambda provider, ms: HearingClient(provider, QUICK, spending, ms, hearing=hearing),
+        lambda provider, ms: HearingClient(provider, QUICK, spending, ms, ABROAD, hearing=hearing),
     )
     return Probe(replace(source, provider=name), hearing, tmp_path / "documents", lambda: True)
 
@@ -480,7 +485,7 @@ def test_the_command_tells_what_does_not_work(
     assert "checks failed; the first is earthsearch: search: " in said.err
     assert said.err.splitlines()[-1].startswith("leachwatch: error: 2 of 4 checks failed")
     assert not (tmp_path / "out").exists()
-    assert sorted(path.name for path in (tmp_path / "archive").iterdir()) == ["ledger.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "archive").iterdir()) == [".ledger.jsonl.lock", "ledger.jsonl"]
 
 
 def test_providers_by_name_are_those_of_a_run(tmp_path: Path) -> None:
@@ -500,9 +505,8 @@ def test_an_unknown_provider_and_a_damaged_ledger_are_one_line(
     assert "unknown provider 'landsat'; known: earthsearch, planetary" in capsys.readouterr().err
     assert main(["doctor", "--providers", "earthsearch"]) == 2
     assert "--providers goes with --live" in capsys.readouterr().err
-    archive.mkdir()
-    (archive / "ledger.jsonl").write_text('{"at": 3}\n')
-    with pytest.raises(InputError, match="line 1 is damaged"):
+    (archive / "ledger.jsonl").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"ledger\.jsonl: cannot be read"):
         live.ask((), live_settings(), Archive(archive), DAY, QUIET)
 
 

@@ -27,6 +27,7 @@ from pipeline.sources.credentials import CDSE_KEYS
 from pipeline.sources.http import HttpClient, RetryPolicy
 from pipeline.sources.interface import Period, ReadRules, Scene, Source
 from pipeline.sources.ledger import Usage
+from pipeline.sources.reach import NOTHING, Reach
 from pipeline.sources.sentinel_hub.auth import PREFIXES
 from pipeline.upkeep.agreement import agreements
 from pipeline.upkeep.finding import Finding, failed, ok, skipped
@@ -72,7 +73,7 @@ def ask(
     today: date,
     progress: Progress,
 ) -> tuple[Finding, ...]:
-    """What the providers of these names send. Raises `InputError` for a ledger that is damaged."""
+    """What the providers of these names send. Raises `InputError` for a ledger that cannot be read."""
     monthly, begun_s = settings.spending, time.monotonic()
     budget = Budget(
         ledger=archive.ledger,
@@ -83,19 +84,22 @@ def ask(
     budget.spent()
     retry = RetryPolicy.of(settings.http.model_copy(update={"max_attempts": ATTEMPTS}))
     rules = ReadRules(offset_error=settings.reading.boa_offset_error)  # no class is unclear: all bands are wanted
-    probes = [probe_of(name, rules, budget, retry, archive.folder / FOLDER) for name in names]
+    reach = Reach(data_hosts=settings.http.data_hosts)
+    probes = [probe_of(name, rules, budget, retry, archive.folder / FOLDER, reach) for name in names]
     findings = examine(probes, budget, period_before(today), TOTAL_S, progress)
     spent = sum(budget.spent().values(), Usage())
     took_s = time.monotonic() - begun_s
     return (*findings, ok("spent", f"{spent.text()} in {took_s:.0f} s, written to {archive.ledger}"))
 
 
-def probe_of(name: str, rules: ReadRules, budget: Budget, retry: RetryPolicy, folder: Path) -> Probe:
+def probe_of(
+    name: str, rules: ReadRules, budget: Budget, retry: RetryPolicy, folder: Path, reach: Reach = NOTHING
+) -> Probe:
     """The probe of a provider by its name in `PROVIDERS`. Raises `InputError`."""
     hearing = Hearing(time.monotonic() + TOTAL_S, MAX_ANSWER_BYTES)
 
     def http_client_of(provider: str, retry_after_ms: bool) -> HttpClient:
-        return HearingClient(provider, retry, budget, retry_after_ms, hearing=hearing)
+        return HearingClient(provider, retry, budget, retry_after_ms, reach, hearing=hearing)
 
     return Probe(_source(name, rules, http_client_of), hearing, folder, lambda: has_credentials(name))
 

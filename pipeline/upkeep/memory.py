@@ -7,10 +7,10 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.lease import holder_of
 from pipeline.sites.registry import read_registry
 from pipeline.sources.budget import totals
 from pipeline.sources.ledger import Usage, read_ledger
@@ -19,9 +19,7 @@ from pipeline.upkeep.subject import Subject
 
 KERNEL_LOCKS = Path("/proc/locks")
 """Locks on files that processes of this machine hold."""
-BOOT = Path("/proc/sys/kernel/random/boot_id")
-"""New whenever the machine starts."""
-STILL_S = 600.0
+LONG_STILL_S = 600.0
 """A lease of another machine that was not renewed for so long has lost its holder, seconds; it is renewed every ten."""
 OLD_PART_S = 86_400.0
 """A part of a file that is older than this, seconds, was left by a run that was killed."""
@@ -63,10 +61,13 @@ def ledger(subject: Subject) -> Finding:
     try:
         entries = list(read_ledger(path))
     except InputError as cause:
-        return failed(
-            name, str(cause), "limits of the month count what it holds: mend or remove that line, keep the rest"
-        )
+        return failed(name, str(cause), "limits of the month count what it holds: make it readable")
     spent = sum(totals(entries).values(), Usage())
+    aside = path.with_suffix(".damaged")
+    if aside.exists():
+        count = sum(bool(line.strip()) for line in aside.read_bytes().split(b"\n"))
+        said = f"{len(entries):,} lines: {spent.text()}; {count} lines were damaged, counted as well as can be"
+        return warn(name, said, f"look at {aside}, then remove it")
     return ok(name, f"{len(entries):,} lines: {spent.text()}")
 
 
@@ -135,15 +136,6 @@ def leftovers(subject: Subject) -> Finding:
     return ok(name, "no parts of files were left by runs that were killed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """Who took a lease, as its file says."""
-
-    host: str
-    boot: str
-    process: int
-
-
 def _beside(subject: Subject, pattern: str) -> list[Path]:
     """Locks and leases lie beside what they protect."""
     return sorted(path for root in (subject.archive, subject.out) for path in _shallow(root, pattern))
@@ -174,22 +166,15 @@ def _program_of(process: int) -> str:
 def _dead_holder(path: Path) -> str:
     """Who left a lease and died, in words; empty where it may be alive."""
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-        holder = _Holder(str(row["host"]), str(row["boot"]), int(row["process"]))
-        still_s = time.time() - path.stat().st_mtime
+        holder, still_s = holder_of(path), time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return ""  # given back meanwhile
-    except (OSError, ValueError, KeyError, TypeError):
-        return "nobody that it names: it is damaged"
-    if holder.host == socket.gethostname() and holder.boot != _boot():
-        return f"process {holder.process}, before this machine was started anew"
-    if holder.boot == _boot() and holder.boot:
-        return "" if Path(f"/proc/{holder.process}").exists() else f"process {holder.process}, which has ended"
-    return f"process {holder.process} on {holder.host}, {still_s / 60:,.0f} minutes ago" if still_s > STILL_S else ""
-
-
-def _boot() -> str:
-    try:
-        return BOOT.read_text(encoding="ascii").strip()
-    except OSError:
+    if holder is None:
         return ""
+    if not holder.token:
+        return "nobody that it names: it is damaged"
+    if holder.is_on_this_machine():
+        return "" if Path(f"/proc/{holder.process}").exists() else f"process {holder.process}, which has ended"
+    if holder.host == socket.gethostname():
+        return f"process {holder.process}, before this machine was started anew"
+    return f"{holder.text()}, {still_s / 60:,.0f} minutes ago" if still_s > LONG_STILL_S else ""
