@@ -28,14 +28,19 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(if $(REPLAY),--replay) $(call option,other-model,OTHER_MODEL) $(call option,run,RUN) $(call option,labels,LABELS) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
+BACKUP_OPTIONS = $(call option,to,TO) $(call option,config,CONFIG) $(call option,archive,ARCHIVE) $(call option,out,OUT)
+RESTORE_OPTIONS = $(if $(strip $(FROM_FILE)),"$(FROM_FILE)") $(call option,archive,ARCHIVE) $(call option,out,OUT) \
+  $(if $(MERGE),--merge)
 
-.PHONY: help env lock detect estimate simulate train evaluate test check bench wheel clean FORCE
+.PHONY: help env lock detect estimate backup restore simulate train evaluate test check bench wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make detect AOI=shan                 find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
 	@echo "     ... ARCHIVE=DIR, REMAKE=all     looks and names elsewhere than archive/ | make looks of an older model again"
 	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
+	@echo "make backup TO=FILE                  what cannot be made again, in one file (also ARCHIVE=, OUT=, CONFIG=)"
+	@echo "make restore FROM_FILE=FILE          put it back, all or nothing (MERGE=1 joins what went different ways)"
 	@echo "make simulate AOI=shan OUT=DIR       write a simulated archive with its truth"
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
@@ -83,6 +88,12 @@ detect: $(VENV)/.ok
 
 estimate: $(VENV)/.ok
 	@$(LEACHWATCH) estimate --aoi "$(AOI)" $(RUN_OPTIONS)
+
+backup: $(VENV)/.ok
+	@$(LEACHWATCH) backup $(BACKUP_OPTIONS)
+
+restore: $(VENV)/.ok
+	@$(LEACHWATCH) restore $(RESTORE_OPTIONS)
 
 simulate: $(VENV)/.ok
 	@$(LEACHWATCH) simulate --aoi "$(AOI)" $(SIMULATE_OPTIONS)

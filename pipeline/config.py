@@ -222,7 +222,7 @@ def load(file: str | Path | None = None) -> Settings:
     """
     shipped = resources.shipped("configs") / DEFAULTS
     content, last = _read(shipped), shipped
-    for path in (*own_defaults(), *([] if file is None else [_named(file)])):
+    for path in (*own_defaults(), *([] if file is None else [settings_file(file)])):
         content, last = _merged(content, _read(path), path, ""), path
     try:
         return Settings.model_validate(content)
@@ -238,8 +238,8 @@ def own_defaults() -> list[Path]:
     return [own] if own is not None and own.resolve() != shipped.resolve() else []
 
 
-def _named(file: str | Path) -> Path:
-    """The file at a path, or of a name in `configs/`."""
+def settings_file(file: str | Path) -> Path:
+    """The settings file at a path, or of a name in `configs/`."""
     path = Path(file)
     if path.exists() or len(path.parts) > 1:
         return path

@@ -10,8 +10,8 @@ import pytest
 from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("detect", "estimate", "simulate", "train", "evaluate")
-FLAGS = {"--limits", "--replay", "--no-screen"}
+TARGETS = ("detect", "estimate", "simulate", "train", "evaluate", "backup", "restore")
+FLAGS = {"--limits", "--replay", "--no-screen", "--merge"}
 
 
 def options_of(command: str) -> set[str]:
@@ -55,3 +55,7 @@ def test_every_target_is_listed_in_the_help() -> None:
     shown = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
     for target in set(phony.split()) - {"help", "FORCE"}:
         assert re.search(rf"\bmake {target}\b", shown), target
+
+
+def test_restore_takes_its_file_from_a_variable() -> None:
+    assert made("restore", FROM_FILE="a b.zip") == ["restore", "a b.zip"]

@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.cli import (
     adopt,
     aoi,
+    backup,
     detect,
     estimate,
     evaluate,
@@ -42,7 +43,9 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for each in (detect, scan, schedule, status, estimate, aoi, simulate, train, evaluate, looks, registry, adopt):
+    for each in (
+        detect, scan, schedule, status, estimate, aoi, simulate, train, evaluate, looks, registry, adopt, backup,
+    ):  # fmt: skip
         each.add(commands)
     return top
 

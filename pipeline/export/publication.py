@@ -44,7 +44,7 @@ class Stage:
     @property
     def registry(self) -> Path:
         """Where the new registry is written."""
-        return _staged(self.archive.registry)
+        return staged_registry(self.archive.registry)
 
     def begin(self) -> None:
         """Remove what a crash left before it was published; raises as `write_error`."""
@@ -81,13 +81,13 @@ def complete(archive: Archive) -> str | None:
         if any(Path(name).name != name for name in files):
             raise ValueError("names a file elsewhere")
     except FileNotFoundError:
-        _staged(archive.registry).unlink(missing_ok=True)
+        staged_registry(archive.registry).unlink(missing_ok=True)
         return None
     except ERRORS as cause:
         raise InputError(
             f"{archive.pending}: damaged ({describe(cause)}); move it away, then run detect again for the last AOI"
         ) from cause
-    moves = [(_staged(archive.registry), archive.registry, registry)]
+    moves = [(staged_registry(archive.registry), archive.registry, registry)]
     moves += [(out / STAGE / name, out / name, files[name]) for name in sorted(files, key=_manifest_last)]
     spoilt = [staged.name for staged, _, checksum in moves if staged.is_file() and _sha256(staged) != checksum]
     if not spoilt:
@@ -153,7 +153,8 @@ def check_folder(out: Path, aoi: str, simulated: bool | None) -> None:
             raise InputError(f"{out}: holds the names of an earlier version; take them over: leachwatch adopt {out}")
 
 
-def _staged(path: Path) -> Path:
+def staged_registry(path: Path) -> Path:
+    """Where the registry that belongs at a path is written before it is published."""
     return path.with_name(f".{path.name}.new")
 
 
