@@ -16,11 +16,15 @@ from types import MappingProxyType
 
 from pipeline import atomic
 from pipeline.archive import Archive
-from pipeline.errors import InputError, describe, write_error
+from pipeline.errors import NEWER, InputError, describe, write_error
 
 STAGE = ".new"
 """Folder of new products inside the product folder."""
 MANIFEST = "manifest.json"
+LAYOUT = 1
+"""Version of the manifest's layout; those of earlier versions do not say it."""
+LIST_VERSION = 1
+"""Version of the list of new files; those of earlier versions do not say it."""
 OLD_REGISTRIES = MappingProxyType({False: "registry.json", True: "registry-simulated.json"})
 """Registry of a version without an archive, by whether its names are those of simulated sites."""
 ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -64,7 +68,12 @@ class Stage:
         `checksums`: those of all products but the manifest.
         """
         files = {**checksums, MANIFEST: _sha256(self.folder / MANIFEST)}
-        content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
+        content = {
+            "version": LIST_VERSION,
+            "out": str(self.out.absolute()),
+            "files": files,
+            "registry": _sha256(self.registry),
+        }
         atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
         moves = [(self.folder / name, self.out / name) for name in sorted(files, key=_manifest_last)]
         _move_all(self.archive, self.out, [(self.registry, self.archive.registry), *moves])
@@ -77,6 +86,8 @@ def complete(archive: Archive) -> str | None:
     """
     try:
         content = json.loads(archive.pending.read_text(encoding="utf-8"))
+        if content.get("version", LIST_VERSION) != LIST_VERSION:
+            raise InputError(f"{archive.pending}: {NEWER}")
         out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
         if any(Path(name).name != name for name in files):
             raise ValueError("names a file elsewhere")
@@ -122,7 +133,11 @@ def published(out: Path) -> Mapping[str, object]:
     path = out / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
+        if not isinstance(content, dict):
+            return {}
+        if content.get("layout", LAYOUT) != LAYOUT:
+            raise InputError(f"{path}: {NEWER}")
+        return content
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as cause:

@@ -15,7 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import atomic
-from pipeline.errors import InputError, describe, one_line
+from pipeline.errors import NEWER, InputError, describe, one_line
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
 from pipeline.sites.statement import STATEMENT
 
@@ -71,9 +71,7 @@ def registry_text(registry: Registry) -> Iterator[str]:
 
 def _unknown(version: object) -> str:
     if isinstance(version, int) and version > VERSION:
-        return (
-            f"written by a newer version of leachwatch (layout {version}, this one knows {VERSION}); upgrade this one"
-        )
+        return f"{NEWER} (layout {version}, this one knows {VERSION})"
     return f"registry version {one_line(repr(version))}, this program knows {VERSION}; {REMEDY}"
 
 
