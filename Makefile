@@ -33,7 +33,11 @@ SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call 
 DOCTOR_OPTIONS = $(if $(LIVE),--live) $(call option,providers,PROVIDERS) $(call option,out,OUT) \
   $(call option,archive,ARCHIVE) $(call option,config,CONFIG) $(call option,model,MODEL) $(call option,format,FORMAT)
 
-.PHONY: help env lock detect scan schedule unschedule status doctor estimate simulate train evaluate test check bench endure wheel clean FORCE
+BACKUP_OPTIONS = $(call option,to,TO) $(call option,config,CONFIG) $(call option,archive,ARCHIVE) $(call option,out,OUT)
+RESTORE_OPTIONS = $(if $(strip $(FROM_FILE)),"$(FROM_FILE)") $(call option,archive,ARCHIVE) $(call option,out,OUT) \
+  $(if $(MERGE),--merge)
+
+.PHONY: help env lock detect scan schedule unschedule status doctor backup restore estimate simulate train evaluate test check bench endure wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +47,8 @@ help:
 	@echo "make schedule AOI=shan SOURCE=stac   have that done by itself (PRINT=1 only shows it) | make unschedule AOI=shan"
 	@echo "make status                          how every area stands that is scanned (FORMAT=json)"
 	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
+	@echo "make backup TO=FILE                  what cannot be made again, in one file (also ARCHIVE=, OUT=, CONFIG=)"
+	@echo "make restore FROM_FILE=FILE          put it back, all or nothing (MERGE=1 joins what went different ways)"
 	@echo "make simulate AOI=shan OUT=DIR       write a simulated archive with its truth"
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
@@ -104,6 +110,12 @@ status: $(VENV)/.ok
 
 estimate: $(VENV)/.ok
 	@$(LEACHWATCH) estimate --aoi "$(AOI)" $(RUN_OPTIONS)
+
+backup: $(VENV)/.ok
+	@$(LEACHWATCH) backup $(BACKUP_OPTIONS)
+
+restore: $(VENV)/.ok
+	@$(LEACHWATCH) restore $(RESTORE_OPTIONS)
 
 simulate: $(VENV)/.ok
 	@$(LEACHWATCH) simulate --aoi "$(AOI)" $(SIMULATE_OPTIONS)

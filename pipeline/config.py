@@ -19,9 +19,21 @@ REMOVED = MappingProxyType(
     {
         "history.pond_present_m2": "which looks show ponds is decided by the model's [calibration.states.ponds]",
         "history.ground_present_m2": "which looks show ground is decided by the model's [calibration.states.ground]",
+        "screen.scl_closed": "it decides nothing any more; remove the line",
+        "alerts.pictures": "it decides nothing any more; remove the line",
     }
 )
 """Settings of earlier versions that are gone, each with what decides in its place."""
+RENAMED = MappingProxyType(
+    {f"clear.own_{name}": f"clear.fallback_{name}"
+     for name in ("bright", "white", "min_nir", "max_swir_ratio", "shadow_nir", "shadow_swir", "shadow_reach_px")}
+    | {
+        "clear.own_veil": "clear.fallback_haze",
+        "reading.offsets": "reading.boa_offset_error",
+        "network": "[http], with max_attempts, total_timeout_s, max_wait_s, connect_timeout_s and read_timeout_s",
+    }
+)  # fmt: skip
+"""Settings and tables of earlier versions that have another name, with that."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -226,7 +238,7 @@ def load(file: str | Path | None = None) -> Settings:
     """
     shipped = resources.shipped("configs") / DEFAULTS
     content, last = _read(shipped), shipped
-    for path in (*own_defaults(), *([] if file is None else [_named(file)])):
+    for path in (*own_defaults(), *([] if file is None else [settings_file(file)])):
         content, last = _merged(content, _read(path), path, ""), path
     try:
         return Settings.model_validate(content)
@@ -242,8 +254,8 @@ def own_defaults() -> list[Path]:
     return [own] if own is not None and own.resolve() != shipped.resolve() else []
 
 
-def _named(file: str | Path) -> Path:
-    """The file at a path, or of a name in `configs/`."""
+def settings_file(file: str | Path) -> Path:
+    """The settings file at a path, or of a name in `configs/`."""
     path = Path(file)
     if path.exists() or len(path.parts) > 1:
         return path
@@ -271,6 +283,8 @@ def _merged(base: dict[str, Any], changes: dict[str, Any], path: Path, prefix: s
     for key, value in changes.items():
         if f"{prefix}{key}" in REMOVED:
             raise ConfigError(f"{path}: {prefix}{key} is gone: {REMOVED[prefix + key]}")
+        if f"{prefix}{key}" in RENAMED:
+            raise ConfigError(f"{path}: {prefix}{key} is called {RENAMED[prefix + key]} now")
         if key not in base:
             near = difflib.get_close_matches(key, base, n=1, cutoff=0) or ["?"]
             raise ConfigError(f"{path}: unknown key {prefix}{key}; the nearest known one is {prefix}{near[0]}")

@@ -146,6 +146,8 @@ def _shortened(path: str) -> str:
     return f"…{end[folder.start() :] if folder else end}"
 
 
+NEWER = "written by a newer version of leachwatch; upgrade this one"
+"""What is said of a file that only a later version can read; it is left as it is."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

@@ -11,9 +11,10 @@ from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
 TARGETS = (
-    "detect", "scan", "schedule", "unschedule", "status", "doctor", "estimate", "simulate", "train", "evaluate",
+    "detect", "scan", "schedule", "unschedule", "status", "doctor", "backup", "restore", "estimate", "simulate",
+    "train", "evaluate",
 )  # fmt: skip
-FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live"}
+FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge"}
 
 
 def options_of(command: str) -> set[str]:
@@ -57,3 +58,7 @@ def test_every_target_is_listed_in_the_help() -> None:
     shown = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
     for target in set(phony.split()) - {"help", "FORCE"}:
         assert re.search(rf"\bmake {target}\b", shown), target
+
+
+def test_restore_takes_its_file_from_a_variable() -> None:
+    assert made("restore", FROM_FILE="a b.zip") == ["restore", "a b.zip"]

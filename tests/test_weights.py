@@ -165,7 +165,7 @@ def test_model_is_found_by_name_when_in_models(folder: Path, monkeypatch: pytest
         ("4,\n    6,\n", "", "widths: "),
         ("4,\n    6,\n", "4, 6, 8, 10, 12, 14", "widths: "),
         ("4,\n    6,\n", "4, 6, 8, 10, 12", r"network: .*sees \d+ px around a pixel, .* use fewer levels"),
-        ("version = 2", "version = 3", "calibration.version: "),
+        ("version = 2", "version = 3", "calibration: .*newer version"),
         ("intercept = -14", "intercept = true\nmore = -14", r"calibration\.confidence\."),
         ("intercept = -14", "intercept = nan # -14", r"calibration\.confidence\.intercept: "),
     ],
@@ -280,7 +280,8 @@ def test_a_card_without_one_number_is_refused_in_one_line_that_names_it(tmp_path
         (tmp_path / CARD).write_text(tomli_w.dumps(content))
         with pytest.raises(InputError) as caught:
             read_card(tmp_path / CARD)
-        assert str(caught.value) == f"{tmp_path / CARD}: {'.'.join(['calibration', *tables, name])}: Field required"
+        where = ".".join(["calibration", *tables, name])
+        assert str(caught.value).startswith(f"{tmp_path / CARD}: {where}: Field required; ")
         table[name] = taken
 
 

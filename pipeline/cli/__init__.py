@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.cli import (
     adopt,
     aoi,
+    backup,
     detect,
     doctor,
     estimate,
@@ -44,7 +45,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, doctor, estimate, aoi, simulate, train, evaluate, looks, registry, adopt,
+        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
+        adopt,
     ):  # fmt: skip
         each.add(commands)
     return top

@@ -12,7 +12,8 @@ present one are not used; what was published from them stands until the present 
 
 EXAMPLES = """examples:
   leachwatch looks                     count, size, months, version and model of each recipe
-  leachwatch looks prune               what would be removed: all but the recipe last used
+  leachwatch looks prune               what would be removed: all but the recipe last used, and those on which
+                                       sites rest that stand published
   leachwatch looks prune 1f0c2a9b7d3e --yes
       remove the looks of one recipe"""
 
@@ -29,17 +30,25 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List or prune; returns the exit code."""
-    from pipeline.run.prune import prunable, prune, recipe_lines, stored_recipes
+    from pipeline.run.leftovers import sweep_leftovers
+    from pipeline.run.prune import prunable, prune, recipe_lines, resting_folders, stored_recipes
 
-    stored = stored_recipes(archive_of(options))
+    archive = archive_of(options)
+    stored = stored_recipes(archive)
     if options.action == "list":
-        print("\n".join(recipe_lines(stored, archive_of(options))))
+        print("\n".join(recipe_lines(stored, archive)))
         return 0
-    chosen = prunable(stored, options.recipes)
+    resting = resting_folders(archive)
+    chosen = prunable(stored, options.recipes, resting=resting)
+    for recipe in prunable(stored) if not options.recipes else ():
+        if recipe.folder in resting:
+            print(f"{recipe.name} stays: sites that stand published rest on it; to remove it, name it")
+    if options.yes and (swept := sweep_leftovers(archive)):
+        print(f"{len(swept)} parts of runs that were killed removed")
     if not chosen:
         print("nothing to remove: of each kind, only looks of the recipe last used are there")
         return 0
-    print("\n".join(recipe_lines(chosen, archive_of(options))))
+    print("\n".join(recipe_lines(chosen, archive)))
     if not options.yes:
         print("nothing was removed; to remove these, add --yes")
         return 0

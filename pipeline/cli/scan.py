@@ -146,7 +146,7 @@ def _tell_that_it_did_not_begin(
     from pipeline.alerts.send import deliver
     from pipeline.aoi import read_aoi
     from pipeline.archive import Archive
-    from pipeline.scan.scan import advice
+    from pipeline.scan.outcome import advice
 
     if not to:
         return  # nobody asked; the error is printed

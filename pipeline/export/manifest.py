@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline import __version__, atomic
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
+from pipeline.export.publication import LAYOUT
 from pipeline.looks.file import LookFile, software
 from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
@@ -63,6 +64,7 @@ class Manifest:
         """The content as written; `checksums`: SHA-256 of the other products by name."""
         simulated = self.provenance.simulated
         return {
+            "layout": LAYOUT,
             "software": {"name": "leachwatch", "version": __version__, "libraries": software()},
             "run_id": self.provenance.run_id,
             "aoi": {"name": self.aoi.name, "title": self.aoi.title, "sha256": self.aoi.digest},

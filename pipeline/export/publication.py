@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from pipeline import atomic
 from pipeline.archive import Archive
-from pipeline.errors import InputError, describe, write_error
+from pipeline.errors import NEWER, InputError, describe, write_error
 from pipeline.export.placing import put_in_place
 
 STAGE = ".new"
@@ -23,6 +23,10 @@ STAGE = ".new"
 MANIFEST = "manifest.json"
 REVIEWS = "reviews.gpkg"
 """The reviewer's file, which is never replaced."""
+LAYOUT = 1
+"""Version of the manifest's layout; those of earlier versions do not say it."""
+LIST_VERSION = 1
+"""Version of the list of new files; those of earlier versions do not say it."""
 OLD_REGISTRIES = MappingProxyType({False: "registry.json", True: "registry-simulated.json"})
 """Registry of a version without an archive, by whether its names are those of simulated sites."""
 ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -46,7 +50,7 @@ class Stage:
     @property
     def registry(self) -> Path:
         """Where the new registry is written."""
-        return _staged(self.archive.registry)
+        return staged_registry(self.archive.registry)
 
     def begin(self) -> None:
         """Remove what a crash left before it was published; raises as `write_error`.
@@ -74,7 +78,12 @@ class Stage:
         files = {**checksums, MANIFEST: _sha256(self.folder / MANIFEST)}
         if REVIEWS in files:
             raise ValueError(f"{REVIEWS} is a person's file: rows are added to it, and it is never replaced")
-        content = {"out": str(self.out.absolute()), "files": files, "registry": _sha256(self.registry)}
+        content = {
+            "version": LIST_VERSION,
+            "out": str(self.out.absolute()),
+            "files": files,
+            "registry": _sha256(self.registry),
+        }
         atomic.write_text(self.archive.pending, json.dumps(content, indent=1) + "\n")
         moves = [(self.folder / name, self.out / name) for name in sorted(files, key=_manifest_last)]
         _move_all(self.archive, self.out, [(self.registry, self.archive.registry), *moves])
@@ -87,19 +96,21 @@ def complete(archive: Archive) -> str | None:
     """
     try:
         content = json.loads(archive.pending.read_text(encoding="utf-8"))
+        if content.get("version", LIST_VERSION) != LIST_VERSION:
+            raise InputError(f"{archive.pending}: {NEWER}")
         out, files, registry = Path(content["out"]), dict(content["files"]), str(content["registry"])
         if any(Path(name).name != name for name in files):
             raise ValueError("names a file elsewhere")
         if REVIEWS in files:
             raise ValueError(f"names {REVIEWS}")
     except FileNotFoundError:
-        _staged(archive.registry).unlink(missing_ok=True)
+        staged_registry(archive.registry).unlink(missing_ok=True)
         return None
     except ERRORS as cause:
         raise InputError(
             f"{archive.pending}: damaged ({describe(cause)}); move it away, then run detect again for the last AOI"
         ) from cause
-    moves = [(_staged(archive.registry), archive.registry, registry)]
+    moves = [(staged_registry(archive.registry), archive.registry, registry)]
     moves += [(out / STAGE / name, out / name, files[name]) for name in sorted(files, key=_manifest_last)]
     spoilt = [staged.name for staged, _, checksum in moves if staged.is_file() and _sha256(staged) != checksum]
     if not spoilt:
@@ -134,7 +145,11 @@ def published(out: Path) -> Mapping[str, object]:
     path = out / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
+        if not isinstance(content, dict):
+            return {}
+        if content.get("layout", LAYOUT) != LAYOUT:
+            raise InputError(f"{path}: {NEWER}")
+        return content
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as cause:
@@ -165,8 +180,8 @@ def check_folder(out: Path, aoi: str, simulated: bool | None) -> None:
             raise InputError(f"{out}: holds the names of an earlier version; take them over: leachwatch adopt {out}")
 
 
-def _staged(path: Path) -> Path:
-    """Where a new file is written: beside the one that it replaces, on the same disk if that is a link.
+def staged_registry(path: Path) -> Path:
+    """Where a new registry is written before it is published: beside the one that it replaces, wherever a link leads.
 
     Raises as `write_error` for links in a circle.
     """

@@ -9,6 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.errors import NEWER
+
+VERSION: Literal[2] = 2
+"""Version of the layout."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -115,7 +119,7 @@ class StateModel(CalibrationTable):
 class Calibration(CalibrationTable):
     """All fitted numbers that a run needs besides the weights."""
 
-    version: Literal[2] = 2
+    version: Literal[2] = VERSION
     """Layout; version 1 was one flat table of names, which is still read."""
     confidence: ConfidenceModel
     pond_area: AreaModel
@@ -123,7 +127,13 @@ class Calibration(CalibrationTable):
 
 
 def upgraded(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A calibration from a card of any version in the current layout; unknown layouts are returned unchanged."""
+    """A calibration from a card of any version in the current layout; unknown layouts are returned unchanged.
+
+    Raises `ValueError` for that of a newer version.
+    """
+    version = table.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise ValueError(NEWER)
     nested = any(isinstance(value, Mapping) for value in table.values())
     return table if nested or "version" in table else _from_version_1(table)
 
@@ -152,4 +162,4 @@ def _from_version_1(flat: Mapping[str, Any]) -> dict[str, Any]:
         **likelihood,
     }
     confidence = picked(ConfidenceModel.model_fields)
-    return {"version": 2, "confidence": confidence, "pond_area": area, "states": states}
+    return {"version": VERSION, "confidence": confidence, "pond_area": area, "states": states}

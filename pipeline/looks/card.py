@@ -1,7 +1,7 @@
 """The card of a trained model, `model.toml`: what it is, how it was made, its scores and its calibration."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,17 @@ def read_card(path: Path) -> ModelCard:
     except ValidationError as cause:
         first = cause.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from cause
+        remedy = _remedy(first["type"], first["loc"])
+        raise InputError(f"{path}: {where + ': ' if where else ''}{first['msg']}{remedy}") from cause
+
+
+def _remedy(kind: str, where: Sequence[str | int]) -> str:
+    """What to do about a card of another version."""
+    if kind == "extra_forbidden":
+        return "; of a newer version of leachwatch? then upgrade this one"
+    if kind == "missing" and where[0] == "calibration":
+        return "; of an earlier version, to be calibrated anew: make train"
+    return ""
 
 
 def write_card(path: Path, card: ModelCard) -> None:

@@ -26,6 +26,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.io import MemoryFile
 
 from pipeline import __version__
+from pipeline.errors import NEWER, InputError
 from pipeline.grid import Window, window_of
 from pipeline.looks.codes import LEVELS
 from pipeline.looks.look import Look
@@ -52,6 +53,8 @@ FACTS = ("key", "unit", "overpass", "day", "windows", "acquisitions", "generatio
 """Tags that the checksum covers ..."""
 LATER_FACTS = ("screened",)
 """... and those of them that files of earlier versions lack."""
+LAYOUT, LAYOUT_TAG = 1, "layout"
+"""Version of what the bands and tags mean, and its tag; files of earlier versions lack it."""
 MAX_EXTENT_PX = 8192
 """Longest side of a look: the largest block. A damaged file may claim to be larger than memory."""
 DAMAGE_ERRORS = (RasterioError, RasterioIOError, ValueError, KeyError, TypeError, OverflowError)
@@ -84,13 +87,18 @@ class LookFile:
 
 
 def open_look(path: Path) -> Look | None:
-    """The look in a file, read whole and checked; None where there is none, or where it is damaged."""
+    """The look in a file, read whole and checked; None where there is none, or where it is damaged.
+
+    Raises `InputError` for one of a newer version: it is not damaged, and must not be made again over it.
+    """
     if not path.is_file():
         return None
     try:
         with warnings.catch_warnings(), rasterio.Env(**GDAL):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is no look then
             tags, extent, bands, sums = _content(path)
+        if int(tags.get(LAYOUT_TAG, LAYOUT)) > LAYOUT:
+            raise InputError(f"{path}: {NEWER}")
         sound = tags["checksum"] == _checksum(bands, tags, extent)
         return _look(path, tags, extent, bands, sums) if sound else None
     except (*DAMAGE_ERRORS, OSError):
@@ -118,7 +126,7 @@ def encoded(seen: LookContent, task: LookTask, key: str) -> bytes:
             file.descriptions = DESCRIPTIONS
             file.scales = (1 / LEVELS, 1 / LEVELS, 1.0)
             tags = _tags(seen, task, key)
-            file.update_tags(checksum=_checksum(seen.bands, tags, task.extent), **tags)
+            file.update_tags(checksum=_checksum(seen.bands, tags, task.extent), **{LAYOUT_TAG: str(LAYOUT)}, **tags)
         return bytes(memory.getbuffer())
 
 

@@ -70,9 +70,13 @@ class Adopted:
     """Look version of these."""
     left: int
     """Look files that were not taken over: damaged ones, and those of recipes before the last."""
+    has_states: bool = True
+    """False: the products are of a version that did not tell the state of a site, and only names are taken over."""
 
     def text(self, out: Path) -> str:
         """For people."""
+        if not self.has_states:
+            return f"{out}: {self.names} names taken over; its products and looks are too old, and are made again"
         left = f"; {self.left} look files stay where they are, damaged or of an older recipe" if self.left else ""
         return (
             f"{out}: {self.names} names, {self.standing} standing sites and {self.looks} looks of look version "
@@ -118,22 +122,28 @@ def open_old(out: Path) -> list[OldRun]:
 
 def adopt(run: OldRun, archive: Archive, progress: Progress) -> Adopted:
     """Take over an old run into an archive. Raises `InputError` where a name of it is that of another place there."""
-    old = read_registry(run.registry)
-    statements = _statements(run.out) if run.has_products else {}
+    old, has_states = read_registry(run.registry), run.has_products and _has_states(run.out)
+    statements = _statements(run.out) if has_states else {}
     entries = tuple(replace(entry, statement=statements.get(entry.site_id)) for entry in old.entries)
-    recipe = _recipe(run.manifest)
+    recipe = _recipe(run.manifest) if has_states or not run.has_products else None
     with locked(archive.registry, str(archive.folder), PATIENCE_S):
         joined = read_registry(archive.registry).joined(Registry("", entries))
-        looks = _looks(run, archive, recipe, progress) if run.has_products else 0
+        looks = _looks(run, archive, recipe, progress) if has_states and recipe else 0
         write_registry(archive.registry, joined)
         _take_ledger(run.out / "ledger.jsonl", archive.ledger)
         os.replace(run.registry, run.registry.with_name(run.registry.name + ADOPTED))
     left = len(list((run.out / "looks").rglob("*.tif"))) - looks if run.has_products else 0
-    return Adopted(len(entries), sum(map(_stands, entries)), looks, recipe.version, left)
+    version = recipe.version if recipe else 0
+    return Adopted(len(entries), sum(map(_stands, entries)), looks, version, left, has_states or not run.has_products)
 
 
 def _stands(entry: RegisteredSite) -> bool:
     return entry.statement is not None
+
+
+def _has_states(out: Path) -> bool:
+    """Whether looks at sites say in which state these were. Raises `InputError` for products that cannot be read."""
+    return "state" in read_vectors(out / "sites.gpkg", "looks").columns
 
 
 def _statements(out: Path) -> dict[str, Statement]:

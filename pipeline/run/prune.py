@@ -2,12 +2,14 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.archive import Archive
 from pipeline.errors import InputError, write_error
-from pipeline.looks.recipe import RecipeDescription, description_in
+from pipeline.looks.recipe import FOLDER_DIGITS, RecipeDescription, description_in
+from pipeline.sites.registry import read_registry
 
 NAME = re.compile(r"(\d{4})(\d{2})\d{2}(?:-S2[A-D])?-[0-9a-f]{8}\.tif")
 """Name of a look's file, with its year and month."""
@@ -55,17 +57,47 @@ def recipe_lines(recipes: Sequence[StoredRecipe], archive: Path) -> list[str]:
     return [recipe.line() for recipe in recipes] or [f"no looks in {archive}/"]
 
 
-def prunable(stored: Sequence[StoredRecipe], names: Sequence[str]) -> list[StoredRecipe]:
-    """The recipes of some names; without names all but the last used, of real places and of each simulation.
+def prunable(
+    stored: Sequence[StoredRecipe], names: Sequence[str] = (), keep: int = 0, resting: Collection[Path] = ()
+) -> list[StoredRecipe]:
+    """The recipes of some names; without names all but those last used, of real places and of each simulation.
 
-    Raises `InputError` for a name that is none.
+    `keep`: how many are kept beside the last used one; `resting`: folders that are only removed by name. Raises
+    `InputError` for a name that is none.
     """
     known = {recipe.name for recipe in stored}
     for name in names:
         if name not in known:
             raise InputError(f"{name}: no such recipe; there are {', '.join(sorted(known)) or 'none'}")
-    last = {recipe.folder.parent: recipe for recipe in reversed(stored)}
-    return [recipe for recipe in stored if (recipe.name in names if names else recipe not in last.values())]
+    if names:
+        return [recipe for recipe in stored if recipe.name in names]
+    found: list[StoredRecipe] = []
+    for folder in sorted({recipe.folder.parent for recipe in stored}):
+        older = [recipe for recipe in stored if recipe.folder.parent == folder][1 + keep :]
+        found += [recipe for recipe in older if recipe.folder not in resting]
+    return found
+
+
+def resting_folders(archive: Path) -> frozenset[Path]:
+    """Folders of the recipes on which anything rests that stands published. Raises as `read_registry`."""
+    found: set[Path] = set()
+    for folder in {path.parent for path in archive.glob("looks*/*")}:
+        place = Archive(archive, folder.name.removeprefix("looks").removeprefix("-simulated-"))
+        for entry in read_registry(place.registry).entries:
+            if entry.statement is not None and entry.basis is not None:
+                found.add(folder / entry.basis.recipe[:FOLDER_DIGITS])
+    return frozenset(found)
+
+
+def prune_older(archive: Path, keep: int) -> list[StoredRecipe]:
+    """Remove the looks of recipes before the last used one and `keep` older ones, and return what was removed.
+
+    Those on which anything rests that stands published stay. Raises as `read_registry` and `prune`.
+    """
+    chosen = prunable(stored_recipes(archive), keep=keep, resting=resting_folders(archive))
+    for recipe in chosen:
+        prune(recipe)
+    return chosen
 
 
 def prune(recipe: StoredRecipe) -> None:

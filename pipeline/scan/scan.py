@@ -28,17 +28,20 @@ from pipeline.alerts.message import (
 )
 from pipeline.alerts.outbox import Letter, Outbox
 from pipeline.aoi import Aoi, Polygonal, list_aois, read_aoi
-from pipeline.errors import CapReached, CredentialsRefused, InputError, NothingObserved, PipelineError, UnitsFailed
+from pipeline.errors import CapReached, InputError, NothingObserved, PipelineError, UnitsFailed
 from pipeline.locks import locked
 from pipeline.looks.store import LookStore
 from pipeline.looks.sweep import sweep_looks
 from pipeline.months import first_day, last_day, month_of
 from pipeline.run.context import Pace, Remake, Run
 from pipeline.run.detect import detect
+from pipeline.run.leftovers import sweep_leftovers
 from pipeline.run.looks import looks_now
+from pipeline.run.prune import prune_older
 from pipeline.run.summary import Summary
 from pipeline.scan.due import Step, due, earlier, last_complete
 from pipeline.scan.log import Outcome, ScanLog, ScanRecord, append, read_log
+from pipeline.scan.outcome import advice, outcome_of
 from pipeline.sources.interface import Period
 from pipeline.sources.ledger import Usage
 
@@ -130,6 +133,7 @@ def scan(context: Run, asked: Asked, bounds: Bounds, bar: Bar) -> Scanned:
             if not record.outcome.settles:
                 left += len(steps) - k - 1
                 break
+        _tidy(context)
         return Scanned(tuple(records), left, tuple(work.letters))
 
 
@@ -140,6 +144,14 @@ def _sweep(context: Run) -> None:
         found = sweep_looks(LookStore(folder), share, folder / SWEEP, SWEEP_S)
         for damaged in found.damaged:
             context.progress.note(f"note: {damaged.path}: a damaged look, set aside ({damaged.reason})")
+
+
+def _tidy(context: Run) -> None:
+    """Remove what killed runs left, and looks of recipes that are older than the settings want to keep."""
+    sweep_leftovers(context.archive.folder, context.out)
+    if context.settings.scan.keep_recipes > 0:
+        for recipe in prune_older(context.archive.folder, context.settings.scan.keep_recipes):
+            context.progress.note(f"Removed: {recipe.line()}")
 
 
 def _last(context: Run) -> str:
@@ -353,47 +365,3 @@ class _Work:
         letter = self.outbox.add(message, told, datetime.now(UTC).replace(microsecond=0))
         if letter is not None:
             self.letters.append(letter)
-
-
-def advice(code: int) -> str:
-    """What to do about a failure, by its exit code."""
-    match code:
-        case CapReached.exit_code:
-            return "A limit of spending or a quota is reached: the scan goes on when it is raised, or next month."
-        case CredentialsRefused.exit_code:
-            return "The provider refused the credentials: renew them, then run leachwatch doctor."
-        case UnitsFailed.exit_code:
-            return "It is tried again by the next scan; what was made is kept."
-        case _:
-            return "Run leachwatch doctor; it says what to mend."
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a step did not end with exit code 0, if it did not."""
-
-    code: int = 0
-    text: str = ""
-    blind: bool = False
-    """True: because nothing of its last month was seen."""
-
-
-def outcome_of(step: Step, summary: Summary, patient: bool, recent: bool) -> tuple[Outcome, Reason]:
-    """How a step ended.
-
-    `patient`: whether it stays due while looks fail. `recent`: whether its last month is the last complete one, of
-    which scenes may still be listed.
-    """
-    told = Reason(summary.exit_code, summary.error or "")
-    if summary.failures:
-        decisive = summary.exit_code in (CapReached.exit_code, CredentialsRefused.exit_code)
-        return Outcome.UNFINISHED if patient or decisive else Outcome.INCOMPLETE, told
-    if summary.left:
-        return Outcome.UNFINISHED, told
-    if summary.seen_in.get(step.last, 0.0) > 0 or (step.opening and summary.saw):
-        return Outcome.DONE, Reason()
-    looks = sum(month_of(look.day) == step.last for look in summary.asked)
-    why = f"no clear pixel in {looks} looks" if looks else f"no scene of {step.last}"
-    blind = Reason(NothingObserved.exit_code, summary.error or f"nothing could be observed: {why}", blind=True)
-    # Satellites pass every few days: a month without any scene is more likely a catalogue or a disk that is away.
-    return Outcome.UNFINISHED if patient and recent and not looks else Outcome.BLIND, blind

@@ -15,7 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import atomic
-from pipeline.errors import InputError, describe
+from pipeline.errors import NEWER, InputError, describe, one_line
 from pipeline.sites.names import Basis, Interval, PublishedState, PublishedStatus, RegisteredSite, Registry, polygonal
 from pipeline.sites.statement import STATEMENT
 
@@ -48,7 +48,7 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
         content = json.loads(text)
         version = content["version"]
         if version not in range(1, VERSION + 1) or isinstance(version, bool):
-            raise InputError(f"{path}: registry version {version!r}, this program knows {VERSION}; {REMEDY}")
+            raise InputError(f"{path}: {_unknown(version)}")
         entries = tuple(_entry(row, version) for row in content["sites"])
         _check_ids([entry.site_id for entry in entries], str(content["prefix"]) if version < 4 else PREFIX)
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
@@ -67,6 +67,12 @@ def registry_text(registry: Registry) -> Iterator[str]:
     for number, entry in enumerate(registry.entries):
         yield ("," if number else "") + "\n" + json.dumps(_row(entry))
     yield "\n]}\n"
+
+
+def _unknown(version: object) -> str:
+    if isinstance(version, int) and version > VERSION:
+        return f"{NEWER} (layout {version}, this one knows {VERSION})"
+    return f"registry version {one_line(repr(version))}, this program knows {VERSION}; {REMEDY}"
 
 
 def _check_ids(ids: list[str], prefix: str) -> None:

@@ -13,7 +13,7 @@ from pipeline.archive import Archive
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.months import first_day, last_day, month_of, months_between
-from pipeline.run.prune import prunable, stored_recipes
+from pipeline.run.leftovers import prunable_bytes
 from pipeline.scan.due import due, last_complete
 from pipeline.scan.log import Outcome, ScanLog, ScanRecord, read_log
 from pipeline.sources.budget import totals
@@ -70,7 +70,7 @@ class Status:
     disk_bytes: Mapping[str, int]
     """Bytes by folder or file of the archive."""
     prunable_bytes: int
-    """Bytes of looks of older recipes, which `leachwatch looks prune` removes."""
+    """Bytes of looks of older recipes and of killed runs, which `leachwatch looks prune` removes."""
     free_bytes: int
     """Bytes that are free on its disk."""
     spending: Mapping[str, Usage]
@@ -129,12 +129,16 @@ def status_of(archive: Path, settings: Settings, now: datetime) -> Status:
     except PipelineError as cause:
         spending = {}
         wrong.append(str(cause))
-    stored = stored_recipes(archive)
+    try:
+        n_bytes = prunable_bytes(archive)
+    except PipelineError as cause:
+        n_bytes = 0
+        wrong.append(str(cause))
     return Status(
         archive=str(archive),
         aois=tuple(aois),
         disk_bytes=_sizes(archive),
-        prunable_bytes=sum(recipe.n_bytes for recipe in prunable(stored, ())),
+        prunable_bytes=n_bytes,
         free_bytes=_free(archive),
         spending=spending,
         monthly_pu=settings.spending.monthly_pu,
