@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from test_make import made, options_of
+from test_make import TARGETS, made, options_of
 
 from pipeline.cli import parser
 from pipeline.cli.parser import EXITS
@@ -31,8 +31,8 @@ def test_make_commands_parse(page: str, line: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no target {target}"
     given = dict(variable.split("=", 1) for variable in variables)
-    if target in ("detect", "estimate", "simulate", "train", "evaluate"):
-        known = {option[2:].upper().replace("-", "_") for option in options_of(target)}
+    if target in TARGETS:
+        known = {option[2:].upper().replace("-", "_") for option in options_of(target)} | {"AOI", "FROM_FILE"}
         assert set(given) <= known, f"make {target} passes no {set(given) - known}"
         parser().parse_args(made(target, **given))
     else:

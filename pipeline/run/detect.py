@@ -126,8 +126,7 @@ def _mended(
 ) -> tuple[Derived, list[Look], MadeLooks]:
     """What the looks say once those that are damaged were made again, where that can be."""
     damaged = (*planned.store.damaged, *derived.damaged)
-    lost = {look.key for each in damaged if (look := each.look) is not None}
-    sound = [look for look in looks if look.key not in lost]
+    sound = [look for look in looks if planned.store.holds(look)] if damaged else looks
     again = remake(context, planned, damaged, sound) if damaged else MadeLooks()
     if not again.looks:
         return derived, sound, made.joined(again)

@@ -6,7 +6,6 @@ begins, such lines are replaced by what they count as, and copied to `ledger.dam
 are summed up, one line per provider.
 """
 
-import errno
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline import atomic
+from pipeline.atomic import append_bytes
 from pipeline.errors import InputError, write_error
 from pipeline.locks import PATIENCE_S, locked
 
@@ -85,14 +85,7 @@ def append(path: Path, entry: LedgerEntry) -> None:
     """Append a line; raises `UnitsFailed` on a full disk: what cannot be recorded must not be spent."""
     with locked(path, str(path), PATIENCE_S):
         try:
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                # One small write, so lines of processes do not mix. The leading newline ends any unfinished line.
-                content = b"\n" + _line(entry)
-                if os.write(file, content) < len(content):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            finally:
-                os.close(file)
+            append_bytes(path, b"\n" + _line(entry))  # the leading newline ends any unfinished line
         except OSError as cause:
             raise write_error(path, cause) from cause
 
