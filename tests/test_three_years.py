@@ -5,7 +5,7 @@ from pathlib import Path
 import three_years
 from three_years import backed_up, built, differences, disturbed, restored, said, undisturbed
 
-MONTHS = 9
+MONTHS = 11
 SCRIPT = {
     1: three_years.password_changed,
     2: three_years.server_down_half_way,

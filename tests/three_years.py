@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,7 +25,6 @@ import numpy as np
 import rasterio
 from endurance import IDS, serial
 from fake_hub import Hub, drop, error, hub, status
-from rasterio.windows import from_bounds
 from scenes import ALWAYS, GRID, PLACE, QUIET, aoi, run_of
 from shapely.geometry import mapping
 
@@ -33,7 +33,7 @@ from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.send import Target, deliver
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
-from pipeline.bands import NAMES
+from pipeline.bands import NAMES, SCL
 from pipeline.config import SimulatedSettings, load
 from pipeline.errors import PipelineError
 from pipeline.grid import LONLAT, Window, reprojected
@@ -107,23 +107,30 @@ class Sky:
     ) -> np.ndarray:
         """The pixels of a window in a time range, as harmonised numbers."""
         name = next(n for n in self.files if compact(first) <= n <= compact(last))
-        with rasterio.open(self.files[name]) as file:
-            window = from_bounds(*box, file.transform)
-            names = dict(zip(file.descriptions, file.indexes, strict=True))
-            found = []
-            data = file.read(names["B02"], window=window, boundless=True, fill_value=0, out_shape=(height, width)) > 0
-            for band in bands:
-                if band == "dataMask":
-                    found.append(data.astype(np.uint16))
-                    continue
-                k = names[band]
-                numbers = file.read(k, window=window, boundless=True, fill_value=0, out_shape=(height, width)).astype(
-                    float
-                )
-                if band in NAMES:
-                    numbers = np.where(data, (numbers * file.scales[k - 1] + file.offsets[k - 1]) * 1e4, 0)
-                found.append(np.clip(np.round(numbers), 0, 65_535).astype(np.uint16))
-        return np.stack(found)
+        planes, (west, north) = whole(self.files[name])
+        row, col = round((north - box[3]) / 10), round((box[0] - west) / 10)
+        there = planes[SCL].shape
+        top, left = max(0, -row), max(0, -col)
+        bottom, right = min(height, there[0] - row), min(width, there[1] - col)
+        found = np.zeros((len(bands), height, width), np.uint16)
+        if bottom > top and right > left:
+            for k, band in enumerate(bands):
+                found[k, top:bottom, left:right] = planes[band][top + row : bottom + row, left + col : right + col]
+        return found
+
+
+@lru_cache(maxsize=4)
+def whole(path: Path) -> tuple[dict[str, np.ndarray], tuple[float, float]]:
+    """All bands of a scene as harmonised numbers, by name, and its north-western corner."""
+    with rasterio.open(path) as file:
+        numbers = dict(zip(file.descriptions, file.read().astype(float), strict=True))
+        for k, band in enumerate(file.descriptions):
+            if band in NAMES:
+                seen = numbers[band] > 0
+                numbers[band] = np.where(seen, (numbers[band] * file.scales[k] + file.offsets[k]) * 1e4, 0)
+        corner = file.bounds.left, file.bounds.top
+    numbers["dataMask"] = (numbers["B02"] > 0).astype(float)
+    return {name: np.clip(np.round(plane), 0, 65_535).astype(np.uint16) for name, plane in numbers.items()}, corner
 
 
 def compact(time: str) -> str:
