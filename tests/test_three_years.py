@@ -5,7 +5,7 @@ from pathlib import Path
 import three_years
 from three_years import backed_up, built, differences, disturbed, restored, said, undisturbed
 
-MONTHS = 11
+MONTHS = 9
 SCRIPT = {
     1: three_years.password_changed,
     2: three_years.server_down_half_way,
@@ -17,7 +17,7 @@ SCRIPT = {
 def test_what_goes_wrong_changes_neither_sites_nor_names_nor_events_nor_what_is_told(tmp_path: Path) -> None:
     sky, area = built(tmp_path / "scenes", MONTHS)
     one = undisturbed(tmp_path / "undisturbed" / "place", sky, area, MONTHS)
-    assert len(said(one)["sites"]) >= 2
+    assert len(said(one)["sites"]) >= 1
     assert said(one)["events"]
     other = disturbed(
         tmp_path / "disturbed" / "place", sky, area, MONTHS, SCRIPT, frozenset({3}), 6, 5, backed_up, restored
