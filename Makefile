@@ -26,6 +26,7 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(call option,styles,STYLES) $(call option,backgrounds,BACKGROUNDS) $(call option,baseline,BASELINE) \
   $(call option,every,EVERY) $(if $(LIMITS),--limits) $(call option,picture,PICTURE) $(call option,gallery,GALLERY) \
   $(if $(REPLAY),--replay) $(call option,other-model,OTHER_MODEL) $(call option,run,RUN) $(call option,labels,LABELS) \
+  $(call option,alert-worlds,ALERT_WORLDS) $(call option,budget,BUDGET) $(call option,km2,KM2) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
 
