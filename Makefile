@@ -41,6 +41,7 @@ help:
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
 	@echo "make evaluate SET=held-out           score a model by site on simulated worlds (WORLDS=, MODEL=, REPLAY=1)"
+	@echo "     ... ALERT_WORLDS=400 | BUDGET=0.1   known ground for the budget of false alarms | is it kept in other worlds? (KM2=)"
 	@echo "make evaluate RUN=out/place LABELS=FILE   which of your own point labels a run found"
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"
 	@echo "make test | make check               the tests | lint, types and tests"

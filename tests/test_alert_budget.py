@@ -79,12 +79,20 @@ def test_where_sites_are_taken_to_be_as_common_as_in_the_worlds_the_guarantee_fa
     assert risk(3, 0.2 * DENSE, trials=200) > 0.5
 
 
+def test_few_false_reports_may_be_chance() -> None:
+    """At most so many are expected: with more, as few as were counted would be seen in less than a tenth of cases."""
+    counted = np.arange(6)
+    bound = budget.most_false(counted, 0.9)
+    drawn = np.random.default_rng(4).poisson(bound, (100_000, 6))
+    np.testing.assert_allclose((drawn <= counted).mean(axis=0), 0.1, atol=0.005)
+
+
 def test_small_areas_do_not_hide_false_sites_among_empty_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """One false report in twenty pieces, one site in fifty: lists are empty but for the false ones."""
     rare = [KnownGround(KM2, SITES, (0.9,) * SITES, (0.95,) if k % 20 == 0 else ()) for k in range(200)]
     target = Target(KM2, 0.001 * DENSE, 0.1)
     assert least_bar(rare, target).confidence is None
-    monkeypatch.setattr(budget, "UNSEEN_FALSE", -1000)
+    monkeypatch.setattr(budget, "most_false", lambda false, level: 0.0 * false)
     cut = least_bar(rare, target)
     assert cut.confidence == 0.0
     assert sum(len(each.false) for each in rare) > 0.1 * 0.001 * sum(len(each.true) for each in rare)
@@ -110,8 +118,8 @@ def test_where_sites_are_rarer_the_bar_is_never_lower(ground: list[KnownGround],
 @given(grounds, st.floats(0.02, 0.9))
 def test_without_a_false_report_nothing_is_cut(ground: list[KnownGround], share: float) -> None:
     sure = [replace(each, false=(), true=(0.0, *each.true)) for each in ground]
-    # As many sites as outweigh the one false report that was not seen.
-    target = Target(KM2, 1e6, max(share, 0.06))
+    # So many sites that they outweigh the false reports that there may be without one having been seen.
+    target = Target(KM2, 1e6, max(share, 0.12))
     assert least_bar(sure, target).confidence == 0.0
 
 
@@ -124,6 +132,13 @@ def test_losses_are_probabilities_that_fall_as_the_bar_rises(
     assert lost.shape == (len(BARS),)
     assert ((lost >= 0) & (lost <= 1 + 1e-9)).all()
     assert (np.diff(lost) <= 1e-12).all()
+
+
+def test_a_low_bar_is_no_better_than_the_worst_above_it() -> None:
+    """Of twenty true reports and one false one nothing is over the budget, until the true ones fall below the bar."""
+    scan = KnownGround(KM2, 20, (0.2,) * 20, (0.5,))
+    lost = losses(scan, Target(KM2, DENSE, 0.1), 1.0)
+    assert list(lost[[0, 200, 201, 500, 501, 1000]]) == [1, 1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(("km2", "kept"), [(KM2, 1.0), (KM2, 0.3), (0.4 * KM2, 0.3), (0.4 * KM2, 1.0)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, gammaincinv
 
 from pipeline.alerts.message import Bar
 from pipeline.alerts.worlds import AlertWorlds, KnownGround
@@ -26,9 +26,7 @@ one may."""
 BARS = tuple(k / 1000 for k in range(1001))
 """As fine as confidences are published."""
 UNSEEN_LOSS = 1.0
-"""The scan that is to be judged is not among those that are known: it counts as one that breaks the budget ..."""
-UNSEEN_FALSE = 1
-"""... and by one more false report than is known."""
+"""The scan that is to be judged is not among those that are known: it counts as one that breaks the budget."""
 ROUNDING = 1e-9
 """By so much sums of shares may be off."""
 
@@ -77,8 +75,8 @@ def alert_bar(worlds: AlertWorlds, aoi: Aoi, budget: float) -> Bar:
 
 
 def least_bar(ground: Sequence[KnownGround], target: Target) -> Cut:
-    """The lowest bar at which the risk of such scans is bounded by 1 - `target.level`, and that of all their reports
-    taken together, with one more false one, by the budget.
+    """The lowest bar at which the risk of such scans is bounded by 1 - `target.level`, and the share of false reports
+    in all lists together, with as many as there may be (`most_false`), by the budget.
 
     `ground`: pieces of about one size, in an order that has nothing to do with what was reported of them. Without the
     second bound, small areas would keep to any budget by lists that are mostly empty, and false where they are not.
@@ -88,7 +86,7 @@ def least_bar(ground: Sequence[KnownGround], target: Target) -> Cut:
     risk = sum((losses(scan, target, kept) for scan in scans), np.zeros(len(BARS)))
     bounded = risk + UNSEEN_LOSS <= (1 - target.level) * (len(scans) + 1) + ROUNDING
     true, false = _reaching(whole.true), _reaching(whole.false)
-    together = (false + UNSEEN_FALSE) * (1 - target.budget) <= target.budget * kept * true + ROUNDING
+    together = most_false(false, target.level) * (1 - target.budget) <= target.budget * kept * true + ROUNDING
     within = np.flatnonzero(bounded & together)
     km2 = joined(scans).km2 / len(scans) if scans else 0.0
     if not len(within):
@@ -116,6 +114,15 @@ def joined(ground: Sequence[KnownGround]) -> KnownGround:
         tuple(value for piece in ground for value in piece.true),
         tuple(value for piece in ground for value in piece.false),
     )
+
+
+def most_false(false: Counts, level: float) -> Doubles:
+    """Upper bound of the number of false reports that such ground has on average, where so many were counted.
+
+    Exact at `level` where they are independent of each other (Garwood 1936).
+    """
+    bound: Doubles = gammaincinv(false + 1, level)
+    return bound
 
 
 def share_kept(whole: KnownGround, target: Target) -> float:
