@@ -28,6 +28,7 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(call option,styles,STYLES) $(call option,backgrounds,BACKGROUNDS) $(call option,baseline,BASELINE) \
   $(call option,every,EVERY) $(if $(LIMITS),--limits) $(call option,picture,PICTURE) $(call option,gallery,GALLERY) \
   $(if $(REPLAY),--replay) $(call option,other-model,OTHER_MODEL) $(call option,run,RUN) $(call option,labels,LABELS) \
+  $(call option,alert-worlds,ALERT_WORLDS) $(call option,budget,BUDGET) $(call option,km2,KM2) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
 DOCTOR_OPTIONS = $(if $(LIVE),--live) $(call option,providers,PROVIDERS) $(call option,out,OUT) \
@@ -53,6 +54,7 @@ help:
 	@echo "make train OUT=models/mine           train and calibrate a model on simulated worlds (MINUTES=, SEED=, WORLDS=)"
 	@echo "make train LABELS=FILE SCENES=DIR OUT=models/mine   fine-tune on your own labels"
 	@echo "make evaluate SET=held-out           score a model by site on simulated worlds (WORLDS=, MODEL=, REPLAY=1)"
+	@echo "     ... ALERT_WORLDS=400 | BUDGET=0.1   known ground for the budget of false alarms | is it kept in other worlds? (KM2=)"
 	@echo "make evaluate RUN=out/place LABELS=FILE   which of your own point labels a run found"
 	@echo "make doctor                          what is wrong on this machine | LIVE=1: what each provider really sends"
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"

@@ -28,6 +28,10 @@ MAX_BYTES = 50_000_000
 MAX_DEGREES = 20.0
 """Widest AOI, degrees of longitude: one UTM zone must serve all of it."""
 MIN_KM2 = 0.01
+DENSITY = "sites_per_1000_km2"
+"""Property that states the density of sites ..."""
+MAX_DENSITY = 1e6
+"""... which is no more than this: a site on every 1,000 m²."""
 EARTH = Geod(ellps="WGS84")
 
 Polygonal: TypeAlias = Polygon | MultiPolygon
@@ -49,6 +53,10 @@ class Aoi:
     """The UTM zone of its centroid."""
     polygon_m: Polygonal = field(init=False)
     """The same in metres on the grid's CRS."""
+    sites_per_1000_km2: float | None = None
+    """Density of leach-pond sites that whoever drew the AOI expects, in operation or not, per 1,000 km²; above 0, None
+    = not stated. It is no part of what the AOI is (`digest`): it changes no look and no outline, only how sure one can
+    be of a site. What depends on how rare sites are is judged at this density: the budget of false alarms."""
 
     def __post_init__(self) -> None:
         centre = self.polygon.centroid
@@ -117,7 +125,7 @@ def read_aoi(name_or_path: str) -> Aoi:
     known = _first_properties(content)
     stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "aoi"
     title = one_line(known.get("title") or known.get("name") or path.stem)[:80]
-    return Aoi(stem, title, _prefix(known.get("prefix"), stem), polygon)
+    return Aoi(stem, title, _prefix(known.get("prefix"), stem), polygon, _density(content, path))
 
 
 def list_aois() -> list[Aoi]:
@@ -263,6 +271,22 @@ def _first_properties(content: dict[str, Any]) -> dict[str, Any]:
     feature = features[0] if isinstance(features, list) and features else content
     known = feature.get("properties") if isinstance(feature, dict) else None
     return known if isinstance(known, dict) else {}
+
+
+def _density(content: dict[str, Any], path: Path) -> float | None:
+    """The one density of sites that the file states, as a member of its own or a property of features."""
+    features = content.get("features")
+    parts = features if isinstance(features, list) else []
+    stated = [content, *(part.get("properties") for part in [content, *parts] if isinstance(part, dict))]
+    found = [part[DENSITY] for part in stated if isinstance(part, dict) and part.get(DENSITY) is not None]
+    for value in found:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_DENSITY:
+            shown = one_line(json.dumps(value), 40)
+            raise AoiError(f"{path}: {DENSITY} is {shown}; state a number above 0, or leave it out")
+    if len(set(found)) > 1:
+        values = " and ".join(f"{value:g}" for value in sorted(set(found)))
+        raise AoiError(f"{path}: {DENSITY} is {values}; an AOI has one density, so state one")
+    return float(found[0]) if found else None
 
 
 def _prefix(given: object, stem: str) -> str:

@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,53 @@ def test_a_title_that_no_file_can_hold_is_escaped(tmp_path: Path) -> None:
         '{"type": "Polygon", "coordinates": [[[99, 21], [99.1, 21], [99, 21.1]]]}}'
     )
     assert read_aoi(str(path)).title == "\\ud800x"
+
+
+def _density(tmp_path: Path, *properties: object, **members: object) -> float | None:
+    """What an AOI of so many features states."""
+    features = [{"type": "Feature", "properties": of, "geometry": polygon(SQUARE)} for of in properties]
+    path = tmp_path / "area.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features, **members}))
+    return read_aoi(str(path)).sites_per_1000_km2
+
+
+def test_an_aoi_states_its_density_of_sites_or_does_not(tmp_path: Path) -> None:
+    assert _density(tmp_path, {}) is None
+    assert _density(tmp_path, None, {"sites_per_1000_km2": None}) is None
+    assert _density(tmp_path, {"sites_per_1000_km2": 14}) == 14.0
+    assert _density(tmp_path, {}, {"sites_per_1000_km2": 0.3}) == 0.3
+    assert _density(tmp_path, {}, sites_per_1000_km2=2.5) == 2.5
+    assert _density(tmp_path, {"sites_per_1000_km2": 2.5}, sites_per_1000_km2=2.5) == 2.5
+    feature = save(tmp_path / "feature.geojson", polygon(SQUARE), properties={"sites_per_1000_km2": 7})
+    assert read_aoi(feature).sites_per_1000_km2 == 7.0
+    assert read_aoi(save(tmp_path / "member.geojson", polygon(SQUARE), sites_per_1000_km2=8)).sites_per_1000_km2 == 8.0
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "2", [2], 1e999, float("nan"), 10**400, 2e6])
+def test_a_density_that_is_none_is_refused_in_one_line(tmp_path: Path, value: object) -> None:
+    with pytest.raises(AoiError, match=r"sites_per_1000_km2 is|not JSON") as error:
+        _density(tmp_path, {"sites_per_1000_km2": value})
+    assert "\n" not in str(error.value)
+
+
+def test_two_densities_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AoiError, match="sites_per_1000_km2 is 2 and 3; an AOI has one density"):
+        _density(tmp_path, {"sites_per_1000_km2": 3}, {"sites_per_1000_km2": 2})
+
+
+def test_the_density_is_no_part_of_what_an_aoi_is(tmp_path: Path) -> None:
+    plain = read_aoi(save(tmp_path / "plain.geojson", polygon(SQUARE)))
+    stated = read_aoi(save(tmp_path / "stated.geojson", polygon(SQUARE), sites_per_1000_km2=2))
+    assert stated.digest == plain.digest
+
+
+def test_the_densities_of_the_aois_that_come_with_it_are_those_of_their_readme() -> None:
+    readme = (resources.shipped("aoi") / "README.md").read_text()
+    rows = [line.split("|")[1:3] for line in readme.splitlines() if line.startswith("| `")]
+    told = {name: value.strip() for names, value in rows for name in re.findall("`([a-z-]+)`", names)}
+    for aoi in list_aois():
+        shown = "not stated" if aoi.sites_per_1000_km2 is None else f"{aoi.sites_per_1000_km2:g}"
+        assert told[aoi.name] == shown
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:

@@ -41,6 +41,13 @@ def amount(text: str) -> float:
     return float(text)
 
 
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    if not re.fullmatch(r"0\.[0-9]{1,6}", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.1")
+    return float(text)
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(","))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import among, backgrounds_of, count, names, settings_of, workers
+from pipeline.cli.arguments import among, amount, backgrounds_of, count, names, settings_of, share, workers
 from pipeline.cli.parser import Parser, command
 from pipeline.errors import InputError
 
@@ -63,6 +63,18 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--labels", type=Path, metavar="FILE",
         help="with --run: points (CSV or GeoJSON: id, lon, lat, date or from and to, diameter_m, state) to score it by",
     )  # fmt: skip
+    evaluate.add_argument(
+        "--alert-worlds", type=count, metavar="N",
+        help="instead: observe so many calibration worlds and keep what is reported there beside the model's card; the "
+        "budget of false alarms rests on them",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--budget", type=share, metavar="B",
+        help="instead: do lists of new sites keep to a budget of false ones, at three densities of sites?",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--km2", type=amount, metavar="A", help="with --budget: area of a scan (as large as the worlds allow)"
+    )
     evaluate.add_argument("--workers", type=workers, metavar="N", help="processes; 0 = one per core")
     evaluate.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     evaluate.set_defaults(do=run)
@@ -80,6 +92,10 @@ def run(options: argparse.Namespace) -> int:
         return _score_labels(options.labels, options.run, settings.sites.min_confidence)
     if options.replay:
         return _replay(options, settings)
+    if options.alert_worlds:
+        return _alert_worlds(options, settings)
+    if options.budget:
+        return _budget(options, settings)
     if options.run:
         return _score_run(options, settings)
     return _score_trials(options, settings)
@@ -101,6 +117,14 @@ def _check_usage(options: argparse.Namespace) -> None:
         raise InputError("--limits counts sites of worlds and runs: leave out --labels and --replay")
     if options.gallery and (options.run or options.replay):
         raise InputError("--gallery draws single worlds: leave out --run and --replay")
+    others = (options.labels, options.run, options.replay, options.limits, options.gallery, options.baseline)
+    ground = (options.of != "held-out", options.styles, options.backgrounds, options.every != 1)
+    if (options.alert_worlds or options.budget) and any((*others, *ground)):
+        raise InputError("--alert-worlds and --budget go with --model and --worlds only: leave out the others")
+    if options.alert_worlds and options.budget:
+        raise InputError("--alert-worlds makes what --budget tests: first the one, then the other")
+    if options.km2 and not options.budget:
+        raise InputError("--km2 goes with --budget")
     if options.replay and options.of == "real":
         raise InputError("--replay needs worlds with a history: real scenes have one look")
 
@@ -129,6 +153,37 @@ def _replay(options: argparse.Namespace, settings: "Settings") -> int:
     how = Replay(tuple(runners), MODEL_CHANGES if options.other_model else 0)
     worlds = replay(trials, how, settings.engine.workers or usable_cores(), Progress())
     print(f"model {models} on {named}, {MONTHS} months look by look\n{replay_table(worlds)}")
+    return 0
+
+
+def _alert_worlds(options: argparse.Namespace, settings: "Settings") -> int:
+    from pipeline.alerts.worlds import ALERTS
+    from pipeline.engine import usable_cores
+    from pipeline.evaluation.alert_worlds import make_alert_worlds
+    from pipeline.evaluation.trials import TrialRunner
+    from pipeline.looks.weights import model_folder
+    from pipeline.progress import Progress
+
+    folder, workers = model_folder(settings.model), settings.engine.workers or usable_cores()
+    made = make_alert_worlds(folder, TrialRunner(settings), options.alert_worlds, workers, Progress())
+    print(f"{folder / ALERTS}: {len(made.reports)} reports in {made.ground}")
+    return 0
+
+
+def _budget(options: argparse.Namespace, settings: "Settings") -> int:
+    from pipeline.alerts.worlds import read_alert_worlds
+    from pipeline.engine import usable_cores
+    from pipeline.evaluation.alert_worlds import budget_table, held_out
+    from pipeline.evaluation.trials import TrialRunner
+    from pipeline.looks.card import CARD, read_card
+    from pipeline.looks.weights import model_folder
+    from pipeline.progress import Progress
+
+    folder, workers = model_folder(settings.model), settings.engine.workers or usable_cores()
+    worlds = read_alert_worlds(folder, read_card(folder / CARD))
+    named, ground = held_out(options.worlds, TrialRunner(settings), workers, Progress())
+    table = budget_table(worlds, ground, options.budget, settings.sites.min_confidence, options.km2 or worlds.km2)
+    print(f"model {settings.model}, budget {options.budget:.0%}, made on {worlds.ground},\ntested on {named}\n{table}")
     return 0
 
 

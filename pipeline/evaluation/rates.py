@@ -48,7 +48,7 @@ def rate(
     if of == 0:
         return RateEstimate(hits, of, 0.0, 1.0 if proportion else float("inf"))
     if proportion and (hits in (0, of) or len(pairs) < FEW):
-        return RateEstimate(hits, of, *_exact(hits, of))
+        return RateEstimate(hits, of, *exact_bounds(hits, of))
     if hits == 0:
         return RateEstimate(0.0, of, 0.0, 3.69 / of)  # exact upper bound of a Poisson rate with no event
     return RateEstimate(hits, of, *_bootstrap(pairs))
@@ -65,7 +65,7 @@ def amount_share(cases: Sequence[Case], counted: Callable[[Case], tuple[float, f
         return RateEstimate(part, whole, 0.0, 1.0)
     if part in (0, whole) or (pairs[:, 1] > 0).sum() < FEW:
         trials = whole**2 / float((pairs[:, 1] ** 2).sum())
-        return RateEstimate(part, whole, *_exact(part / whole * trials, trials))
+        return RateEstimate(part, whole, *exact_bounds(part / whole * trials, trials))
     return RateEstimate(part, whole, *_bootstrap(pairs))
 
 
@@ -84,7 +84,7 @@ def _bootstrap(pairs: Doubles) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _exact(hits: float, of: float) -> tuple[float, float]:
+def exact_bounds(hits: float, of: float) -> tuple[float, float]:
     """95 % bounds of a binomial proportion (Clopper and Pearson 1934); numbers need not be whole."""
     low = float(beta.ppf(0.025, hits, of - hits + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(0.975, hits + 1, of - hits)) if hits < of else 1.0

@@ -44,7 +44,7 @@ def load_model(name_or_path: str, device: str = "cpu", precision: str = "auto") 
 
     `auto`: CUDA and bfloat16 where the hardware supports them and the card allows it. Raises `InputError`.
     """
-    folder = _folder_of(name_or_path)
+    folder = model_folder(name_or_path)
     card = read_card(folder / CARD)
     net = _network_of(folder / WEIGHTS, card)
     chosen = _device_of(device)
@@ -65,7 +65,7 @@ def save_model(folder: Path, net: Network, card: ModelCard) -> ModelCard:
     return card
 
 
-def _folder_of(name_or_path: str) -> Path:
+def model_folder(name_or_path: str) -> Path:
     """The folder of a model: one of the user's own or of the shipped ones by name, or a path; raises `InputError`."""
     candidates = [*(folder / name_or_path for folder in resources.folders("models")), Path(name_or_path)]
     for folder in candidates:
