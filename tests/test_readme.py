@@ -31,7 +31,7 @@ def test_make_commands_parse(page: str, line: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no target {target}"
     given = dict(variable.split("=", 1) for variable in variables)
-    if target in ("detect", "estimate", "simulate", "train", "evaluate"):
+    if target in ("detect", "estimate", "simulate", "train", "evaluate", "doctor"):
         known = {option[2:].upper().replace("-", "_") for option in options_of(target)}
         assert set(given) <= known, f"make {target} passes no {set(given) - known}"
         parser().parse_args(made(target, **given))
