@@ -514,3 +514,28 @@ def live_settings():
     from pipeline.config import load
 
     return load(None)
+
+
+def test_when_the_time_is_over_nothing_is_asked(tmp_path: Path) -> None:
+    with catalogue(tmp_path / "a") as server:
+        one = probe("one", server, tmp_path)
+        one.hearing.end_s = time.monotonic() - 1
+        server.asked.clear()
+        _, (finding,) = one.search(aoi(), PERIOD)
+        assert server.asked == []
+    assert "no time is left to ask" in finding.found
+
+
+def test_time_is_shared_by_those_that_are_left() -> None:
+    now = time.monotonic()
+    assert live._share_end(now + 40, 4) == pytest.approx(now + 10, abs=0.5)
+    assert live._share_end(now - 40, 4) == pytest.approx(now, abs=0.5)
+
+
+def test_what_gives_tokens_is_never_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sentinel_hub(tmp_path, monkeypatch) as (server, asked):
+        server.token_script = [body(b"<html>a page with h.9.token</html>")] * 3
+        findings = found(asked)
+    assert findings["cdse-sentinelhub: search"].state is State.FAIL
+    assert not asked.hearing.documents
+    assert "h.9.token" not in (tmp_path / "documents" / "cdse-sentinelhub-search.txt").read_text()
