@@ -294,3 +294,17 @@ def test_two_scans_at_once_are_one_that_works_and_one_that_says_so(tmp_path: Pat
     assert "another run is writing here (process" in codes[2]
     log = read_log(next((tmp_path / "archive" / "scans").glob("*.jsonl")))
     assert len({record.last for record in log.records}) == len(log.records)
+
+
+@pytest.mark.parametrize(("aoi", "listed"), [("mong-bawk", True), ("shan", False)])
+def test_a_budget_of_false_alarms_sets_the_bar_of_a_scan(aoi: str, listed: bool, tmp_path: Path, scenes: Path) -> None:
+    from pipeline.aoi import read_aoi
+    from pipeline.cli.scan import _bar
+
+    settings = serial()
+    budgeted = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"budget": 0.1})})
+    context = replace(context_of(tmp_path, scenes, settings=budgeted), aoi=read_aoi(aoi))
+    bar = _bar(context)
+    assert (bar.confidence is not None) is listed
+    assert bar.reason
+    assert _bar(replace(context, settings=settings)) == Bar()

@@ -129,10 +129,14 @@ def _scanned(options: argparse.Namespace, name: str, to: "tuple[Target, ...]", p
 
 
 def _bar(context: "Run") -> "Bar":
-    """Which new sites are listed."""
+    """Which new sites are listed. Raises `InputError` for a model that does not know what a budget would rest on."""
+    from pipeline.alerts.budget import alert_bar
     from pipeline.alerts.message import Bar
+    from pipeline.alerts.worlds import read_alert_worlds
+    from pipeline.looks.weights import model_folder
 
-    return Bar()
+    budget, folder = context.settings.alerts.budget, model_folder(context.settings.model)
+    return alert_bar(read_alert_worlds(folder, context.model.card), context.aoi, budget) if budget else Bar()
 
 
 def _tell_that_it_did_not_begin(
