@@ -25,18 +25,20 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from scenes import ALWAYS, AREA, QUIET, SIMULATION, SMALL, run_of
+from scenes import ALWAYS, AREA, PLACE, QUIET, SIMULATION, SMALL, aoi, run_of
 
 from pipeline import lines
 from pipeline.alerts.message import Bar
 from pipeline.alerts.outbox import SENT, Outbox
 from pipeline.alerts.send import TWICE, Target, deliver
+from pipeline.aoi import Aoi
+from pipeline.archive import Archive
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError, write_error
 from pipeline.scan.scan import Asked, Bounds, scan
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
-from pipeline.worlds.archive import build_archive
+from pipeline.worlds.archive import build_archive, simulation_of
 
 TODAYS = (date(2025, 3, 6), date(2025, 5, 6))
 """Days of the scans: the first opens with five months, the second adds two."""
@@ -54,6 +56,9 @@ class Place:
 
     folder: Path
     scenes: Path
+    area: Aoi = AREA
+    simulation: str = SIMULATION
+    """Id of the simulation whose scenes these are."""
 
     @property
     def out(self) -> Path:
@@ -68,11 +73,11 @@ class Place:
         """All scans, one after the other; returns the exit code of the last."""
         code = 0
         for today in TODAYS:
-            source = FolderSource(self.scenes, name="simulated", simulation=SIMULATION)
-            context = replace(run_of(AREA, source, serial(), Period(None, None), self.out), today=today)
+            source = FolderSource(self.scenes, name="simulated", simulation=self.simulation)
+            context = replace(run_of(self.area, source, serial(), Period(None, None), self.out), today=today)
             scanned = scan(context, Asked(), Bounds(), Bar())
             code = scanned.exit_code
-            deliver(Outbox(context.archive.outbox(AREA.name)), [self.target], context.progress)
+            deliver(Outbox(context.archive.outbox(self.area.name)), [self.target], context.progress)
         return code
 
     @property
@@ -263,7 +268,7 @@ def faults_of(place: Place, usual: dict[str, object]) -> Iterator[str]:
     letters = {name.removeprefix("letter ").replace(" ", "_") for name in usual if name.startswith("letter ")}
     if dict(heard) != dict.fromkeys(letters, 1):
         yield f"told {dict(heard)} and not each of {letters} once"
-    waiting = Outbox(place.out / "archive" / "outbox" / f"{AREA.name}-simulated-{SIMULATION}").open()
+    waiting = Outbox(Archive(place.out / "archive", place.simulation).outbox(place.area.name)).open()
     if waiting:
         yield f"{SENT}: {len(waiting)} messages still wait"
 
@@ -284,37 +289,67 @@ def half_written(place: Place) -> Iterator[str]:
         file.close()
 
 
-def endure(kills: int, every: int) -> Iterator[tuple[str, int, int, list[str]]]:
-    """Kill at every change and at random moments; a full disk, a folder that is shut. Yields what, tries, good, faults."""
+def small_world(folder: Path) -> Callable[[str], Place]:
+    """A world as small as can be that has two sites; returns what makes a new place to scan it."""
+    area = aoi(PLACE.grown(80))
+    settings = SMALL.model_copy(update={"worlds": 1, "world_px": 256, "seed": 1})
+    build_archive(folder / "scenes", area, settings, ALWAYS, QUIET)
+    simulation = simulation_of(area, settings)
+    return lambda name: Place(folder / name / "place", folder / "scenes", area, simulation)
+
+
+Tries = dict[str, list[Callable[[Place], Ended]]]
+
+
+def all_tries(kills: int, every: int, number: int, took_s: float) -> Tries:
+    """What is done to scans that make so many changes in so many seconds."""
+    chance = random.Random(7)
+    moments = [chance.uniform(0.02, 1.0) * took_s for _ in range(kills)]
+    points = range(0, number, every)
+    some = points[:: max(1, len(points) // 60)]
+    return {
+        "killed before a change": [_at(k) for k in points],
+        "killed at a random moment": [_after(moment) for moment in moments],
+        "disk full from a change on": [_no(k, errno.ENOSPC) for k in some],
+        "folder shut from a change on": [_no(k, errno.EROFS) for k in some],
+    }
+
+
+def endure(kills: int, every: int, jobs: int) -> Iterator[tuple[str, int, list[str]]]:
+    """Kill at every change and at random moments; a full disk, a folder that is shut. Yields what, tries, faults."""
     with tempfile.TemporaryDirectory(prefix="endure-") as folder:
-        scenes = Path(folder) / "scenes"
-        build_archive(scenes, AREA, SMALL, ALWAYS, QUIET)
-        usual = Place(Path(folder) / "usual" / "place", scenes)
-        begun = time.monotonic()
+        place_of = small_world(Path(folder))
+        usual = place_of("usual")
         number = len(changes(usual))
-        took = time.monotonic() - begun
+        begun = time.monotonic()
+        assert in_child(place_of("timed")).code == 0
+        tries = all_tries(kills, every, number, time.monotonic() - begun)
         expected = left_by(usual)
-        chance = random.Random(7)
-        moments = [chance.uniform(0.05, 0.98) * took for _ in range(kills)]
-        points = range(0, number, every)
-        kinds: list[tuple[str, list[Callable[[Place], Ended]]]] = [
-            ("killed before a change", [_at(k) for k in points]),
-            ("killed at a random moment", [_after(moment) for moment in moments]),
-            ("disk full from a change on", [_no(k, errno.ENOSPC) for k in points[:: max(1, len(points) // 60)]]),
-            ("folder shut from a change on", [_no(k, errno.EROFS) for k in points[:: max(1, len(points) // 60)]]),
-        ]
-        for what, tries in kinds:
-            faults: list[str] = []
-            good = 0
-            for k, disturb in enumerate(tries):
-                place = Place(Path(folder) / f"{what.replace(' ', '-')}-{k}" / "place", scenes)
-                wrong = list(_tried(place, disturb, expected))
-                good += not wrong
-                faults += [f"{what} {k}: {each}" for each in wrong]
-                shutil.rmtree(place.folder.parent)
-                if sys.stderr.isatty() or k % 20 == 19:
-                    print(f"{what}: {k + 1}/{len(tries)}, {good} good", file=sys.stderr, flush=True)
-            yield what, len(tries), good, faults
+        for what, each in tries.items():
+            children = [_job(place_of, what, each, expected, k, jobs, Path(folder)) for k in range(jobs)]
+            for child in children:
+                os.waitpid(child, 0)
+            parts = [json.loads((Path(folder) / f"faults-{k}.json").read_text()) for k in range(jobs)]
+            yield what, len(each), [fault for part in parts for fault in part]
+
+
+def _job(
+    place_of: Callable[[str], Place], what: str, tries: list[Callable[[Place], Ended]], expected: dict[str, object],
+    number: int, jobs: int, folder: Path,
+) -> int:  # fmt: skip
+    """A process that does each of so many tries, and writes what went wrong."""
+    child = os.fork()
+    if child:
+        return child
+    faults: list[str] = []
+    for k in range(number, len(tries), jobs):
+        place = place_of(f"{what.replace(' ', '-')}-{k}")
+        faults += [f"{what} {k}: {each}" for each in _tried(place, tries[k], expected)][:3]
+        shutil.rmtree(place.folder.parent, ignore_errors=True)
+        if k % 20 == 0:
+            print(f"{what}: {k}/{len(tries)}, {len(faults)} faults", file=sys.stderr, flush=True)
+    (folder / f"faults-{number}.json").write_text(json.dumps(faults))
+    os._exit(0)
 
 
 def _tried(place: Place, disturb: Callable[[Place], Ended], expected: dict[str, object]) -> Iterator[str]:
@@ -346,10 +381,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--kills", type=int, default=200, help="at random moments (%(default)s)")
     parser.add_argument("--every", type=int, default=1, help="only each Nth change (%(default)s: all)")
+    parser.add_argument("--jobs", type=int, default=2, help="scans at the same time (%(default)s)")
     options = parser.parse_args()
     wrong = False
-    for what, tries, good, faults in endure(options.kills, options.every):
-        print(f"{what:30} {good:4} of {tries:4} left what an undisturbed scan leaves", flush=True)
+    for what, tries, faults in endure(options.kills, options.every, options.jobs):
+        bad = len({fault.partition(":")[0] for fault in faults})
+        print(f"{what:30} {tries - bad:4} of {tries:4} left what an undisturbed scan leaves", flush=True)
         for fault in faults[:20]:
             print(f"    {fault}", flush=True)
         wrong = wrong or bool(faults)
