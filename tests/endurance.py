@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -163,6 +164,8 @@ def in_child(place: Place, fault: Fault | None = None, kill_after_s: float | Non
             else:  # as the command does
                 wrapped = write_error(error.filename, error)
                 code, text = wrapped.exit_code, str(wrapped)
+        except MemoryError:
+            code, text = 6, "there is not enough memory"  # as the command says
         except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
             text = traceback.format_exc()
         finally:
@@ -312,6 +315,7 @@ def all_tries(kills: int, every: int, number: int, took_s: float) -> Tries:
         "killed at a random moment": [_after(moment) for moment in moments],
         "disk full from a change on": [_no(k, errno.ENOSPC) for k in some],
         "folder shut from a change on": [_no(k, errno.EROFS) for k in some],
+        "with little memory": [_with_little_memory(k * 4_000_000) for k in range(40)],
     }
 
 
@@ -366,6 +370,18 @@ def _tried(place: Place, disturb: Callable[[Place], Ended], expected: dict[str, 
 
 def _at(number: int) -> Callable[[Place], Ended]:
     return lambda place: in_child(place, before(number, die))
+
+
+def _with_little_memory(n_bytes: int) -> Callable[[Place], Ended]:
+    """What is left to it is so many bytes more than it has at its first change."""
+
+    def little(event: str, path: str) -> None:
+        if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            most = pages * resource.getpagesize() + n_bytes
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+    return lambda place: in_child(place, little)
 
 
 def _after(seconds: float) -> Callable[[Place], Ended]:

@@ -308,3 +308,15 @@ def test_a_budget_of_false_alarms_sets_the_bar_of_a_scan(aoi: str, listed: bool,
     assert (bar.confidence is not None) is listed
     assert bar.reason
     assert _bar(replace(context, settings=settings)) == Bar()
+
+
+def test_a_clock_that_was_ahead_settles_no_month_for_ever(monthly: Path, scenes: Path, tmp_path: Path) -> None:
+    ahead = scanned(tmp_path, scenes, "2027-01-06")
+    assert ahead.records[-1].last == "2026-12"
+    right = scanned(tmp_path, scenes, "2025-05-06")
+    assert [(record.first, record.last, record.outcome) for record in right.records] == [
+        ("2024-10", "2025-04", Outcome.DONE)
+    ]
+    assert scanned(tmp_path, scenes, "2025-05-07").records == ()
+    names = [{row["site_id"] for row in rows(place)} for place in (tmp_path, monthly)]
+    assert names[0] == names[1]

@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except PipelineError as error:
         return fail(str(error), error.exit_code)
+    except MemoryError:
+        return fail("not enough memory; what was done is kept, run again, with fewer --workers if it repeats", 6)
     except KeyboardInterrupt:
         return fail("stopped; what was done is kept, run the same command again to go on", 130)
     except BrokenPipeError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +46,8 @@ class ScanRecord(BaseModel):
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     at: datetime
     """When it ended, UTC."""
+    day: date | None = None
+    """Day of the scan by its clock, UTC; None = in a record of an earlier version."""
     aoi: str
     """SHA-256 of the AOI's outline: with another outline the months are scanned again."""
     first: Month
@@ -106,6 +108,11 @@ class ScanLog:
     def of(self, aoi: str) -> "ScanLog":
         """The records of an outline, by its SHA-256."""
         return ScanLog(tuple(record for record in self.records if record.aoi == aoi), self.damaged)
+
+    def until(self, today: date) -> "ScanLog":
+        """The records that are not from a day to come: a clock that was ahead for a while settles no month for ever."""
+        later = today + timedelta(days=1)
+        return ScanLog(tuple(each for each in self.records if each.day is None or each.day <= later), self.damaged)
 
     @property
     def begun(self) -> str | None:

@@ -112,7 +112,10 @@ def scan(context: Run, asked: Asked, bounds: Bounds, bar: Bar) -> Scanned:
     """
     aoi, log_file = context.aoi, context.archive.scans(context.aoi.name)
     with locked(log_file, f"{aoi.title}") as hold:
-        log = read_log(log_file).of(aoi.digest)
+        whole = read_log(log_file).of(aoi.digest)
+        log = whole.until(context.today)
+        if len(log.records) < len(whole.records):
+            context.progress.note("note: months that were scanned by a clock that was ahead are scanned again")
         if log.damaged:
             context.progress.note(
                 f"note: {log_file}: {log.damaged} damaged lines are left out; months are scanned again"
@@ -265,6 +268,7 @@ class _Work:
         context = self.context
         return ScanRecord(
             at=datetime.now(UTC).replace(microsecond=0),
+            day=context.today,
             aoi=context.aoi.digest,
             first=step.first,
             last=step.last,

@@ -160,7 +160,7 @@ def _status(path: Path, archive: Path, schedule: Schedule | None, settings: Sett
         return _empty(
             name, schedule, settings, now, bool(simulated), ("the log of its scans has no line that can be read",)
         )
-    log = log.of(last.aoi)
+    log = log.of(last.aoi).until(now.date())
     steps = due(log, last_complete(now.date(), settings.scan.settle_days), None, lambda: None)
     months = tuple(month for step in steps for month in _months(step.first, step.last))
     outbox = Outbox(place.outbox(name))
