@@ -28,8 +28,10 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(if $(REPLAY),--replay) $(call option,other-model,OTHER_MODEL) $(call option,run,RUN) $(call option,labels,LABELS) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
+FUZZ_OPTIONS = $(call option,inputs,INPUTS) $(call option,kind,KIND) $(call option,seed,SEED) $(call option,minutes,MINUTES) \
+  $(call option,workers,WORKERS)
 
-.PHONY: help env lock detect estimate simulate train evaluate test check bench wheel clean FORCE
+.PHONY: help env lock detect estimate simulate train evaluate test check bench fuzz wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -44,6 +46,7 @@ help:
 	@echo "make env | make lock                 build the environment (detect does it when needed) | renew constraints.txt"
 	@echo "make test | make check               the tests | lint, types and tests"
 	@echo "make bench | make wheel              speed, beside other libraries | an installable package in dist/"
+	@echo "make fuzz                            damaged inputs of every kind (INPUTS=1000, KIND=geotiff, SEED=, MINUTES=)"
 	@echo "make clean                           remove the environment and caches, never outputs"
 
 env: $(VENV)/.ok
@@ -101,6 +104,9 @@ check: $(VENV)/.dev
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(MAKE) --no-print-directory test
+
+fuzz: $(VENV)/.dev
+	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_OPTIONS)
 
 bench: $(VENV)/.dev
 	@$(VENV)/bin/python benchmarks/speed.py

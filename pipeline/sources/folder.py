@@ -23,6 +23,7 @@ from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
+from pipeline.sources.checksums import damage_in
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
 from pipeline.sources.pixels import (
     GDAL,
@@ -35,6 +36,7 @@ from pipeline.sources.pixels import (
     read_all,
     read_window,
 )
+from pipeline.sources.placement import placed
 from pipeline.sources.safe import decoded, is_product, product_scene
 from pipeline.sources.versions import newest_versions
 
@@ -287,6 +289,8 @@ def _read(
     product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
+            if isinstance(scene.assets, GeoTiff):
+                _check_undamaged(scene, scene.assets.path, bands, placed(bands, grid, window).in_file)
             # A GeoTIFF is one file: reading SCL alone would save nothing.
             found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
             # A GeoTIFF states its own scale and offset, and `check_units` has tested them.
@@ -294,6 +298,13 @@ def _read(
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
     return with_offset_mended(scene, found, fault, source.rules.offset_error)
+
+
+def _check_undamaged(scene: Scene, path: Path, file: Any, window: Window) -> None:
+    """Raise `SceneError` for a damaged block of the bands that are read, `window` in the file's own pixels."""
+    damage = damage_in(path, file, sorted(bands_of(file).values()), window)
+    if damage is not None:
+        raise SceneError(f"{scene.id}: {damage}")
 
 
 def _bands(source: FolderSource, scene: Scene) -> Any:
