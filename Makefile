@@ -38,7 +38,10 @@ BACKUP_OPTIONS = $(call option,to,TO) $(call option,config,CONFIG) $(call option
 RESTORE_OPTIONS = $(if $(strip $(FROM_FILE)),"$(FROM_FILE)") $(call option,archive,ARCHIVE) $(call option,out,OUT) \
   $(if $(MERGE),--merge)
 
-.PHONY: help env lock detect scan schedule unschedule status doctor backup restore estimate simulate train evaluate test check bench endure wheel clean FORCE
+FUZZ_OPTIONS = $(call option,inputs,INPUTS) $(call option,kind,KIND) $(call option,seed,SEED) $(call option,minutes,MINUTES) \
+  $(call option,workers,WORKERS)
+
+.PHONY: help env lock detect scan schedule unschedule status doctor backup restore estimate simulate train evaluate test check bench endure fuzz wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -61,6 +64,7 @@ help:
 	@echo "make test | make check               the tests | lint, types and tests"
 	@echo "make bench | make wheel              speed, beside other libraries | an installable package in dist/"
 	@echo "make endure                          kill scans at every write, and three years with all that goes wrong"
+	@echo "make fuzz                            damaged inputs of every kind (INPUTS=1000, KIND=geotiff, SEED=, MINUTES=)"
 	@echo "make clean                           remove the environment and caches, never outputs"
 
 env: $(VENV)/.ok
@@ -139,6 +143,9 @@ check: $(VENV)/.dev
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(MAKE) --no-print-directory test
+
+fuzz: $(VENV)/.dev
+	@$(VENV)/bin/python -m tests.fuzz $(FUZZ_OPTIONS)
 
 bench: $(VENV)/.dev
 	@$(VENV)/bin/python benchmarks/speed.py

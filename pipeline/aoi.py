@@ -62,6 +62,8 @@ class Aoi:
         centre = self.polygon.centroid
         grid = grid_at(centre.x, centre.y)
         projected = reprojected(self.polygon, LONLAT, grid.crs)
+        if not projected.is_valid:  # straight edges bend, so that those of a sliver cross
+            projected = _polygonal(shapely.make_valid(projected))
         shapely.prepare(projected)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "polygon_m", projected)

@@ -15,6 +15,9 @@ from pipeline.errors import ConfigError, describe, one_line
 DEFAULTS = "default.toml"
 """The file in `configs/` that holds every setting."""
 
+MAX_SHOWN = 100
+"""Longest value that is quoted, characters."""
+
 REMOVED = MappingProxyType(
     {
         "history.pond_present_m2": "which looks show ponds is decided by the model's [calibration.states.ponds]",
@@ -264,7 +267,7 @@ def settings_file(file: str | Path) -> Path:
 
 def _shown(value: object) -> str:
     try:
-        return one_line(repr(value))
+        return one_line(repr(value), MAX_SHOWN)
     except ValueError:  # Python does not print integers of thousands of digits
         return "a number that long"
 

@@ -17,7 +17,7 @@ from shapely import STRtree
 from shapely.geometry import Point
 from sklearn.cluster import DBSCAN
 
-from pipeline.errors import InputError, describe
+from pipeline.errors import InputError, describe, one_line
 from pipeline.evaluation.rates import RateEstimate, interval_text, rate
 from pipeline.evaluation.truth import Reported
 from pipeline.grid import LONLAT, grid_at, reprojected
@@ -28,6 +28,8 @@ LINK_M = 150.0
 """Labels no farther apart than this belong to one cluster, metres; as `sites.link_m`."""
 MAX_BYTES = 100_000_000
 """Largest file that is read, bytes."""
+MAX_SHOWN = 60
+"""Longest text of a file that is quoted, characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,12 @@ def read_points(path: Path) -> list[PointLabel]:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: more than {MAX_BYTES // 1_000_000} MB; split it")
         rows = list(_csv(path) if path.suffix.lower() == ".csv" else _geojson(path))
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as cause:
+    except (
+        OSError,
+        ValueError,
+        csv.Error,
+        RecursionError,
+    ) as cause:  # ValueError: also numbers too long for Python
         raise InputError(f"{path}: cannot be read as labels ({describe(cause)})") from cause
     if not rows:
         raise InputError(f"{path}: holds no label")
@@ -134,7 +141,9 @@ LabelRow = dict[str, str]
 def _csv(path: Path) -> Iterator[tuple[str, LabelRow]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
-            yield f"line {number}", {str(k).strip().lower(): (v or "").strip() for k, v in row.items() if v is not None}
+            if None in row:
+                raise InputError(f"{path}: line {number}: more columns than the first line names")
+            yield f"line {number}", {str(k).strip().lower(): v.strip() for k, v in row.items() if v is not None}
 
 
 def _geojson(path: Path) -> Iterator[tuple[str, LabelRow]]:
@@ -147,9 +156,9 @@ def _geojson(path: Path) -> Iterator[tuple[str, LabelRow]]:
         try:
             lon, lat = feature["geometry"]["coordinates"][:2]
             row = {str(k).lower(): "" if v is None else str(v) for k, v in (feature["properties"] or {}).items()}
-        except (KeyError, TypeError, ValueError) as cause:
-            raise InputError(f"{path}: {where}: not a point") from cause
-        identity = str(feature.get("id", number))
+            identity = str(feature.get("id", number))
+        except (KeyError, TypeError, ValueError, AttributeError) as cause:
+            raise InputError(f"{path}: {where}: not a point with properties") from cause
         yield where, {"id": identity, **row, "lon": str(lon), "lat": str(lat)}
 
 
@@ -178,7 +187,7 @@ def _number(where: str, name: str, text: str, most: float) -> float:
     except ValueError:
         value = float("nan")
     if not abs(value) <= most:
-        raise InputError(f"{where}: {name} is {text!r}, not a number from -{most} to {most}")
+        raise InputError(f"{where}: {name} is {one_line(text, MAX_SHOWN)!r}, not a number from -{most} to {most}")
     return value
 
 
@@ -186,4 +195,4 @@ def _day(where: str, name: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text[:10]) if text else None
     except ValueError as cause:
-        raise InputError(f"{where}: {name} is {text!r}, not a date as 2025-01-31") from cause
+        raise InputError(f"{where}: {name} is {one_line(text, MAX_SHOWN)!r}, not a date as 2025-01-31") from cause

@@ -1,6 +1,7 @@
 """The registry on disk: one JSON file in the archive, written whole or not at all, by one run at a time."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -30,6 +31,8 @@ BASIS = TypeAdapter(Basis)
 """What statements rest on, as JSON and back."""
 MERGED_2 = "merged into "
 """Prefix of the status of a merged site in version 2; the other site's id follows it."""
+MAX_SHOWN = 60
+"""Longest text of the file that is quoted, characters."""
 REMEDY = "move it away to start new ids, or restore a copy of it"
 
 
@@ -45,12 +48,12 @@ def read_registry(path: Path, prefix: str = "") -> Registry:
     except (OSError, UnicodeDecodeError) as cause:
         raise InputError(f"{path}: the registry of site ids cannot be read ({describe(cause)}); {REMEDY}") from cause
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite, object_pairs_hook=_without_repeats)
         version = content["version"]
         if version not in range(1, VERSION + 1) or isinstance(version, bool):
             raise InputError(f"{path}: {_unknown(version)}")
         entries = tuple(_entry(row, version) for row in content["sites"])
-        _check_ids([entry.site_id for entry in entries], str(content["prefix"]) if version < 4 else PREFIX)
+        _check_ids([entry.site_id for entry in entries], re.escape(content["prefix"]) if version < 4 else PREFIX)
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError, RecursionError) as cause:
         raise InputError(f"{path}: the registry of site ids is damaged ({describe(cause)}); {REMEDY}") from cause
     return Registry(prefix, entries)
@@ -75,6 +78,22 @@ def _unknown(version: object) -> str:
     return f"registry version {one_line(repr(version))}, this program knows {VERSION}; {REMEDY}"
 
 
+def _finite(text: str) -> float:
+    """A number of JSON; raises `ValueError` for one that no area or share can be."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:MAX_SHOWN]} is not a number")
+    return number
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; raises `ValueError` for a key that stands in it twice, the first value of which would go."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key that stands twice")
+    return found
+
+
 def _check_ids(ids: list[str], prefix: str) -> None:
     """Raise `ValueError` for ids that this program cannot have given; `prefix`: a pattern."""
     if any(re.fullmatch(rf"{prefix}-[0-9]{{4,}}", name) is None for name in ids):
@@ -90,8 +109,8 @@ def _entry(row: Mapping[str, Any], version: int) -> RegisteredSite:
     return RegisteredSite(
         site_id=str(row["site_id"]),
         territory=_territory(row["territory"]),
-        parent=row["parent"],
-        merged_into=row["merged_into"],
+        parent=_other_site(row["parent"]),
+        merged_into=_other_site(row["merged_into"]),
         published=tuple(map(state_of, states)),
         statement=STATEMENT.validate_python(row["statement"]) if row.get("statement") is not None else None,
         basis=BASIS.validate_python(row["basis"]) if row.get("basis") is not None else None,
@@ -105,7 +124,7 @@ def _state(row: Mapping[str, Any]) -> PublishedState:
         status=PublishedStatus(row["status"]),
         ground=_interval(row["ground"]),
         ponds=_interval(row["ponds"]),
-        merged_into=row["merged_into"],
+        merged_into=_other_site(row["merged_into"]),
         because=str(row.get("because", "")),
         clock=date.fromisoformat(row["clock"]) if row.get("clock") else None,
     )
@@ -116,6 +135,13 @@ def _state_2(row: Mapping[str, Any]) -> PublishedState:
     status = str(row["status"])
     merged_into = status.removeprefix(MERGED_2) if status.startswith(MERGED_2) else None
     return _state({**row, "status": PublishedStatus.MERGED if merged_into else status, "merged_into": merged_into})
+
+
+def _other_site(name: str | None) -> str | None:
+    """The id of another site, None where there is none; raises `TypeError` or `ValueError` for what is no id."""
+    if name is not None:
+        _check_ids([name], PREFIX)
+    return name
 
 
 def _interval(pair: Sequence[str | None] | None) -> Interval | None:

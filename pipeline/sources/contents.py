@@ -21,6 +21,7 @@ from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, describe
 from pipeline.progress import Progress
 from pipeline.sources.assets import Asset, BandAssets, GeoTiff
+from pipeline.sources.checksums import damage_of
 from pipeline.sources.interface import Refusal, Scene, Search
 from pipeline.sources.pixels import LIBRARY_ERRORS
 from pipeline.sources.raster_file import ZIPPED
@@ -60,8 +61,12 @@ class ContentHashes:
         except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             return cls(path)
 
-    def of_file(self, href: str) -> str:
-        """The hash of a file, or of a member of a zip; raises any of `UNREADABLE`."""
+    def of_file(self, href: str, verified: bool = False) -> str:
+        """The hash of a file, or of a member of a zip; raises any of `UNREADABLE`.
+
+        `verified`: of a GeoTIFF that is new or changed, the checksums of its blocks are verified as well; raises
+        `SceneError` where one does not fit.
+        """
         own = href.removeprefix(ZIPPED)
         archive = _archive_of(own) if href.startswith(ZIPPED) else None
         found = (archive or Path(own)).stat()
@@ -69,6 +74,9 @@ class ContentHashes:
         kept = self.known.get(href)
         if kept is not None and kept[0] == stamp:
             return kept[1]
+        damage = damage_of(Path(own)) if verified else None
+        if damage is not None:
+            raise SceneError(damage)
         made = _hash_of_member(archive, own) if archive else _hash_of(Path(own))
         self.known[href], self.changed = (stamp, made), True
         return made
@@ -78,7 +86,7 @@ class ContentHashes:
         try:
             match scene.assets:
                 case GeoTiff(path):
-                    return self.of_file(str(path.absolute()))[:CONTENT_DIGITS]
+                    return self.of_file(str(path.absolute()), verified=True)[:CONTENT_DIGITS]
                 case BandAssets(items) if not any(asset.remote for _, asset in items):
                     parts = [[name, *self._of_asset(asset)] for name, asset in items]
                     return sha256_of(parts)[:CONTENT_DIGITS]

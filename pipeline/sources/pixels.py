@@ -108,7 +108,7 @@ def footprint_of(file: Any) -> Polygon:
     lonlat = reprojected(outline.segmentize(step), file.crs.to_wkt(), LONLAT)
     coordinates = shapely.get_coordinates(lonlat)
     sound = np.isfinite(coordinates).all() and (np.abs(coordinates) <= [180.001, 90.001]).all()
-    if not sound or outline.area == 0:
+    if not sound or outline.area == 0 or not lonlat.is_valid:  # far outside its CRS an outline crosses itself
         raise SceneError(f"coordinates do not fit its CRS {file.crs.to_string()[:40]}: wrong CRS?")
     return lonlat
 
@@ -336,7 +336,7 @@ def _downsampled(
     window, step, count, middle = place.piece, place.step, len(bands), place.step // 2
     if step == 1:
         numbers = _stored(file, wanted, window)
-        return *reflectance_of(file, bands, numbers[:count]), numbers[-1].astype(np.float64)
+        return *reflectance_of(file, bands, numbers[:count]), _doubles(numbers[-1])
     reflectance, valid = np.zeros((count, *window.shape), np.float32), np.zeros(window.shape, bool)
     last = np.full(window.shape, np.nan)
     strip = max(1, STRIP_PX // (step * step * window.width))
@@ -356,7 +356,7 @@ def _downsampled(
 
 def reflectance_of(file: Any, wanted: Sequence[int], numbers: NDArray[Any]) -> tuple[Floats, Bools]:
     """Reflectance (band, …) of bands by number, and where all are valid: not nodata, not 0, finite, plausible."""
-    numbers = numbers.astype(np.float64, copy=False)
+    numbers = _doubles(numbers)
     valid = np.isfinite(numbers).all(axis=0) & (numbers != 0).all(axis=0) & ~_is_nodata(file, wanted, numbers)
     out = np.zeros(numbers.shape, np.float32)
     for plane, stored, band in zip(out, numbers, wanted, strict=True):
@@ -368,6 +368,12 @@ def reflectance_of(file: Any, wanted: Sequence[int], numbers: NDArray[Any]) -> t
         valid &= likely
     out[:, ~valid] = 0
     return out, valid
+
+
+def _doubles(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Stored numbers as double precision."""
+    with np.errstate(invalid="ignore"):  # a signalling NaN, as in a damaged file, is NaN
+        return numbers.astype(np.float64, copy=False)
 
 
 def _is_nodata(file: Any, wanted: Sequence[int], numbers: NDArray[np.float64]) -> Bools:

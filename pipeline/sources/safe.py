@@ -23,7 +23,8 @@ import rasterio
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from filelock import FileLock
-from rasterio.errors import RasterioError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.shutil import copy
 
 from pipeline import atomic
@@ -132,10 +133,12 @@ def _decode(href: str, target: Path) -> None:
             copy(file, half, driver="COG", compress="DEFLATE", blocksize=512, overviews="NONE")
         mark = _checksum(half)
         half.replace(target)
-    except (RasterioError, OSError) as cause:
+    except (RasterioError, CPLE_BaseError, OSError) as cause:
         half.unlink(missing_ok=True)
         if shutil.disk_usage(target.parent).free < MIN_FREE_BYTES:
             raise write_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from cause
+        if isinstance(cause, CPLE_BaseError):  # `copy` lets GDAL's own errors pass, which no caller knows
+            raise RasterioIOError(str(cause)) from cause
         raise
     atomic.write_text(target.with_suffix(".crc"), mark)
 

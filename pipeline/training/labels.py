@@ -12,16 +12,19 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import shapely
+from pyproj.exceptions import ProjError
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 from shapely import make_valid
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 from shapely.strtree import STRtree
 
 from pipeline.aoi import Aoi
 from pipeline.config import ClearSettings
-from pipeline.errors import InputError, SceneError
+from pipeline.errors import InputError, SceneError, describe, one_line
 from pipeline.grid import ALIGN_PX, LONLAT, PIXEL_M, Grid, Window, reprojected, window_of
 from pipeline.looks.clear import clear
 from pipeline.looks.codes import LEVELS
@@ -52,6 +55,10 @@ FINE = 10
 """Sub-pixels per pixel side in which outlines are rasterised."""
 AROUND_DEGREES = 0.02
 """Buffer around the outlines for the search of scenes."""
+EARTH = shapely.box(-180, -90, 180, 90)
+"""Lon/lat."""
+MAX_SHOWN = 60
+"""Longest text of a file that is quoted, characters."""
 LOOKS = 12
 """Most overpasses that are read per window, spread evenly."""
 
@@ -97,7 +104,10 @@ def read_label_areas(path: Path) -> list[AreaLabel]:
     table = read_vectors(path)
     if table.crs is None:
         raise InputError(f"{path}: has no CRS")
-    table = table.to_crs(LONLAT)
+    try:
+        table = table.to_crs(LONLAT)
+    except (ShapelyError, ProjError) as cause:
+        raise InputError(f"{path}: its CRS cannot be used ({describe(cause)})") from cause
     found = [_area(f"{path}: feature {number}", row) for number, row in enumerate(table.to_dict("records"), start=1)]
     kept = [area for area in found if area is not None]
     if not kept:
@@ -144,10 +154,12 @@ def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
     if not word:
         return None
     if word not in list(LabelKind):
-        raise InputError(f"{where}: label is {word!r}; it must be one of {', '.join(LabelKind)}")
+        raise InputError(f"{where}: label is {one_line(word, MAX_SHOWN)!r}; it must be one of {', '.join(LabelKind)}")
     outline = low.get("geometry")
     if not isinstance(outline, BaseGeometry) or outline.is_empty or not outline.area:
         raise InputError(f"{where}: has no area")
+    if not EARTH.covers(shapely.box(*outline.bounds)):
+        raise InputError(f"{where}: does not lie on Earth; coordinates are longitude, latitude in the file's CRS")
     return AreaLabel(make_valid(outline), LabelKind(word), _day(where, "from", low), _day(where, "to", low))
 
 
