@@ -75,7 +75,7 @@ def registry_text(registry: Registry) -> Iterator[str]:
 def _unknown(version: object) -> str:
     if isinstance(version, int) and version > VERSION:
         return f"{NEWER} (layout {version}, this one knows {VERSION})"
-    return f"registry version {one_line(repr(version))}, this program knows {VERSION}; {REMEDY}"
+    return f"registry version {one_line(repr(version), MAX_SHOWN)}, this program knows {VERSION}; {REMEDY}"
 
 
 def _finite(text: str) -> float:

@@ -25,21 +25,7 @@ class Expected:
     """Its number."""
 
 
-KNOWN: tuple[Expected, ...] = (
-    Expected("ledger", "whole lines are left out", "M8"),
-    Expected("ledger", "a sum that cannot be", "M8"),
-    Expected("ledger", "[sources/budget.py: _entry]", "M8"),
-    Expected("stac", "RecursionError", "M11"),
-    Expected("stac", "dated ", "M6"),
-    Expected("stac", "hang", "M11"),
-    Expected("stac-search", "RecursionError", "M11"),
-    Expected("stac-search", "DoesNotConformTo", "M1"),
-    Expected("stac-search", "hang", "M1"),
-    Expected("stac-search", "dated ", "M6"),
-    Expected("safe", "dated ", "M6"),
-    Expected("safe", "a DOCTYPE", "M14"),
-    Expected("geotiff", "memory", "M15"),
-)
+KNOWN: tuple[Expected, ...] = ()
 """Faults that inputs of today still show."""
 
 
