@@ -106,7 +106,12 @@ class Lease:
                 break
             time.sleep(min(0.5, self.beat_s))
         self._thread = threading.Thread(target=self._keep, name=f"lease of {self.path.name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as cause:  # there is no memory for another thread, so for nothing else either
+            self._thread = None
+            self.release()
+            raise MemoryError("no memory for a thread") from cause
 
     def check(self) -> None:
         """Raise `UnitsFailed` when the lease was taken over: another run may have published meanwhile."""

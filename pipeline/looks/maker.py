@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline import atomic
-from pipeline.errors import SceneError
+from pipeline.errors import SceneError, UnitsFailed
 from pipeline.looks.file import encoded, open_look
 from pipeline.looks.look import Look
 from pipeline.looks.observe import observe
@@ -15,6 +15,9 @@ from pipeline.looks.store import path_in
 from pipeline.looks.task import LookTask
 from pipeline.looks.weights import Model, load_model
 from pipeline.sources.interface import Source
+
+NO_MEMORY = ("allocate memory", "could not create a primitive")
+"""What torch's errors say when the memory of the machine is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,20 @@ class LookMaker:
     def __call__(self, task: LookTask) -> Look:
         """The look of a task, made only when there is no valid file of the same key.
 
-        Raises `SceneError` when a granule cannot be read, `UnitsFailed` on a full disk.
+        Raises `SceneError` when a granule cannot be read, `UnitsFailed` on a full disk or without enough memory.
         """
         found = self.kept(task)
         if found is not None:
             return found
         segmenter = NetworkSegmenter(_model(self.recipe, self.device), self.batch)
-        seen = observe(task, self.source, segmenter, self.recipe.margin_px, self.recipe.clear)
+        try:
+            seen = observe(task, self.source, segmenter, self.recipe.margin_px, self.recipe.clear)
+        except (MemoryError, RuntimeError) as cause:
+            if isinstance(cause, RuntimeError) and not any(words in str(cause) for words in NO_MEMORY):
+                raise
+            raise UnitsFailed(
+                f"{task.name}: not enough memory; run again, with fewer --workers if it repeats"
+            ) from cause
         atomic.write_bytes(self.path_of(task), encoded(seen, task, task.key(self.recipe)))
         made = self.kept(task)
         if made is None:
