@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,14 +18,14 @@ from scenes import AREA, SIMULATION, run_of
 from pipeline.alerts.message import Bar
 from pipeline.alerts.outbox import Letter, Outbox
 from pipeline.config import Settings
-from pipeline.errors import CredentialsRefused, InputError
+from pipeline.errors import CredentialsRefused, InputError, SceneError
 from pipeline.run.context import Run
 from pipeline.run.detect import detect
 from pipeline.scan import scan as scanning
 from pipeline.scan.log import Outcome, read_log
 from pipeline.scan.scan import Asked, Bounds, Scanned, focus_of, scan
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.interface import Period
+from pipeline.sources.interface import Period, Scene
 
 ROOT = Path(__file__).parent.parent
 
@@ -140,20 +140,17 @@ def test_a_month_is_published_whole_or_not_at_all(scenes: Path, tmp_path: Path) 
     assert (tmp_path / "manifest.json").read_bytes() != before
 
 
-def broken(scenes: Path, place: Path, month: str) -> Path:
-    """A copy of the scenes in which those of a month cannot be read."""
-    copy = shutil.copytree(scenes, place)
-    for path in copy.rglob(f"{month.replace('-', '')}*.tif"):
-        content = bytearray(path.read_bytes())
-        content[len(content) // 3 : -2000] = bytes(len(content) - 2000 - len(content) // 3)
-        path.write_bytes(content)
-    return copy
-
-
 def test_looks_that_fail_hold_a_month_back_until_patience_is_over(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy, place = broken(scenes, tmp_path / "scenes", "2025-04"), tmp_path / "place"
+    copy, place, usual = scenes, tmp_path / "place", FolderSource.read
+
+    def failing(self: FolderSource, granules: Sequence[Scene], *where: object) -> object:
+        if granules[0].time_utc.month == 4:
+            raise SceneError("it cannot be read today")
+        return usual(self, granules, *where)
+
+    monkeypatch.setattr(FolderSource, "read", failing)
     scanned(place, scenes, "2025-04-06")
     first = scanned(place, copy)
     assert (first.records[0].outcome, first.exit_code) == (Outcome.UNFINISHED, 6)
@@ -189,6 +186,18 @@ def test_a_month_without_a_clear_pixel_is_blind_and_changes_no_site(scenes: Path
     assert "no clear pixel" in letter.text
     assert [{**row, "run_id": ""} for row in rows(place)] == [{**row, "run_id": ""} for row in before]
     assert scanned(place, copy).records == ()
+
+
+def test_a_month_of_damaged_scenes_stays_due_and_says_so(scenes: Path, tmp_path: Path) -> None:
+    copy, place = shutil.copytree(scenes, tmp_path / "scenes"), tmp_path / "place"
+    for path in copy.rglob("202504*.tif"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3 : -2000] = bytes(len(content) - 2000 - len(content) // 3)
+        path.write_bytes(content)
+    scanned(place, copy, "2025-04-06")
+    done = scanned(place, copy)
+    assert (done.records[0].outcome, done.exit_code) == (Outcome.UNFINISHED, 3)
+    assert "no usable scene" in done.letters[0].text or "no scene of 2025-04" in done.letters[0].text
 
 
 def test_the_last_month_without_any_scene_stays_due(scenes: Path, tmp_path: Path) -> None:
