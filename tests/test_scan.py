@@ -329,3 +329,12 @@ def test_a_clock_that_was_ahead_settles_no_month_for_ever(monthly: Path, scenes:
     assert scanned(tmp_path, scenes, "2025-05-07").records == ()
     names = [{row["site_id"] for row in rows(place)} for place in (tmp_path, monthly)]
     assert names[0] == names[1]
+
+
+def test_several_areas_have_commas_or_blanks_between_them(tmp_path: Path) -> None:
+    from pipeline.cli.arguments import aoi_names
+
+    file = tmp_path / "my area, north.geojson"
+    file.write_text("{}")
+    assert aoi_names("shan, kachin wa") == ["shan", "kachin", "wa"]
+    assert aoi_names(str(file)) == [str(file)]

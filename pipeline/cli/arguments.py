@@ -53,6 +53,11 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))
 
 
+def aoi_names(text: str) -> list[str]:
+    """Names or files of AOIs, with commas or blanks between them; the path of a file that is there is one."""
+    return [text] if Path(text).expanduser().is_file() else [name for name in re.split(r"[,\s]+", text) if name]
+
+
 def among(chosen: tuple[str, ...] | None, known: Collection[str], what: str) -> tuple[str, ...]:
     """The names, none where none were asked for. Raises `InputError` for one that is not known."""
     for name in chosen or ():

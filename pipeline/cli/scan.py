@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import amount, archive_of, count
+from pipeline.cli.arguments import amount, aoi_names, archive_of, count
 from pipeline.cli.parser import EXITS, Parser, command, fail
 from pipeline.cli.run_options import add_how, open_run
 from pipeline.errors import InputError, PipelineError
@@ -77,7 +77,10 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.progress import Progress
 
     to = targets()  # a wrong address is told before any work
-    codes = [_scan(options, name.strip(), to) for name in options.aoi.split(",")]
+    chosen = aoi_names(options.aoi)
+    if len(chosen) > 1 and options.out is not None:
+        raise InputError("--out: one folder cannot hold the products of several AOIs; leave it out")
+    codes = [_scan(options, name, to) for name in chosen]
     wrong = ping(not any(code not in (0, 3) for code in codes))
     if wrong:
         Progress().note(f"note: {wrong}")
@@ -91,8 +94,6 @@ def _scan(options: argparse.Namespace, name: str, to: "tuple[Target, ...]") -> i
     from pipeline.logs import LogFormat, logged
     from pipeline.progress import Progress
 
-    if "," in options.aoi and options.out is not None:
-        raise InputError("--out: one folder cannot hold the products of several AOIs; leave it out")
     how = LogFormat(options.log_format)
     file = Archive(archive_of(options)).log(read_aoi(name).name)
     with logged(file, how, aloud=how is LogFormat.JSON) as log:

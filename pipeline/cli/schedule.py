@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import add_archive, archive_of
+from pipeline.cli.arguments import add_archive, aoi_names, archive_of
 from pipeline.cli.parser import Parser, command
 from pipeline.cli.scan import add_scan_options
 from pipeline.errors import InputError
@@ -61,7 +61,7 @@ def undo(options: argparse.Namespace) -> int:
     """Remove a schedule; returns the exit code."""
     from pipeline.upkeep.schedule import checked_name, uninstall
 
-    name = checked_name([Path(each.strip()).stem for each in options.aoi.split(",")])
+    name = checked_name([Path(each).stem for each in aoi_names(options.aoi)])
     print("\n".join(uninstall(name, archive_of(options).absolute(), Path.home())))
     return 0
 
@@ -79,7 +79,7 @@ def _schedule(options: argparse.Namespace) -> "Schedule":
         raise InputError("--month: a schedule scans every month; leave it out")
     check_usage(options)
     settings_of(options)
-    names = [read_aoi(each.strip()).name for each in options.aoi.split(",")]
+    names = [read_aoi(each).name for each in aoi_names(options.aoi)]
     if options.source == "folder" and not Path(options.scenes).expanduser().is_dir():
         raise InputError(f"--scenes {options.scenes}: no such folder")
     cron = options.cron or not has_systemd()

@@ -242,7 +242,7 @@ def _aois(schedule: Schedule) -> set[str]:
     """The names of the AOIs of a schedule, from its command line."""
     words = schedule.command
     chosen = words[words.index("--aoi") + 1] if "--aoi" in words[:-1] else schedule.aoi
-    return {Path(each.strip()).stem for each in chosen.split(",")}
+    return {Path(each).stem for each in re.split(r"[,\s]+", chosen) if each} | {Path(chosen).stem}
 
 
 def _schedule_of(stem: str, planned: Mapping[str, Schedule]) -> Schedule | None:
