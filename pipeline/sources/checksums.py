@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import rasterio
 from rasterio.enums import Compression, Interleaving
 
+from pipeline.grid import Window
 from pipeline.sources.pixels import GDAL
 from pipeline.sources.raster_file import open_raster
 
@@ -22,20 +23,22 @@ CHUNK = 1 << 20
 """Bytes unpacked at once."""
 
 
-def damage_of(path: Path) -> str | None:
-    """What is damaged of a GeoTIFF, as text; None if nothing, or if its compression has no checksum.
+def damaged_blocks(path: Path) -> tuple[Window, ...]:
+    """The blocks of a GeoTIFF, in its own pixels, that do not fit their checksums in any band; ascending.
 
-    Raises `OSError`, and what `open_raster` raises. It takes about twice as long as reading all pixels.
+    None where nothing is damaged, or where its compression has no checksum. Raises `OSError`, and what `open_raster`
+    raises. It takes about twice as long as reading all pixels.
     """
+    found: set[Window] = set()
     with rasterio.Env(**GDAL), open_raster(path) as file, path.open("rb") as content:
         if file.compression != Compression.deflate:
-            return None
-        bands = file.indexes[:1] if file.interleaving == Interleaving.pixel else file.indexes
-        for band in bands:
-            for row, col in _blocks(file.shape, file.block_shapes[band - 1]):
+            return ()
+        for band in file.indexes[:1] if file.interleaving == Interleaving.pixel else file.indexes:
+            height, width = file.block_shapes[band - 1]
+            for row, col in _blocks(file.shape, (height, width)):
                 if not _is_sound(content, file, band, row, col):
-                    return f"damaged: block {row}, {col} of band {band} does not fit its checksum; get the file again"
-    return None
+                    found.add(Window(row * height, col * width, height, width))
+    return tuple(sorted(found))
 
 
 def _blocks(shape: tuple[int, int], block: tuple[int, int]) -> Iterator[tuple[int, int]]:

@@ -12,16 +12,17 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline import atomic
 from pipeline.digest import sha256_of
 from pipeline.errors import SceneError, describe
+from pipeline.grid import Window
 from pipeline.progress import Progress
 from pipeline.sources.assets import Asset, BandAssets, GeoTiff
-from pipeline.sources.checksums import damage_of
+from pipeline.sources.checksums import damaged_blocks
 from pipeline.sources.interface import Refusal, Scene, Search
 from pipeline.sources.pixels import LIBRARY_ERRORS
 from pipeline.sources.raster_file import ZIPPED
@@ -48,6 +49,9 @@ class ContentHashes:
     """Where they are kept."""
     known: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
     """Stamp and hash by location, as GDAL takes it."""
+    damaged: dict[str, tuple[Window, ...]] = field(default_factory=dict)
+    """Blocks that do not fit their checksums, in the file's own pixels, by location of the file; only where there are
+    any."""
     changed: bool = False
     """Whether they differ from the file."""
 
@@ -57,15 +61,16 @@ class ContentHashes:
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             rows: Mapping[str, Any] = content["files"] if content["format"] == FORMAT else {}
-            return cls(path, {href: (_stamp_of(row[0]), str(row[1])) for href, row in rows.items()})
+            known = {href: (_stamp_of(row[0]), str(row[1])) for href, row in rows.items()}
+            bad = dict(content.get("damaged", {}))
+            return cls(path, known, {href: tuple(Window(*map(int, block)) for block in bad[href]) for href in bad})
         except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             return cls(path)
 
-    def of_file(self, href: str, verified: bool = False) -> str:
+    def of_file(self, href: str, verify: bool = False) -> str:
         """The hash of a file, or of a member of a zip; raises any of `UNREADABLE`.
 
-        `verified`: of a GeoTIFF that is new or changed, the checksums of its blocks are verified as well; raises
-        `SceneError` where one does not fit.
+        `verify`: of a GeoTIFF that is new or changed, the checksums of its blocks are verified as well (`damaged`).
         """
         own = href.removeprefix(ZIPPED)
         archive = _archive_of(own) if href.startswith(ZIPPED) else None
@@ -74,9 +79,10 @@ class ContentHashes:
         kept = self.known.get(href)
         if kept is not None and kept[0] == stamp:
             return kept[1]
-        damage = damage_of(Path(own)) if verified else None
-        if damage is not None:
-            raise SceneError(damage)
+        bad = damaged_blocks(Path(own)) if verify else ()
+        self.damaged |= {href: bad} if bad else {}
+        if not bad:
+            self.damaged.pop(href, None)
         made = _hash_of_member(archive, own) if archive else _hash_of(Path(own))
         self.known[href], self.changed = (stamp, made), True
         return made
@@ -86,7 +92,7 @@ class ContentHashes:
         try:
             match scene.assets:
                 case GeoTiff(path):
-                    return self.of_file(str(path.absolute()), verified=True)[:CONTENT_DIGITS]
+                    return self.of_file(str(path.absolute()), verify=True)[:CONTENT_DIGITS]
                 case BandAssets(items) if not any(asset.remote for _, asset in items):
                     parts = [[name, *self._of_asset(asset)] for name, asset in items]
                     return sha256_of(parts)[:CONTENT_DIGITS]
@@ -95,10 +101,20 @@ class ContentHashes:
         except UNREADABLE as cause:
             raise SceneError(f"cannot be read ({describe(cause)})") from cause
 
+    def damage_of(self, scene: Scene) -> tuple[Window, ...]:
+        """The damaged blocks of a scene whose content is known."""
+        match scene.assets:
+            case GeoTiff(path):
+                return self.damaged.get(str(path.absolute()), ())
+            case _:
+                return ()
+
     def write(self) -> None:
         """Keep them for the next run, if they changed; raises as `atomic.write_text`."""
         if self.changed:
-            atomic.write_text(self.path, json.dumps({"format": FORMAT, "files": self.known}, sort_keys=True))
+            bad = {href: [list(astuple(block)) for block in blocks] for href, blocks in self.damaged.items()}
+            content = {"format": FORMAT, "files": self.known, **({"damaged": bad} if bad else {})}
+            atomic.write_text(self.path, json.dumps(content, sort_keys=True))
             self.changed = False
 
     def _of_asset(self, asset: Asset) -> tuple[object, ...]:
@@ -114,7 +130,7 @@ def with_contents(search: Search, hashes: ContentHashes, progress: Progress) -> 
     with progress.stage("Recognising files", len(local), unit="scenes") as step:
         for scene in search.scenes:
             try:
-                scenes.append(replace(scene, content=hashes.of_scene(scene)))
+                scenes.append(replace(scene, content=hashes.of_scene(scene), damaged=hashes.damage_of(scene)))
             except SceneError as cause:
                 refusals.append(Refusal.of(scene.id, cause))
             step(_is_local(scene))

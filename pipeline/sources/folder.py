@@ -34,7 +34,7 @@ from pipeline.sources.pixels import (
     read_all,
     read_window,
 )
-from pipeline.sources.placement import check_pixel_size
+from pipeline.sources.placement import check_pixel_size, placed
 from pipeline.sources.raster_file import is_pixel_interleaved, open_raster
 from pipeline.sources.safe import decoded, is_product, product_scene
 from pipeline.sources.versions import newest_versions
@@ -233,6 +233,8 @@ def _read(
     product = isinstance(scene.assets, BandAssets)
     try:
         with rasterio.Env(**GDAL), _bands(source, scene) as bands:
+            if scene.damaged:
+                _check_undamaged(scene, placed(bands, grid, window).in_file)
             # A GeoTIFF is one file: reading SCL alone would save nothing.
             found = read_window(bands, grid, window, with_scl, source.rules.unclear if product else ())
             # A GeoTIFF states its own scale and offset, and `check_units` has tested them.
@@ -240,6 +242,14 @@ def _read(
     except LIBRARY_ERRORS as cause:
         raise SceneError(f"{scene.id}: cannot be read ({describe(cause)})") from cause
     return with_offset_mended(scene, found, fault, source.rules.offset_error)
+
+
+def _check_undamaged(scene: Scene, window: Window) -> None:
+    """Raise `SceneError` where a window, in the file's own pixels, touches a damaged block."""
+    bad = [block for block in scene.damaged if block.intersection(window) is not None]
+    if bad:
+        at = f"{len(bad)} blocks, the first at row {bad[0].row}, column {bad[0].col}"
+        raise SceneError(f"{scene.id}: damaged: {at}, do not fit their checksums; get the file again")
 
 
 def _bands(source: FolderSource, scene: Scene) -> Any:

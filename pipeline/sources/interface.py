@@ -69,6 +69,8 @@ class Scene:
     """Processing baseline, such as `05.11`; empty = not stated."""
     content: str = ""
     """Hash of its local files and of how they are read, see `contents.py`; empty = on a server, or not yet read."""
+    damaged: tuple[Window, ...] = ()
+    """Blocks of its local file, in the file's own pixels, that do not fit their checksums."""
     cloud_share: float | None = None
     """Cloud cover stated by the provider, 0 to 1; None = not stated."""
     others: tuple["Scene", ...] = ()
