@@ -166,7 +166,7 @@ def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
 def _text(row: dict[str, object], name: str) -> str:
     """An attribute as text, a list too; empty if it is missing: None, or not equal to itself (NaN, NaT)."""
     value = row.get(name)
-    missing = value is None or (np.ndim(value) == 0 and value != value)
+    missing = value is None or (not isinstance(value, (list, np.ndarray)) and value != value)
     return "" if missing else str(value).strip()
 
 
