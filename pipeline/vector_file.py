@@ -16,6 +16,7 @@ from typing import Any
 import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+from shapely.errors import ShapelyError
 
 from pipeline.errors import InputError, describe
 
@@ -39,7 +40,7 @@ PLAIN = 0
 """How SQLite lists a column that is stored and not computed."""
 ERRORS = (
     DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, sqlite3.Error, OSError, ValueError,
-    RuntimeError,
+    RuntimeError, ShapelyError,
 )  # fmt: skip
 """What the libraries raise for a file that is damaged."""
 

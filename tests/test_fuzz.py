@@ -30,7 +30,9 @@ def test_damaged_inputs_do_no_harm(kind: Kind) -> None:
     told = [(index, kind.tried(7, index)) for index in range(INPUTS)]
     bad = [(index, judged) for index, judged in told if not judged.verdict.fine and not finding_of(kind.name, judged)]
     assert not bad, f"python -m tests.fuzz --kind {kind.name} --seed 7 --index {bad[0][0]}"
-    assert any(judged.verdict is Verdict.REFUSED for _, judged in told)
+    refused = [judged for _, judged in told if judged.verdict is Verdict.REFUSED]
+    noted = [judged for _, judged in told if judged.verdict is Verdict.ACCEPTED and judged.words]
+    assert refused or noted  # a kind whose damage is never told is not damaged, or not looked at
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 class ScanRecord(BaseModel):
     """One step of a scan: a month, or the first months together."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     at: datetime

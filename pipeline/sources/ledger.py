@@ -28,14 +28,16 @@ OPEN_DAYS = 62
 PARTS = MappingProxyType(
     {
         "at": rb'"at": "(\d{4}-\d\d-\d\dT[0-9:+]{14})"',
-        "run": rb'"run": "([^"\\]+)"',
-        "provider": rb'"provider": "([^"\\]+)"',
-        "requests": rb'"requests": (\d+),',
-        "bytes": rb'"bytes": (\d+),',
-        "pu": rb'"pu": (\d+(?:\.\d+)?)}',
+        "run": rb'"run": "([ !#-\[\]-~]+)"',
+        "provider": rb'"provider": "([ !#-\[\]-~]+)"',
+        "requests": rb'"requests": (\d{1,18}),',
+        "bytes": rb'"bytes": (\d{1,18}),',
+        "pu": rb'"pu": (\d{1,18}(?:\.\d+)?)}',
     }
 )
-"""What of a damaged line may still be read."""
+"""What of a damaged line may still be read: plain text, and numbers of a size that can be."""
+MOST = 10**18
+"""An amount that is not smaller is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _whole(line: bytes) -> LedgerEntry | None:
         row = json.loads(line)
         spent = Usage(int(row["requests"]), int(row["bytes"]), float(row["pu"]))
         at = datetime.fromisoformat(row["at"])
-        sound = at.tzinfo is not None and min(spent.requests, spent.n_bytes, spent.pu) >= 0 and spent.pu < float("inf")
+        sound = at.tzinfo is not None and all(0 <= part < MOST for part in (spent.requests, spent.n_bytes, spent.pu))
         return LedgerEntry(at, str(row["run"]), str(row["provider"]), spent) if sound else None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -20,6 +20,7 @@ import rasterio
 from pystac.errors import STACError, STACTypeError
 from pystac_client import Client
 from pystac_client.exceptions import APIError, ParametersError
+from pystac_client.warnings import PystacClientWarning
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
@@ -114,8 +115,9 @@ UNREADABLE = (
     RuntimeError,
     APIError,
     ParametersError,
+    PystacClientWarning,
 )
-"""What libraries raise for a missing or invalid catalogue."""
+"""What libraries raise for a missing or invalid catalogue; a server without a search is told by raising a warning."""
 
 
 @dataclass(frozen=True, slots=True)

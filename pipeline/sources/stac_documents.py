@@ -33,6 +33,8 @@ MAX_TOTAL_BYTES = 1_000_000_000
 """Most bytes of all documents of a static catalogue."""
 ITEM = "Feature"
 """Type of a document that is an item."""
+CATALOGUES = ("Catalog", "Collection", None)
+"""Types of one that is not; None = it states none, as before STAC 1.0."""
 SELF = "stac"
 """Name of a folder that a catalogue has beside its scenes, instead of above them."""
 
@@ -117,10 +119,10 @@ def root_of(address: str, http: HttpClient) -> pystac.Catalog:
 def items_below(address: str, http: HttpClient) -> Iterator[pystac.Item]:
     """Items of a static catalogue, each document once; raises as `Documents`, and `ValueError` beyond a bound."""
     documents = Documents(address, http)
-    todo, seen = [(address, 1)], {_place(address)}
+    todo, seen = [(address, 1, False)], {_place(address)}
     catalogues = items = 0
     while todo:
-        href, depth = todo.pop()
+        href, depth, is_item = todo.pop()
         content = _content(documents, href)
         if content.get("type") == ITEM:
             items += 1
@@ -129,15 +131,18 @@ def items_below(address: str, http: HttpClient) -> Iterator[pystac.Item]:
             # Not by pystac's reader, which would fetch collections of old items past all checks.
             yield pystac.Item.from_dict(content, href=href, migrate=True, preserve_dict=False)
             continue
+        if is_item or content.get("type") not in CATALOGUES:  # else its scene would be missing without a word
+            raise ValueError("a document that should be an item or a catalogue is neither")
         catalogues += 1
         if catalogues > MAX_CATALOGUES:
             raise ValueError(f"more than {MAX_CATALOGUES} catalogues below it")
         if depth > MAX_DEPTH:
             raise ValueError(f"catalogues in more than {MAX_DEPTH} levels")
-        below = {_place(link): link for link in (make_absolute_href(own, href) for own in _links(content))}
-        new = [link for place, link in below.items() if place not in seen]
+        links = [(make_absolute_href(own, href), is_item) for own, is_item in _links(content)]
+        below = {_place(link): (link, is_item) for link, is_item in links}
+        new = [found for place, found in below.items() if place not in seen]
         seen.update(below)
-        todo += [(link, depth + 1) for link in reversed(new)]
+        todo += [(link, depth + 1, is_item) for link, is_item in reversed(new)]
 
 
 def is_address(href: str) -> bool:
@@ -166,11 +171,11 @@ def _content(documents: Documents, href: str) -> dict[str, Any]:
     return content
 
 
-def _links(content: Mapping[str, Any]) -> Iterator[str]:
-    """Where a catalogue names its children and items."""
+def _links(content: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Where a catalogue names its children and items; True: an item."""
     for link in content.get("links") or ():
         if link.get("rel") in ("child", "item") and isinstance(link.get("href"), str):
-            yield link["href"]
+            yield link["href"], link["rel"] == "item"
 
 
 def _place(href: str) -> str:

@@ -164,9 +164,10 @@ def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
 
 
 def _text(row: dict[str, object], name: str) -> str:
-    """An attribute as text; empty if it is missing: None, or not equal to itself (NaN, NaT)."""
+    """An attribute as text, a list too; empty if it is missing: None, or not equal to itself (NaN, NaT)."""
     value = row.get(name)
-    return "" if value is None or value != value else str(value).strip()
+    missing = value is None or (not isinstance(value, (list, np.ndarray)) and value != value)
+    return "" if missing else str(value).strip()
 
 
 def _day(where: str, name: str, row: dict[str, object]) -> date | None:

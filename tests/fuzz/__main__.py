@@ -45,7 +45,7 @@ def _of_kind(kind: Kind, given: argparse.Namespace, until: float) -> int:
         finding = finding_of(kind.name, judged) if not judged.verdict.fine else ""
         counts[judged.verdict] += 1
         known += bool(finding)
-        if not judged.words or judged.verdict is Verdict.REFUSED:
+        if not judged.words or judged.verdict in (Verdict.ACCEPTED, Verdict.REFUSED):
             continue
         line = f"{judged.verdict}: {judged.words[:300]!r}" + (f" (known: {finding})" if finding else "")
         count, first, damage = told.get(line, (0, index, judged.damage))

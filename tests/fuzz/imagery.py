@@ -19,11 +19,15 @@ from pipeline.aoi import Aoi
 from pipeline.bands import NAMES, SCL
 from pipeline.errors import NothingObserved, SceneError
 from pipeline.grid import LONLAT, Grid, Window, reprojected
+from pipeline.progress import Progress
 from pipeline.raster import Raster
+from pipeline.sources.budget import Budget
+from pipeline.sources.contents import ContentHashes, with_contents
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.http import Response
-from pipeline.sources.interface import Period, ReadRules, Scene, Search
+from pipeline.sources.http import HttpClient, Question, Response, RetryPolicy
+from pipeline.sources.interface import Period, ReadRules, Scene, Search, Source
 from pipeline.sources.pixels import PLAUSIBLE
+from pipeline.sources.reach import Reach
 from pipeline.sources.stac import stac_source
 from tests.fuzz.kind import Kind, Seed
 from tests.fuzz.markup import XML
@@ -63,6 +67,12 @@ def shown(search: Search, raster: Raster | None) -> Shown:
     scenes = tuple((s.id, s.time_utc, s.platform, s.footprint.wkb, s.tile, s.baseline) for s in search.scenes)
     parts = [] if raster is None else [raster.reflectance, raster.valid, *([] if raster.scl is None else [raster.scl])]
     return Shown(scenes, b"".join(part.tobytes() for part in parts), raster, search.scenes)
+
+
+def recognised(source: Source, folder: Path) -> Search:
+    """The search as a run plans with it: local files are verified when they are recognised."""
+    hashes = ContentHashes.of(folder / "kept" / "contents.json")
+    return sound_search(with_contents(source.search(AOI, ALWAYS), hashes, Progress(quiet=True)), 1)
 
 
 def sound_search(search: Search, least: int) -> Search:
@@ -146,7 +156,7 @@ class GeoTiffs(Kind):
 
     def read(self, folder: Path) -> Shown:
         source = FolderSource(folder)
-        search = sound_search(source.search(AOI, ALWAYS), 1)
+        search = recognised(source, folder)
         return shown(search, source.read(search.scenes, GRID, PLACE.grown(4)))
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:
@@ -185,12 +195,8 @@ def item(name: str, folder: str, links: bool = True) -> dict[str, Any]:
 NAMES_OF_ITEMS = ("S2B_47RLH_20250131_0_L2A", "S2B_47RLH_20250210_0_L2A")
 
 
-@dataclass(frozen=True)
-class NoServer:
-    """A client for whom no server answers."""
-
-    def request(self, method: str, url: str, *_: object, **__: object) -> Response:
-        raise SceneError(f"no server at {url[:60]!r}")
+ONCE = RetryPolicy(max_attempts=1, total_timeout_s=5, max_wait_s=1, connect_timeout_s=1, read_timeout_s=1)
+"""The network is asked once, if at all."""
 
 
 class StaticCatalogues(Kind):
@@ -216,8 +222,11 @@ class StaticCatalogues(Kind):
         yield Seed("static", files, tuple(path for path in files if path.endswith(".json")))
 
     def read(self, folder: Path) -> Shown:
-        source = stac_source(str(folder / "stac" / "catalog.json"), ReadRules(), lambda *_: NoServer())  # type: ignore[arg-type, return-value]
-        search = sound_search(source.search(AOI, ALWAYS), 1)
+        budget = Budget(folder / "kept" / "ledger.jsonl", "r")
+        source = stac_source(
+            str(folder / "stac" / "catalog.json"), ReadRules(), lambda name, late: HttpClient(name, ONCE, budget, late)
+        )
+        search = recognised(source, folder)
         return shown(search, source.read(search.scenes[:1], GRID, PLACE))
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:
@@ -230,21 +239,21 @@ class StaticCatalogues(Kind):
             yield "an item is left out without a word"
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A client of a server that always says the same, at its root and at each other address."""
+@dataclass(frozen=True, slots=True)
+class Answers(HttpClient):
+    """The client of a run, but for the wire: the server says the same at its root, and at each other address."""
 
-    root: bytes
-    page: bytes
+    root: bytes = b""
+    page: bytes = b""
 
-    def request(self, method: str, url: str, *_: object, check: Any = None, **__: object) -> Response:
-        said = Response(200, {}, self.root if url.rstrip("/").endswith("/api") else self.page)
-        if check is not None:
-            try:
-                check(said)
-            except Exception as cause:
-                raise SceneError(f"no useful answer ({cause})") from cause
-        return said
+    def _hop(self, question: Question, max_bytes: int, end: float) -> Response:
+        self.reach.must_be_public(question.url)
+        body = self.root if question.url.rstrip("/").endswith("/api") else self.page
+        return Response(200, {}, body, len(body))
+
+
+DATA_HOST = "files.test"
+"""Where the files of its items lie; the settings name it."""
 
 
 class SearchAnswers(Kind):
@@ -261,14 +270,19 @@ class SearchAnswers(Kind):
             "type": "Catalog", "id": "server", "stac_version": "1.0.0", "description": "x", "links": links,
             "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
         }  # fmt: skip
-        items = [item(name, "https://files.test/", links=False) for name in NAMES_OF_ITEMS]
+        items = [item(name, f"https://{DATA_HOST}/", links=False) for name in NAMES_OF_ITEMS]
         page = {"type": "FeatureCollection", "features": items, "links": [{"rel": "self", "href": f"{url}/search"}]}
         files = {"root.json": json.dumps(root).encode(), "page.json": json.dumps(page).encode()}
         yield Seed("answers", files, tuple(files))
 
     def read(self, folder: Path) -> Shown:
-        answers = Answers((folder / "root.json").read_bytes(), (folder / "page.json").read_bytes())
-        source = stac_source("https://stac.test/api", ReadRules(), lambda *_: answers)  # type: ignore[arg-type, return-value]
+        root, page = ((folder / name).read_bytes() for name in ("root.json", "page.json"))
+        budget = Budget(folder / "kept" / "ledger.jsonl", "r")
+
+        def client_of(name: str, late: bool) -> HttpClient:
+            return Answers(name, ONCE, budget, late, Reach(data_hosts=(DATA_HOST,)), root, page)
+
+        source = stac_source("https://stac.test/api", ReadRules(), client_of)
         return shown(sound_search(source.search(AOI, ALWAYS), 1), None)
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:
@@ -303,7 +317,7 @@ class SafeProducts(Kind):
 
     def read(self, folder: Path) -> Shown:
         source = FolderSource(folder, decoded=folder / "decoded")
-        search = sound_search(source.search(AOI, ALWAYS), 1)
+        search = recognised(source, folder)
         return shown(search, source.read(search.scenes, GRID, PLACE))
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:

@@ -103,6 +103,10 @@ class Kind(ABC):
         """What cannot be in an accepted result."""
         return iter(())
 
+    def note(self, result: Any) -> str:
+        """What is told of an accepted input, by kinds that go on without damaged parts and count them."""
+        return ""
+
     def protected(self, damage: str) -> bool:
         """Whether the format shows this damage, so that it is refused or does not matter."""
         return damage == TRUNCATED and self.cut_is_told
@@ -155,6 +159,7 @@ class Kind(ABC):
             with _bounded() as peak, _overheard() as warned:
                 result = self.read(folder)
                 wrong = next(self.faults(result, folder), None)
+                note = self.note(result)
         except PipelineError as cause:
             words = str(cause).replace(str(folder), "")
             return (Verdict.REFUSED if _is_a_line(words) else Verdict.WORDS), words
@@ -170,7 +175,11 @@ class Kind(ABC):
             return Verdict.SILENT, wrong
         if result != expected and self.protected(damage):
             return Verdict.SILENT, f"{damage}, and another result without a word"
-        return (Verdict.WARNED, warned[0].replace(str(folder), "")) if warned else (Verdict.ACCEPTED, "")
+        return (
+            (Verdict.WARNED, warned[0].replace(str(folder), ""))
+            if warned
+            else (Verdict.ACCEPTED, note.replace(str(folder), ""))
+        )
 
 
 def unpacked(files: Files, folder: Path) -> Path:

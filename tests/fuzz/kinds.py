@@ -5,8 +5,9 @@ import math
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,7 +28,8 @@ from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteReco
 from pipeline.sites.registry import read_registry, registry_text
 from pipeline.sites.statement import Statement
 from pipeline.sites.states import SiteState
-from pipeline.sources.budget import Budget, SpendingLimits, read_ledger, totals
+from pipeline.sources.budget import Budget, SpendingLimits
+from pipeline.sources.ledger import LedgerEntry, read_ledger, tidy_ledger
 from pipeline.training.labels import read_label_areas
 from tests.fuzz.geopackages import GPKG, log_beside
 from tests.fuzz.imagery import GeoTiffs, SafeProducts, SearchAnswers, StaticCatalogues
@@ -126,7 +128,7 @@ class Configs(Kind):
 
 
 class Ledgers(Kind):
-    """The ledger of what was spent, a JSON object per line. A line that is cut off is one that a killed run left."""
+    """The ledger of what was spent, a JSON object per line. A damaged line blocks nothing, counts, and is copied aside."""
 
     name = "ledger"
     mutators = (*BYTES, *(json_line_changed,) * 6, lines_moved, lines_moved)
@@ -141,20 +143,71 @@ class Ledgers(Kind):
 
     def read(self, folder: Path) -> Any:
         path = folder / "l.jsonl"
-        rows = list(read_ledger(path))
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
+        rows = read_ledger(path)
+        told = tidy_ledger(path, JULY)
         budget = Budget(path, "r1", SpendingLimits(pu=1e9), SpendingLimits(n_bytes=1e18))
         budget.check()
-        return rows, totals(rows), [usage.text() for usage in budget.spent().values()]
+        shown = [usage.text() for usage in budget.spent().values()]
+        return Spending(lines, rows, read_ledger(path), told or "", shown)
+
+    def note(self, result: Any) -> str:
+        return str(result.told)
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:
-        rows, sums, _ = result
-        for usage in (*sums.values(), *(row.usage for row in rows)):
-            if not (0 <= usage.pu < math.inf and usage.n_bytes >= 0 and usage.requests >= 0):
-                yield f"a sum that cannot be: {usage}"[:200]
-        whole = sum(b'"pu":' in line for line in (folder / "l.jsonl").read_bytes().split(b"\n"))
-        ended = sum(line.rstrip().endswith(b"}") for line in (folder / "l.jsonl").read_bytes().split(b"\n"))
-        if len(rows) < min(whole, ended):
-            yield f"{min(whole, ended) - len(rows)} whole lines are left out without a word"
+        for usage in (row.usage for row in (*result.rows, *result.tidied)):
+            if not (0 <= usage.pu < math.inf and 0 <= usage.n_bytes < 1e300 and 0 <= usage.requests < 1e300):
+                yield f"an amount that cannot be: {usage}"[:200]
+        sound = self.seeds["months"].files["l.jsonl"].split(b"\n")
+        least = sum(json.loads(line)["pu"] for line in result.lines if line in sound)
+        for rows in (result.rows, result.tidied):
+            if sum(row.usage.pu for row in rows) < least - 1e-6:
+                yield f"less than the {least} units of its sound lines"
+        if len(result.rows) < sum(b'"pu"' in line for line in result.lines):
+            yield "a line with an amount does not count"
+        for before, after in zip_longest(_by_month(result.rows), _by_month(result.tidied), fillvalue=("", 0.0)):
+            if before[0] != after[0] or not math.isclose(before[1], after[1], rel_tol=1e-9, abs_tol=1e-4):
+                yield f"another sum after it was tidied: {before}, {after}"
+        aside = folder / "l.damaged"
+        kept = aside.read_bytes().split(b"\n") if aside.exists() else []
+        if any(b'"pu"' in line and not _is_json(line) and line not in kept for line in result.lines):
+            yield "a damaged line is not copied aside"
+        if tidy_ledger(folder / "l.jsonl", JULY) is not None:
+            yield "damaged after it was tidied"
+
+
+JULY = datetime(2026, 7, 1, tzinfo=UTC)
+"""When the ledger here is tidied: its first months have long ended."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What is made of a ledger."""
+
+    lines: list[bytes]
+    """As they were found, without empty ones."""
+    rows: list[LedgerEntry]
+    """What they count as."""
+    tidied: list[LedgerEntry]
+    """The same, after the ledger was tidied."""
+    told: str
+    """What was said of damaged lines."""
+    shown: list[str]
+    """What the run has spent, as users see it."""
+
+
+def _by_month(rows: list[LedgerEntry]) -> list[tuple[str, float]]:
+    """Processing units of each month."""
+    months = sorted({row.month for row in rows})
+    return [(month, sum(row.usage.pu for row in rows if row.month == month)) for month in months]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _with_checksum(row: bytes) -> bytes:
@@ -169,6 +222,10 @@ def record_changed(rng: Random, content: bytes) -> bytes:
     return b"\n".join(rows)
 
 
+MARCH = date(2026, 3, 20)
+"""A day before the last month in the scan log here."""
+
+
 class ScanLogs(Kind):
     """The scan log: lines with checksums, so that what is damaged is counted. One without its last lines is shorter."""
 
@@ -181,20 +238,36 @@ class ScanLogs(Kind):
         for month in range(1, 5):
             day = datetime(2026, month, 9, tzinfo=UTC)
             record = ScanRecord(
-                at=day, aoi="a" * 64, first=f"2026-{month:02d}", last=f"2026-{month:02d}", outcome=Outcome.DONE
+                at=day,
+                day=day.date(),
+                aoi="a" * 64,
+                first=f"2026-{month:02d}",
+                last=f"2026-{month:02d}",
+                outcome=Outcome.DONE,
             )
             rows.append(b"\n" + _with_checksum(record.model_dump_json().encode()) + b"\n")
         yield Seed("months", {"s.jsonl": b"".join(rows)}, ("s.jsonl",))
 
     def read(self, folder: Path) -> Any:
         found = read_log(folder / "s.jsonl")
-        return found, found.begun, found.settled, found.first_try("2026-03"), found.recipe
+        known = found.until(MARCH)
+        return found, known, found.begun, known.settled, found.first_try("2026-03"), found.recipe
+
+    def note(self, result: Any) -> str:
+        damaged = result[0].damaged
+        return f"{damaged} damaged lines" if damaged else ""
 
     def faults(self, result: Any, folder: Path) -> Iterator[str]:
-        log, *_ = result
-        lines = sum(bool(line) for line in (folder / "s.jsonl").read_bytes().split(b"\n"))
-        if len(log.records) + log.damaged != lines:
-            yield f"{lines} lines, {len(log.records)} records, {log.damaged} damaged"
+        log, known, _, settled, *_ = result
+        lines = [line for line in (folder / "s.jsonl").read_bytes().split(b"\n") if line]
+        if len(log.records) + log.damaged != len(lines):
+            yield f"{len(lines)} lines, {len(log.records)} records, {log.damaged} damaged"
+        if any(record.day is not None and record.day > MARCH + timedelta(days=1) for record in known.records):
+            yield "a record of a day to come"
+        sound = self.seeds["months"].files["s.jsonl"].split(b"\n")
+        whole = {f"2026-{month:02d}" for month in (1, 2, 3) if [line for line in sound if line][month - 1] in lines}
+        if not whole <= settled:
+            yield f"{sorted(whole - settled)} stand in the log and are due"
         for record in log.records:
             yield from not_finite(record.model_dump(exclude={"at"}), record.last)
             if not record.months:
