@@ -196,8 +196,8 @@ def test_a_month_of_damaged_scenes_stays_due_and_says_so(scenes: Path, tmp_path:
         path.write_bytes(content)
     scanned(place, copy, "2025-04-06")
     done = scanned(place, copy)
-    assert (done.records[0].outcome, done.exit_code) == (Outcome.UNFINISHED, 3)
-    assert "no usable scene" in done.letters[0].text or "no scene of 2025-04" in done.letters[0].text
+    assert (done.records[0].outcome, done.exit_code) == (Outcome.UNFINISHED, 6)
+    assert "do not fit their checksums; get the file again" in done.letters[0].text
 
 
 def test_the_last_month_without_any_scene_stays_due(scenes: Path, tmp_path: Path) -> None:
