@@ -85,9 +85,10 @@ class Outbox:
         """Files of messages that cannot be read; what they told is told again with the next message."""
         return [path for path in self._paths() if _letter(path) is None]
 
-    def told(self) -> Mapping[str, Mapping[str, int]]:
-        """What was told so far, or will be once all messages have arrived."""
-        return next((letter.told for letter in reversed(self.letters()) if letter.told is not None), {})
+    def told(self, but: str | None = None) -> Mapping[str, Mapping[str, int]]:
+        """What was told so far, or will be once all messages have arrived; `but`: without those whose id begins so."""
+        letters = (each for each in reversed(self.letters()) if but is None or not each.id.startswith(but))
+        return next((letter.told for letter in letters if letter.told is not None), {})
 
     def add(self, message: Message, told: Mapping[str, Mapping[str, int]] | None, now: datetime) -> Letter | None:
         """Write a message, unless one of the same id is there; returns it, or None. Raises as `atomic.write_text`."""

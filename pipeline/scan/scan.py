@@ -259,7 +259,10 @@ class _Work:
             failed=len(summary.failures),
             seen_share=round(news.seen_share, 6),
             sites=dict(sorted(Counter(site.status.value for site in summary.sites).items())),
-            new=tuple(site.site_id for site in new_sites(news, told)) if published else (),
+            # A scan that was cut off after it had written its message knows its new sites again.
+            new=tuple(site.site_id for site in new_sites(news, self.outbox.told(f"{step.name}-published")))
+            if published
+            else (),
             n_bytes=self.spent.n_bytes - before.n_bytes,
             pu=round(self.spent.pu - before.pu, 3),
         )
