@@ -270,6 +270,8 @@ def _shown(value: object) -> str:
         return one_line(repr(value), MAX_SHOWN)
     except ValueError:  # Python does not print integers of thousands of digits
         return "a number that long"
+    except RecursionError:
+        return "a value that deep"
 
 
 def _read(path: Path) -> dict[str, Any]:

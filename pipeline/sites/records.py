@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import shapely
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import ConfigDict, PlainSerializer, PlainValidator
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
@@ -18,6 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.states import SiteState
 
+FINITE = ConfigDict(allow_inf_nan=False)
+"""Of records that are read: what is not finite is no area, share or probability."""
 DIGITS = 7
 """Decimals of a degree: about a centimetre."""
 
@@ -66,6 +68,8 @@ Outline = Annotated[
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SiteRecord:
     """One site, as in `sites.geojson`."""
+
+    __pydantic_config__ = FINITE
 
     site_id: str
     """Id for life."""
@@ -121,6 +125,8 @@ class SiteRecord:
 class PondRecord:
     """One patch of touching pond pixels; below about 20 m several ponds may share one."""
 
+    __pydantic_config__ = FINITE
+
     site_id: str
     """Its site."""
     pond_id: int
@@ -136,6 +142,8 @@ class PondRecord:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookRecord:
     """One clear look at one site."""
+
+    __pydantic_config__ = FINITE
 
     site_id: str
     """Its site."""

@@ -158,7 +158,7 @@ def _area(where: str, row: dict[str, object]) -> AreaLabel | None:
     outline = low.get("geometry")
     if not isinstance(outline, BaseGeometry) or outline.is_empty or not outline.area:
         raise InputError(f"{where}: has no area")
-    if not EARTH.covers(shapely.box(*outline.bounds)):
+    if not np.isfinite(shapely.get_coordinates(outline)).all() or not EARTH.covers(shapely.box(*outline.bounds)):
         raise InputError(f"{where}: does not lie on Earth; coordinates are longitude, latitude in the file's CRS")
     return AreaLabel(make_valid(outline), LabelKind(word), _day(where, "from", low), _day(where, "to", low))
 
