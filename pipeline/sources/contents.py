@@ -79,7 +79,7 @@ class ContentHashes:
         kept = self.known.get(href)
         if kept is not None and kept[0] == stamp:
             return kept[1]
-        bad = damaged_blocks(Path(own)) if verify else ()
+        bad = _damaged_blocks(Path(own)) if verify else ()
         self.damaged |= {href: bad} if bad else {}
         if not bad:
             self.damaged.pop(href, None)
@@ -160,6 +160,14 @@ def _archive_of(path: str) -> Path:
     while not found.is_file() and found.parent != found:
         found = found.parent
     return found
+
+
+def _damaged_blocks(path: Path) -> tuple[Window, ...]:
+    """As `damaged_blocks`; none of a file that cannot be opened as a raster, which whoever reads it will say."""
+    try:
+        return damaged_blocks(path)
+    except (SceneError, *LIBRARY_ERRORS):
+        return ()
 
 
 def _hash_of(path: Path) -> str:
