@@ -17,6 +17,7 @@ from scenes import AREA, SIMULATION, run_of
 
 from pipeline.alerts.message import Bar
 from pipeline.alerts.outbox import Letter, Outbox
+from pipeline.cli import main
 from pipeline.config import Settings
 from pipeline.errors import CredentialsRefused, InputError, SceneError
 from pipeline.run.context import Run
@@ -338,3 +339,32 @@ def test_several_areas_have_commas_or_blanks_between_them(tmp_path: Path) -> Non
     file.write_text("{}")
     assert aoi_names("shan, kachin wa") == ["shan", "kachin", "wa"]
     assert aoi_names(str(file)) == [str(file)]
+
+
+def test_a_scan_that_cannot_begin_is_told_once_in_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an id that holds month, code and week, and not the day."""
+    from pipeline.alerts.send import Target
+    from pipeline.cli import scan as command
+
+    def refuse(*_: object) -> None:
+        raise CredentialsRefused("refused")
+
+    heard: list[str] = []
+    ear = Target("d", "test", lambda title, text, loud: heard.append(text))
+    monkeypatch.setattr("pipeline.alerts.send.targets", lambda: (ear,))
+    monkeypatch.setattr(command, "open_run", refuse)
+    for _ in range(2):
+        assert main(["scan", "--aoi", "mong-bawk", "--archive", str(tmp_path)]) == 5
+    (text,) = heard
+    year, week, _ = (now := datetime.now(UTC)).isocalendar()
+    assert text.endswith(f"[{now:%Y-%m}-failed-5-{year}w{week:02d}]")
+
+
+def test_an_area_that_is_not_known_is_told_before_any_is_scanned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.cli import scan as command
+
+    monkeypatch.setattr(command, "_scan", lambda *_: pytest.fail("scanned"))
+    assert main(["scan", "--aoi", "mong-bawk,nowhere", "--archive", str(tmp_path)]) == 2
+    assert "unknown AOI 'nowhere'" in capsys.readouterr().err

@@ -74,10 +74,13 @@ def add_scan_options(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scan one AOI after the other; returns the exit code of the first that went wrong."""
     from pipeline.alerts.send import ping, targets
+    from pipeline.aoi import read_aoi
     from pipeline.progress import Progress
 
-    to = targets()  # a wrong address is told before any work
+    to = targets()  # a wrong address is told before any work, and so is an area that is not known
     chosen = aoi_names(options.aoi)
+    for name in chosen:
+        read_aoi(name)
     if len(chosen) > 1 and options.out is not None:
         raise InputError("--out: one folder cannot hold the products of several AOIs; leave it out")
     codes = [_scan(options, name, to) for name in chosen]
@@ -143,7 +146,7 @@ def _bar(context: "Run") -> "Bar":
 def _tell_that_it_did_not_begin(
     options: argparse.Namespace, name: str, cause: PipelineError, to: "tuple[Target, ...]", progress: "Progress"
 ) -> None:
-    """Write and send a message about a scan that could not be opened, where the AOI at least is known."""
+    """Write and send a message about a scan that could not be opened; the same failure once a week."""
     from datetime import UTC, datetime
 
     from pipeline.alerts.message import failed_message
@@ -161,7 +164,7 @@ def _tell_that_it_did_not_begin(
         year, week, _ = (now := datetime.now(UTC).replace(microsecond=0)).isocalendar()
         key = f"{cause.exit_code}-{year}w{week:02d}"
         simulated = options.source == "simulated"
-        message = failed_message(aoi.title, f"{now:%Y-%m-%d}", str(cause), advice(cause.exit_code), key, simulated)
+        message = failed_message(aoi.title, f"{now:%Y-%m}", str(cause), advice(cause.exit_code), key, simulated)
         outbox.add(message, None, now)
         deliver(outbox, to, progress)
     except PipelineError as other:
