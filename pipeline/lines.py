@@ -22,15 +22,18 @@ class Lines:
     """Lines that are no records: a killed process leaves one at most."""
 
 
-def append(path: Path, rows: Iterable[bytes]) -> None:
+def append(path: Path, rows: Iterable[bytes], durable: bool = True) -> None:
     """Add records in one write, each begun and ended by a newline, so that the unfinished line of a killed process
-    harms no other; raises as `write_error`."""
+    harms no other; raises as `write_error`.
+
+    `durable`: they must survive a power cut from here on; what can be made again need not.
+    """
     content = b"".join(b"\n" + _checksum(row) + b" " + row + b"\n" for row in rows)
     if not content:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        append_bytes(path, content, durable=True)
+        append_bytes(path, content, durable=durable)
     except OSError as cause:
         raise write_error(path, cause) from cause
 
@@ -40,16 +43,21 @@ def read(path: Path) -> Lines:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB, which no scans leave; move it away")
-        lines = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except FileNotFoundError:
         return Lines()
     except OSError as cause:
         raise InputError(f"{path}: cannot be read ({describe(cause)})") from cause
+    return parsed(content)
+
+
+def parsed(content: bytes) -> Lines:
+    """The records in the content of a file."""
     rows, damaged = [], 0
-    for line in lines:
-        checksum, _, content = line.partition(b" ")
-        if checksum == _checksum(content) and content:
-            rows.append(content)
+    for line in content.split(b"\n"):
+        checksum, _, row = line.partition(b" ")
+        if row and checksum == _checksum(row):
+            rows.append(row)
         else:
             damaged += bool(line)
     return Lines(tuple(rows), damaged)

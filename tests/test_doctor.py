@@ -20,13 +20,13 @@ import rasterio
 import torch
 from shapely.geometry import box
 
-from pipeline import lease
+from pipeline import lease, lines
 from pipeline.cli import main
 from pipeline.locks import locked
 from pipeline.sites.names import PublishedState, PublishedStatus, RegisteredSite, Registry
 from pipeline.sites.registry import write_registry
 from pipeline.sources.budget import Budget, Usage
-from pipeline.upkeep import clock, doctor, memory, private, software, storage
+from pipeline.upkeep import clock, doctor, kept, private, software, storage
 from pipeline.upkeep.finding import Finding, State, as_json, failed, ok, skipped, table, verdict, warn
 from pipeline.upkeep.subject import Subject, said_by
 
@@ -418,78 +418,75 @@ def test_timers(subject: Subject, programs: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_registry(subject: Subject) -> None:
-    assert memory.registry(subject) == ok("registry", "registry.json 1 sites")
+    assert kept.registry(subject) == ok("registry", "registry.json 1 sites")
     path = subject.archive / "registry-simulated-b.json"
     path.write_text((subject.archive / "registry.json").read_text()[:-9])
-    assert memory.registry(subject).state is State.FAIL
-    assert str(path) in memory.registry(subject).found
+    assert kept.registry(subject).state is State.FAIL
+    assert str(path) in kept.registry(subject).found
     for each in subject.archive.glob("registry*"):
         each.unlink()
-    assert memory.registry(subject).state is State.SKIPPED
+    assert kept.registry(subject).state is State.SKIPPED
 
 
 def test_pending_publication(subject: Subject) -> None:
-    assert memory.publication(subject).state is State.OK
+    assert kept.publication(subject).state is State.OK
     pending = subject.archive / "pending.json"
     pending.write_text(json.dumps({"out": "/x/out/shan", "files": {}, "registry": ""}))
-    assert memory.publication(subject).state is State.WARN
-    assert "/x/out/shan" in memory.publication(subject).found
+    assert kept.publication(subject).state is State.WARN
+    assert "/x/out/shan" in kept.publication(subject).found
     pending.write_text('{"out"')
-    assert memory.publication(subject).state is State.FAIL
+    assert kept.publication(subject).state is State.FAIL
     assert pending.exists()
 
 
 def test_ledger(subject: Subject) -> None:
-    assert memory.ledger(subject) == ok("ledger", "1 lines: 3.0 MB in 2 requests")
+    assert kept.ledger(subject) == ok("ledger", "1 lines: 3.0 MB in 2 requests")
     path = subject.archive / "ledger.jsonl"
     with path.open("a") as file:
         file.write('{"at": "yesterday"}\n')
     (subject.archive / "ledger.damaged").write_text('{"at": "yesterday"}\n')
-    assert memory.ledger(subject).state is State.WARN
-    assert "1 lines were damaged" in memory.ledger(subject).found
+    assert kept.ledger(subject).state is State.WARN
+    assert "1 lines were damaged" in kept.ledger(subject).found
     path.unlink()
     path.mkdir()
-    assert memory.ledger(subject).state is State.FAIL
+    assert kept.ledger(subject).state is State.FAIL
     path.rmdir()
-    assert memory.ledger(subject).state is State.SKIPPED
+    assert kept.ledger(subject).state is State.SKIPPED
 
 
 def test_indexes_of_looks(subject: Subject) -> None:
-    assert memory.looks(subject) == ok("looks", "1 in 1 shelves, all lines sound")
+    assert kept.looks(subject) == ok("looks", "1 in 1 shelves, all lines sound")
     with index(subject).open("ab") as file:
         file.write(b'\n1ad77fe9 {"file": "b"}\n')
-    assert memory.looks(subject).found == "1 of 2 lines in 1 indexes are damaged"
-    assert memory.looks(subject).state is State.WARN
+    assert kept.looks(subject).found == "1 of 2 lines in 1 indexes are damaged"
+    assert kept.looks(subject).state is State.WARN
     index(subject).unlink()
-    assert memory.looks(subject).state is State.SKIPPED
+    assert kept.looks(subject).state is State.SKIPPED
     index(subject).mkdir()
-    assert memory.looks(subject).state is State.FAIL
+    assert kept.looks(subject).state is State.FAIL
 
 
-def test_an_index_that_the_program_wrote_is_sound(subject: Subject) -> None:
-    """The checksum is that of the store."""
-    from pipeline.looks import store
-
-    row = b'{"file": "a"}'
-    assert index(subject).read_bytes() == b"\n" + store._checksum(row) + b" " + row + b"\n"
+def test_an_index_that_the_program_wrote_is_sound(subject: Subject, tmp_path: Path) -> None:
+    lines.append(tmp_path / "index.jsonl", [b'{"file": "a"}'])
+    assert index(subject).read_bytes() == (tmp_path / "index.jsonl").read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="who holds a lock is told by Linux only")
 def test_locks(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert memory.locks(subject).found.endswith("files, all free")
+    assert kept.locks(subject).found.endswith("files, all free")
     with locked(subject.archive / "registry.json", "test"), locked(subject.out / "shan", "test"):
-        found = memory.locks(subject)
+        found = kept.locks(subject)
         assert found.state is State.OK
         assert f".registry.json.lock by process {os.getpid()} (" in found.found
         assert f".shan.lock by process {os.getpid()} (" in found.found
     for name in (".registry.json.lock", ".other.lock"):
         (subject.archive / name).touch()
-    assert memory.locks(subject).found.endswith("files, all free")
+    assert kept.locks(subject).found.endswith("files, all free")
     no_access(monkeypatch, subject.archive / ".other.lock")
-    assert memory.locks(subject).state is State.FAIL
+    assert kept.locks(subject).state is State.FAIL
     monkeypatch.undo()
-    monkeypatch.setattr(memory, "KERNEL_LOCKS", tmp_path / "none")
-    assert memory.locks(subject).state is State.SKIPPED
+    monkeypatch.setattr(kept, "KERNEL_LOCKS", tmp_path / "none")
+    assert kept.locks(subject).state is State.SKIPPED
 
 
 def test_leases(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -501,28 +498,28 @@ def test_leases(subject: Subject, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     def state(**changes: object) -> Finding:
         path.write_text(json.dumps({**mine, **changes}))
-        return memory.leases(subject)
+        return kept.leases(subject)
 
-    assert memory.leases(subject).state is State.OK
+    assert kept.leases(subject).state is State.OK
     assert state() == ok("leases", "held by a run: .shan.lease")
     assert state(process=2**22 + 1).found.endswith("which has ended")
     assert state(boot="before").found.endswith("before this machine was started anew")
     assert state(boot="theirs", host="another").state is State.OK
     old = time.time() - 3600
     os.utime(path, (old, old))
-    assert memory.leases(subject).found.endswith("on another, 60 minutes ago")
+    assert kept.leases(subject).found.endswith("on another, 60 minutes ago")
     path.write_text("{")
-    assert memory.leases(subject).state is State.WARN
+    assert kept.leases(subject).state is State.WARN
 
 
 def test_leftovers(subject: Subject) -> None:
     part = subject.archive / "looks" / ".a.tif.0123.part"
     part.write_bytes(b"x" * 1000)
-    assert memory.leftovers(subject).state is State.OK  # a run may be at it
+    assert kept.leftovers(subject).state is State.OK  # a run may be at it
     old = time.time() - 2 * 86_400
     os.utime(part, (old, old))
-    assert memory.leftovers(subject).state is State.WARN
-    assert "1 parts of files" in memory.leftovers(subject).found
+    assert kept.leftovers(subject).state is State.WARN
+    assert "1 parts of files" in kept.leftovers(subject).found
 
 
 # --- all together

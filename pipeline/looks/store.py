@@ -10,7 +10,6 @@ lost until its ground has been looked at again.
 """
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from pipeline import atomic
+from pipeline import lines
 from pipeline.errors import write_error
 from pipeline.grid import Grid, Window, covers
 from pipeline.looks.file import MAX_EXTENT_PX, LookFile, open_look
@@ -249,32 +248,19 @@ def _aside(shelf: Path) -> Iterator[DamagedLook]:
 def _entries(path: Path) -> Iterator[IndexEntry]:
     """The lines of an index; of several for one file the last counts. What cannot be read is left out."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        found = lines.parsed(path.read_bytes())
     except OSError:
         return
-    for line in lines:
-        checksum, _, content = line.partition(b" ")
+    for row in found.rows:
         try:
-            if checksum == _checksum(content):
-                yield IndexEntry.model_validate_json(content)
+            yield IndexEntry.model_validate_json(row)
         except ValidationError:
             continue  # the look itself is read instead
 
 
 def _append(path: Path, entries: Iterable[IndexEntry]) -> None:
-    """Add lines, each begun and ended by a newline, so that the unfinished line of a killed process harms no other."""
-    rows = [entry.model_dump_json().encode() for entry in entries]
-    content = b"".join(b"\n" + _checksum(row) + b" " + row + b"\n" for row in rows)
-    if not content:
-        return
-    try:
-        atomic.append_bytes(path, content)
-    except OSError as cause:
-        raise write_error(path, cause) from cause
-
-
-def _checksum(row: bytes) -> bytes:
-    return b"%08x" % zlib.crc32(row)
+    """Add lines to an index, which is only made again where it is lost; raises as `lines.append`."""
+    lines.append(path, (entry.model_dump_json().encode() for entry in entries), durable=False)
 
 
 def _shelf(extent: Window) -> Window:

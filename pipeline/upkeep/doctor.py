@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pipeline.errors import PipelineError, describe
-from pipeline.upkeep import clock, memory, private, software, storage
+from pipeline.upkeep import clock, kept, private, software, storage
 from pipeline.upkeep.finding import Finding, failed
 from pipeline.upkeep.subject import Subject
 
@@ -37,13 +37,13 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("publication day", clock.publication),
     ("time server", lambda _: clock.time_server()),
     ("time zone", clock.time_zone),
-    ("registry", memory.registry),
-    ("pending publication", memory.publication),
-    ("ledger", memory.ledger),
-    ("looks", memory.looks),
-    ("locks", memory.locks),
-    ("leases", memory.leases),
-    ("leftovers", memory.leftovers),
+    ("registry", kept.registry),
+    ("pending publication", kept.publication),
+    ("ledger", kept.ledger),
+    ("looks", kept.looks),
+    ("locks", kept.locks),
+    ("leases", kept.leases),
+    ("leftovers", kept.leftovers),
 )
 """Every check, with the name of what it finds."""
 

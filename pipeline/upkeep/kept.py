@@ -5,10 +5,10 @@ import os
 import re
 import socket
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline import lines
 from pipeline.errors import InputError
 from pipeline.lease import holder_of
 from pipeline.sites.registry import read_registry
@@ -76,22 +76,21 @@ def looks(subject: Subject) -> Finding:
     name, paths = "looks", sorted(subject.archive.glob("looks*/*/*/index.jsonl"))
     if not paths:
         return skipped(name, f"none in {subject.archive} yet")
-    lines = damaged = 0
+    count = damaged = 0
     for path in paths:
         try:
             content = path.read_bytes()
         except OSError as cause:
             return failed(name, f"{path} cannot be read ({cause.strerror})", f"see who owns it: ls -l {path}")
-        rows = [line.partition(b" ") for line in content.split(b"\n") if line]
-        lines += len(rows)
-        damaged += sum(checksum != b"%08x" % zlib.crc32(row) for checksum, _, row in rows)
+        found = lines.parsed(content)
+        count, damaged = count + len(found.rows) + found.damaged, damaged + found.damaged
     if damaged:
         return warn(
             name,
-            f"{damaged:,} of {lines:,} lines in {len(paths):,} indexes are damaged",
+            f"{damaged:,} of {count:,} lines in {len(paths):,} indexes are damaged",
             "nothing is lost: the next run reads those looks anew; many in a short time mean a failing disk",
         )
-    return ok(name, f"{lines:,} in {len(paths):,} shelves, all lines sound")
+    return ok(name, f"{count:,} in {len(paths):,} shelves, all lines sound")
 
 
 def locks(subject: Subject) -> Finding:
