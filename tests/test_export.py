@@ -38,6 +38,8 @@ PROPERTIES = [
     "ground_area_m2",
     "verdict",
     "reviewed_on",
+    "verdict_reason",
+    "added",
     "stale_since",
     "simulated",
     "source",

@@ -97,15 +97,20 @@ def told_by(sites: Iterable[SiteRecord], events: Iterable[EventRecord]) -> dict[
 
 
 def new_sites(news: News, told: Told) -> list[SiteRecord]:
-    """Sites that were never told of, the surest first."""
-    fresh = (site for site in news.sites if site.site_id not in told)
-    return sorted(fresh, key=lambda site: (-site.confidence, site.site_id))
+    """Sites that were never told of, the surest first; not those that a person added, who knows of them."""
+    fresh = (site for site in news.sites if site.site_id not in told and not site.added)
+    return sorted(fresh, key=lambda site: (-confidence_of(site), site.site_id))
+
+
+def confidence_of(site: SiteRecord) -> float:
+    """The confidence of a site that the detector found, 0 to 1; 0 for one that only a person reported."""
+    return 0.0 if site.confidence is None else site.confidence
 
 
 def message_of(news: News, told: Told, bar: Bar, places: Places) -> Message:
     """The message about a published step: what is new, or that nothing is, and how much was seen."""
     fresh = new_sites(news, told)
-    listed = [site for site in fresh if bar.confidence is not None and site.confidence >= bar.confidence]
+    listed = [site for site in fresh if bar.confidence is not None and confidence_of(site) >= bar.confidence]
     happened = _happened(news, told)
     told_of = [
         *([f"{_count(len(fresh), 'new suspected site')}"] if fresh else []),
@@ -186,7 +191,8 @@ def _new(listed: Sequence[SiteRecord], fresh: Sequence[SiteRecord], bar: Bar, pl
         dates = _interval("ponds", site.ponds_after, site.ponds_by) or _interval(
             "cleared ground", site.ground_after, site.ground_by
         )
-        yield f"  {site.site_id}  confidence {site.confidence:.2f}, {site.status.value}; {dates}{_place(site, places)}"
+        sure = f"confidence {confidence_of(site):.2f}, {site.status.value}"
+        yield f"  {site.site_id}  {sure}; {dates}{_place(site, places)}"
     if len(listed) > MOST_LISTED:
         yield f"  … and {len(listed) - MOST_LISTED} more, in sites.geojson"
     if len(fresh) > len(listed):

@@ -38,12 +38,13 @@ def site_properties(site: SiteRecord) -> dict[str, object]:
     values: dict[str, object] = {
         "site_id": site.site_id,
         "status": site.status.value,
-        "confidence": round(site.confidence, 3),
+        "confidence": None if site.confidence is None else round(site.confidence, 3),
     }
     values.update({name: _iso(getattr(site, name)) for name in DATES})
     values["clear_looks"] = site.clear_looks
     values.update({name: round(getattr(site, name)) for name in AREAS})
     values.update({"verdict": site.verdict, "reviewed_on": _iso(site.reviewed_on)})
+    values.update({"verdict_reason": site.verdict_reason, "added": site.added})
     values.update({"stale_since": _iso(site.stale_since), "simulated": site.simulated})
     values.update({"source": site.source, "model": site.model, "run_id": site.run_id})
     values.update({"parent": site.parent, "earlier_dates": site.earlier_dates})

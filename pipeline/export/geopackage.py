@@ -59,7 +59,7 @@ DIGITS = MappingProxyType({"confidence": 3, "share_seen": 4})
 """Decimals of the columns that have any; areas are whole square metres, as in the GeoJSON."""
 MIXED = ("sites", "ponds")
 """Layers whose rows may be single-part or multi-part: all are stored as multi-part."""
-TEXTS = MappingProxyType({"sites": ("verdict", "parent", "earlier_dates")})
+TEXTS = MappingProxyType({"sites": ("verdict", "verdict_reason", "parent", "earlier_dates")})
 """Columns that may hold nothing but nulls, whose type must be given."""
 LAYER_STYLES = """CREATE TABLE "layer_styles" (
  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),

@@ -75,8 +75,8 @@ class SiteRecord:
     """Id for life."""
     status: SiteStatus
     """Published status of the site as a whole."""
-    confidence: float
-    """Calibrated probability that this is a leach-pond site, 0 to 1."""
+    confidence: float | None
+    """Calibrated probability that this is a leach-pond site, 0 to 1; None = only a person reported it."""
     ground_after: date | None
     """Last clear look without cleared ground; None = already there at the first clear look."""
     ground_by: date | None
@@ -100,9 +100,13 @@ class SiteRecord:
     ground_area_m2: float
     """Area of mine ground, square metres."""
     verdict: str | None
-    """Verdict of the reviewer."""
+    """Verdict of the reviewer, as `reviews.review.Verdict`; None = not judged."""
     reviewed_on: date | None
     """Day of the review."""
+    verdict_reason: str | None = None
+    """What it is instead, if the reviewer rejected it, as `reviews.review.Reason`."""
+    added: bool = False
+    """True: a person drew it, and the detector had not reported it then."""
     stale_since: date | None = None
     """Since when its ground has not been looked at under the present recipe; None = it has."""
     simulated: bool

@@ -263,6 +263,8 @@
     <alias field="ground_area_m2" name="Mine ground (m²)" />
     <alias field="verdict" name="Reviewer's verdict" />
     <alias field="reviewed_on" name="Reviewed on" />
+    <alias field="verdict_reason" name="If not, what it is" />
+    <alias field="added" name="Added by a person" />
     <alias field="stale_since" name="As last published; not looked at by the present model since" />
     <alias field="simulated" name="SIMULATED" />
     <alias field="source" name="Source" />

@@ -1,0 +1,62 @@
+"""The album of a site: its pictures before, first and latest, by view, on one stretch so that they compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """How six bands become three colours."""
+
+    NATURAL = "natural colour"
+    """B04, B03, B02: what an eye would see."""
+    SWIR = "shortwave infrared"
+    """B12, B08, B04: water is dark, bare ground is pink, forest is green."""
+    MODEL = "what the model sees"
+    """Natural colour in grey, ponds in blue and cleared ground in orange; hidden ground is hatched."""
+
+
+class Role(StrEnum):
+    """Why a look is shown."""
+
+    BEFORE = "before"
+    """Last clear look without it."""
+    FIRST = "first"
+    """First clear look with it."""
+    BETWEEN = "between"
+    """Another clear look."""
+    LATEST = "latest"
+    """Latest clear look."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Frame:
+    """One look at a site as pictures."""
+
+    role: Role
+    """Why it is shown."""
+    day: date
+    """Day of the overpass, UTC."""
+    overpass: str
+    """Name of the overpass."""
+    scenes: tuple[str, ...]
+    """Ids of the scenes that it shows."""
+    clear_share: float
+    """Share of the picture that was clear, 0 to 1."""
+    images: Mapping[View, bytes]
+    """One WebP image per view, square, north up, `Album.side_m` wide."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Album:
+    """The pictures of a site."""
+
+    site_id: str
+    """The site."""
+    side_m: float
+    """Width and height of the ground that each picture shows, metres."""
+    frames: tuple[Frame, ...]
+    """Ascending in time; at most one each of before, first and latest, unless all looks were asked for."""
+    missing: str | None = None
+    """Why there are no pictures, or not all, in words; None = nothing is missing."""
