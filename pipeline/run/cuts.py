@@ -13,6 +13,7 @@ import numpy as np
 from shapely.geometry import box
 
 from pipeline.cuts.choice import ClearLook, chosen
+from pipeline.cuts.kept import KeptCuts
 from pipeline.cuts.maker import CutMaker, CutTask
 from pipeline.cuts.store import CutStore, core_of, square_around
 from pipeline.engine import processes, run
@@ -58,18 +59,6 @@ class Seen:
     """Name of the overpass."""
     share_seen: float
     """Share of the place seen, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptCuts:
-    """What came of keeping evidence."""
-
-    made: int = 0
-    """Cuts that this run made."""
-    failures: tuple[Refusal, ...] = ()
-    """Cuts that could not be made, and why; the next run tries again."""
-    absent: int = 0
-    """Cuts whose scenes are not among those that were searched."""
 
 
 def keep_cuts(
