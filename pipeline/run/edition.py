@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -92,7 +92,7 @@ def edition_of(
     provenance: Provenance,
     model_sha256: str,
     seen: Seen,
-    coverage: partial[Iterator[CoverageRecord]],
+    coverage: Callable[[], Iterator[CoverageRecord]],
 ) -> tuple[Edition, tuple[str, ...]]:
     """The edition of an AOI, and what a person must know of the verdicts; arguments as in `Edition`."""
     entries = [entry for entry in registry.entries if lies_in(entry, aoi)]
@@ -174,14 +174,45 @@ def read_published(aoi: Aoi, out: Path, archive_folder: Path) -> Published:
     if not archive.registry.is_file():
         raise InputError(f"{archive.registry}: not there; name the archive of these products with --archive")
     registry = read_registry(archive.registry, aoi.prefix)
-    reviews = ReviewsFile(out / REVIEWS).read()
-    edition, notes = edition_of(
-        aoi, registry, _stale(out), reviews, provenance, str(model["sha256"]), seen,
-        partial(_coverage, out / "sites.gpkg"),
-    )  # fmt: skip
-    return Published(
-        edition=edition, archive=archive, registry=registry, reviews=reviews, notes=notes, manifest=manifest, out=out
+    nothing = Edition(
+        aoi=aoi,
+        provenance=provenance,
+        model_sha256=str(model["sha256"]),
+        statements=(),
+        events=(),
+        coverage=partial(_coverage, out / "sites.gpkg"),
+        months=seen.months,
+        seen_in=seen.by_month,
+        seen_share=seen.ever,
+        first_published={},
     )
+    return published_with(
+        Published(
+            edition=nothing,
+            archive=archive,
+            registry=registry,
+            reviews=ReviewsFile(out / REVIEWS).read(),
+            notes=(),
+            manifest=manifest,
+            out=out,
+        )
+    )
+
+
+def published_with(found: Published) -> Published:
+    """The same with an edition of its names and reviews as they are now."""
+    was = found.edition
+    edition, notes = edition_of(
+        was.aoi,
+        found.registry,
+        _stale(found.out),
+        found.reviews,
+        was.provenance,
+        was.model_sha256,
+        Seen(months=was.months, by_month=was.seen_in, ever=was.seen_share),
+        was.coverage,
+    )
+    return replace(found, edition=edition, notes=notes)
 
 
 def read_edition(aoi: Aoi, out: Path, archive_folder: Path) -> Edition:
