@@ -72,7 +72,7 @@ def detect(context: Run) -> Summary:
         derived, looks, made = _mended(context, planned, derived, looks, made)
         if context.pace.whole and made.failures:
             return _kept(context, planned, made)
-        cuts = keep_cuts(context, planned, derived, registry, drawn_by(reviews), everything=False)
+        cuts = keep_cuts(context, planned, derived, registry, drawn_by(reviews))
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S) as names:
             now = looks_now(context, looks)
             if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
