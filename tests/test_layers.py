@@ -20,6 +20,7 @@ ROOMS = (
     "scan",
     "alerts",
     "run",
+    "report",
     "export",
     "pictures",
     "reviews",
@@ -37,7 +38,7 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "run", "report", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip
@@ -260,6 +261,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 NOT_AT_START = {
     "geopandas",
+    "jinja2",
     "matplotlib",
     "pandas",
     "pyogrio",
