@@ -3,13 +3,13 @@
 import hashlib
 import json
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile, ZipFile
-import zlib
 
 import numpy as np
 
