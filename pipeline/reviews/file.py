@@ -4,10 +4,10 @@ Each change is one short transaction that is on disk when it returns. Whoever co
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from pipeline.aoi import polygonal
 from pipeline.errors import Busy, InputError, UnitsFailed, describe
 from pipeline.reviews.layout import COLUMNS, GEOMETRY, MAX_TEXT, POINT_COLUMNS, POINTS, REVIEWS, create, triggers
 from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
+from pipeline.sites.records import SiteRecord
 from pipeline.vector_file import blob_of, geometry_of, read_table
 
 EPSG = 4326
@@ -72,13 +73,15 @@ class ReviewsFile:
         """All pond points."""
         return list(self.read().points)
 
-    def add_sites(self, sites: Mapping[str, Polygon | MultiPolygon]) -> int:
+    def add_sites(self, sites: Iterable[SiteRecord]) -> int:
         """Add a row, not judged yet, for each site that has none; returns how many."""
         with self._writing() as database:
             known = {name for (name,) in database.execute(f'SELECT site_id FROM "{REVIEWS}"')}  # noqa: S608 our own name
-            new = [(name, outline) for name, outline in sites.items() if name not in known]
-            for name, outline in new:
-                _insert(database, REVIEWS, outline, {"site_id": name, "added": 0})
+            new = [site for site in sites if site.site_id not in known]
+            for site in new:
+                since = site.ponds_by or site.ground_by
+                said = {"site_id": site.site_id, "added": 0, "from": _midnight(since) if since else None}
+                _insert(database, REVIEWS, site.polygon, said)
         return len(new)
 
     def judge(
@@ -110,8 +113,18 @@ class ReviewsFile:
                 raise InputError(f"{self.path}: has no row for {site_id}; run detect or export, which add it")
             _update(database, REVIEWS, row[0], said)
 
-    def add_site(self, polygon: Polygon | MultiPolygon, reviewer: str | None, note: str | None, at: datetime) -> int:
-        """Add a site that a person drew, confirmed and without a name yet; returns the number of the row."""
+    def add_site(
+        self,
+        polygon: Polygon | MultiPolygon,
+        reviewer: str | None,
+        note: str | None,
+        at: datetime,
+        seen_on: date | None = None,
+    ) -> int:
+        """Add a site that a person drew, confirmed and without a name yet; returns the number of the row.
+
+        `seen_on`: day of the picture on which it was seen.
+        """
         with self._writing() as database:
             return _insert(
                 database,
@@ -123,6 +136,7 @@ class ReviewsFile:
                     "reviewer": reviewer or None,
                     "reviewed_at": _text(at),
                     "added": 1,
+                    "from": _midnight(seen_on) if seen_on else None,
                 },
             )
 
@@ -167,6 +181,8 @@ class ReviewsFile:
                     "reviewer": review.reviewer,
                     "reviewed_at": _text(review.reviewed_at) if review.reviewed_at else None,
                     "added": int(review.added),
+                    "from": _midnight(review.first) if review.first else None,
+                    "to": _midnight(review.last) if review.last else None,
                 },
             )
 
@@ -201,7 +217,7 @@ class ReviewsFile:
         return InputError(f"{self.path}: cannot be written, damaged? ({said}); restore it from a copy")
 
     def _review(self, row: Sequence[Any], problems: list[str]) -> Review | None:
-        fid, blob, site_id, verdict, reason, note, reviewer, at, added = row
+        fid, blob, site_id, verdict, reason, note, reviewer, at, added, first, last = row
         where = f"{self.path}: row {fid}{f' ({site_id})' if site_id else ''}"
         try:
             outline = _outline_of(blob)
@@ -221,6 +237,8 @@ class ReviewsFile:
             reviewed_at=_time(at, where, problems),
             added=bool(added) or not _plain(site_id),
             polygon=outline,
+            first=_day(first, where, problems),
+            last=_day(last, where, problems),
         )
 
     def _point(self, row: Sequence[Any], problems: list[str]) -> PondPoint | None:
@@ -301,6 +319,11 @@ def _time(value: object, where: str, problems: list[str]) -> datetime | None:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+def _day(value: object, where: str, problems: list[str]) -> date | None:
+    when = _time(value, where, problems)
+    return when.date() if when is not None else None
+
+
 def _text(when: datetime) -> str:
     """A time as GeoPackage stores it."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -315,6 +338,11 @@ def _outline_of(blob: object) -> Polygon | MultiPolygon:
         raise ValueError("not an outline")
     _check_on_earth(outline)
     return outline
+
+
+def _midnight(day: date) -> str:
+    """A day as GeoPackage stores a time."""
+    return _text(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def _check_on_earth(geometry: Polygon | MultiPolygon | Point) -> None:

@@ -8,7 +8,7 @@ The layers have no spatial index, whose triggers call functions that only GDAL h
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from pipeline.layer_styles import add_styles
 
 REVIEWS, POINTS, HISTORY = "reviews", "pond_points", "history"
 """Its tables."""
-COLUMNS = ("site_id", "verdict", "reason", "note", "reviewer", "reviewed_at", "added")
+COLUMNS = ("site_id", "verdict", "reason", "note", "reviewer", "reviewed_at", "added", "from", "to")
 """Columns of `reviews`, beside number and outline."""
 POINT_COLUMNS = ("site_id", "reviewer", "set_at")
 """Columns of `pond_points`, beside number and point."""
@@ -43,6 +43,11 @@ TRIGGER = """CREATE TRIGGER "{layer}_{change}" AFTER {event} ON "{layer}" BEGIN
   {note}, {row}."reviewer", {row}."{when}", {row}."geom"); END"""
 CHANGES = MappingProxyType({"added": ("INSERT", "NEW"), "changed": ("UPDATE", "NEW"), "deleted": ("DELETE", "OLD")})
 """What can happen to a row: the event of the database, and which version of the row is kept."""
+
+
+def is_reviews(columns: Iterable[str]) -> bool:
+    """Whether a layer with these columns is the first of a reviewer's file."""
+    return set(COLUMNS) <= set(columns)
 
 
 def create(path: Path, styles: Mapping[str, str]) -> None:
@@ -94,6 +99,8 @@ def _write_layers(part: Path) -> None:
         for name in columns:
             if name.endswith("_at"):
                 rows[name] = pd.Series([], dtype="datetime64[ms, UTC]")
+            elif name in ("from", "to"):
+                rows[name] = pd.Series([], dtype="datetime64[ms]")
             elif name == "added":
                 rows[name] = pd.Series([], dtype="bool")
         frame = gpd.GeoDataFrame(rows, geometry=gpd.GeoSeries([], crs=LONLAT), crs=LONLAT)
