@@ -242,3 +242,21 @@ def test_many_writers_lose_nothing(file: ReviewsFile) -> None:
         thread.join()
     notes = {entry[4] for entry in history(file)} - {None}
     assert notes == {f"writer {n} {k}" for n in range(4) for k in range(20)}
+
+
+def test_a_file_that_somebody_made_by_hand_is_read_and_completed(tmp_path: Path) -> None:
+    import geopandas as gpd
+
+    rows = {"site_id": ["SHN-0001"], "verdict": ["confirmed"], "remarks": ["mine"]}
+    frame = gpd.GeoDataFrame(rows, geometry=[OUTLINES["SHN-0001"]], crs="EPSG:4326")
+    path = tmp_path / "reviews.gpkg"
+    frame.to_file(path, layer=REVIEWS, driver="GPKG")
+    file = ReviewsFile(path)
+    assert [(row.site_id, row.verdict, row.note) for row in file.rows()] == [("SHN-0001", Verdict.CONFIRMED, None)]
+    file.add_sites(SITES)
+    file.judge("SHN-0001", Verdict.REJECTED, Reason.RIVER, None, "Nang", AT)
+    file.set_point(None, "SHN-0001", 97.005, 22.005, "Nang", AT)
+    assert [row.site_id for row in file.rows()] == list(OUTLINES)
+    assert len(file.points()) == 1
+    assert history(file)[-1][:4] == ("changed", "SHN-0001", "rejected", "river")
+    assert list(read_vectors(path, REVIEWS)["remarks"])[0] == "mine"

@@ -17,10 +17,20 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from pipeline.aoi import polygonal
 from pipeline.errors import Busy, InputError, UnitsFailed, describe
-from pipeline.reviews.layout import COLUMNS, GEOMETRY, MAX_TEXT, POINT_COLUMNS, POINTS, REVIEWS, create, triggers
+from pipeline.gpkg import blob_of, geometry_of, layers_of, read_table
+from pipeline.reviews.layout import (
+    GEOMETRY,
+    MAX_TEXT,
+    NEEDED,
+    OPTIONAL,
+    POINT_COLUMNS,
+    POINTS,
+    REVIEWS,
+    complete,
+    create,
+)
 from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
 from pipeline.sites.records import SiteRecord
-from pipeline.vector_file import blob_of, geometry_of, read_table
 
 EPSG = 4326
 """CRS of outlines and points: lon/lat."""
@@ -59,9 +69,10 @@ class ReviewsFile:
         if not self.path.exists():
             return Reading()
         problems: list[str] = []
-        rows = read_table(self.path, REVIEWS, ("fid", GEOMETRY, *COLUMNS))
+        rows = read_table(self.path, REVIEWS, ("fid", GEOMETRY, *NEEDED), OPTIONAL)
         reviews = [found for row in rows if (found := self._review(row, problems)) is not None]
-        dots = read_table(self.path, POINTS, ("fid", GEOMETRY, *POINT_COLUMNS))
+        there = POINTS in layers_of(self.path)
+        dots = read_table(self.path, POINTS, ("fid", GEOMETRY), POINT_COLUMNS) if there else []
         points = [dot for row in dots if (dot := self._point(row, problems)) is not None]
         return Reading(tuple(reviews), tuple(points), tuple(problems))
 
@@ -91,18 +102,18 @@ class ReviewsFile:
         reason: Reason | None,
         note: str | None,
         reviewer: str | None,
-        at: datetime,
+        at: datetime | None,
     ) -> None:
-        """Write a verdict into the row of a site; what it said before stays in the history. `at`: UTC.
+        """Write a verdict into the row of a site; what it said before stays in the history.
 
-        Raises `InputError` for a site that has no row.
+        `at`: UTC; None = not known. Raises `InputError` for a site that has no row.
         """
         said = {
             "verdict": verdict,
             "reason": reason if verdict is Verdict.REJECTED else None,
             "note": note[:MAX_TEXT] if note else None,
             "reviewer": reviewer or None,
-            "reviewed_at": _text(at) if verdict is not None or note else None,
+            "reviewed_at": _text(at) if at is not None and (verdict is not None or note) else None,
         }
         with self._writing() as database:
             row = database.execute(
@@ -151,10 +162,10 @@ class ReviewsFile:
                 )
 
     def set_point(
-        self, fid: int | None, site_id: str | None, lon: float, lat: float, reviewer: str | None, at: datetime
+        self, fid: int | None, site_id: str | None, lon: float, lat: float, reviewer: str | None, at: datetime | None
     ) -> int:  # fmt: skip
         """Set the middle of a pond, or move the one of a number; degrees. Returns its number."""
-        said = {"site_id": site_id, "reviewer": reviewer or None, "set_at": _text(at)}
+        said = {"site_id": site_id, "reviewer": reviewer or None, "set_at": _text(at) if at is not None else None}
         with self._writing() as database:
             if fid is None:
                 return _insert(database, POINTS, Point(lon, lat), said)
@@ -197,7 +208,7 @@ class ReviewsFile:
                 _know_geometries(database)
                 database.execute("BEGIN IMMEDIATE")
                 try:
-                    _keep_history(database)
+                    complete(database)
                     yield database
                 except BaseException:
                     database.execute("ROLLBACK")
@@ -254,14 +265,6 @@ class ReviewsFile:
             return None
         when = _time(at, where, problems)
         return PondPoint(fid=fid, site_id=_plain(site_id), reviewer=_plain(reviewer), set_at=when, point=point)
-
-
-def _keep_history(database: sqlite3.Connection) -> None:
-    """Put back triggers that another program dropped, so that nothing is written without the history."""
-    known = {str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
-    for statement in triggers():
-        if statement.split('"')[1] not in known:
-            database.execute(statement)
 
 
 def _know_geometries(database: sqlite3.Connection) -> None:
