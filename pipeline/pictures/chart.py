@@ -10,11 +10,11 @@ from pipeline.sites.records import LookRecord
 from pipeline.sites.statement import Statement
 from pipeline.words import ENGLISH, M2_PER_HECTARE, Words, words_in
 
-WIDTH = 560.0
+WIDTH = 440.0
 """All sizes here in units of the drawing."""
 LEFT = 44.0
 RIGHT = 14.0
-TITLE_HEIGHT = 22.0
+TITLE_HEIGHT = 32.0
 POND_HEIGHT = 120.0
 GROUND_HEIGHT = 80.0
 NOTE_HEIGHT = 40.0
@@ -117,7 +117,7 @@ def _unseen(looks: Sequence[LookRecord], x: Callable[[date], float], part: _Part
 def _axis(part: _Part, title: str) -> Iterator[str]:
     from markupsafe import escape
 
-    yield f'<text x="0" y="{part.top - 8:.1f}" fill="{INK}" font-weight="600">{escape(title)}</text>'
+    yield f'<text x="0" y="{part.top - 14:.1f}" fill="{INK}" font-weight="600">{escape(title)}</text>'
     for k in range(round(part.highest / part.step) + 1):
         y = part.y(k * part.step * M2_PER_HECTARE)
         yield f'<path d="M{LEFT:.1f} {y:.1f}H{WIDTH - RIGHT:.1f}" stroke="{RULE}"/>'

@@ -56,7 +56,7 @@ def row(site: SiteRecord, recent: tuple[str, str] | None, words: Words) -> Row:
     low, high = hectares(site.pond_area_low_m2), hectares(site.pond_area_high_m2)
     return Row(
         site_id=site.site_id,
-        began=words.between(site.ponds_after, site.ponds_by) if site.ponds_by else words("report.table.ground_only"),
+        began=began(site, words),
         began_key=site.ponds_by.isoformat() if site.ponds_by else "",
         area=hectares(site.pond_area_m2) if measured else "",
         area_range=words("report.table.range", low=low, high=high) if measured else "",
@@ -69,6 +69,13 @@ def row(site: SiteRecord, recent: tuple[str, str] | None, words: Words) -> Row:
         site=site,
         marks=marks(site, recent, words),
     )
+
+
+def began(site: SiteRecord, words: Words) -> str:
+    """When its ponds began, in words."""
+    if site.ponds_by or not site.ground_by:
+        return words.between(site.ponds_after, site.ponds_by)
+    return words("report.table.ground_only")
 
 
 def marks(site: SiteRecord, recent: tuple[str, str] | None, words: Words) -> tuple[str, ...]:
@@ -89,8 +96,8 @@ def facts(site: SiteRecord, words: Words) -> Iterator[tuple[str, str]]:
     unknown = words("report.site.unknown")
     yield words("report.site.position"), f"{point.y:.5f}, {point.x:.5f}"
     yield words("report.site.status"), f"{words.of('status', site.status)}: {words.of('status_means', site.status)}"
-    yield words("report.site.began"), _when(site.ponds_after, site.ponds_by, words)
-    yield words("report.site.cleared"), _when(site.ground_after, site.ground_by, words)
+    yield words("report.site.began"), began(site, words)
+    yield words("report.site.cleared"), words.between(site.ground_after, site.ground_by)
     yield words("report.site.last_seen"), words.day(site.last_seen) if site.last_seen else unknown
     yield words("report.site.last_clear"), words.day(site.last_clear) if site.last_clear else unknown
     yield words("report.site.looks"), f"{site.clear_looks:,}"
@@ -168,14 +175,11 @@ def _state(statement: Statement, day: date) -> str:
     return found[-1] if found else "unknown"
 
 
-def _when(after: date | None, by: date | None, words: Words) -> str:
-    return words.between(after, by)
-
-
 def _pond_area(site: SiteRecord, words: Words) -> str:
     if not site.pond_area_high_m2 > 0:
         return words("report.site.unknown")
-    area, low, high = map(words.hectares, (site.pond_area_m2, site.pond_area_low_m2, site.pond_area_high_m2))
+    area, high = words.hectares(site.pond_area_m2), words.hectares(site.pond_area_high_m2)
+    low = hectares(site.pond_area_low_m2)
     return words("report.site.ponds_range", area=area, low=low, high=high)
 
 

@@ -46,6 +46,9 @@ class Mark(StrEnum):
     """Idle or ended."""
 
 
+DRAWN = (Mark.OVER, Mark.OLDER, Mark.NEW)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class SiteMark:
     """A site on the map."""
@@ -75,7 +78,7 @@ class ReportMap:
     seen_before: BaseGeometry
     """Its part that was seen in an earlier month and not in the last."""
     sites: tuple[SiteMark, ...]
-    """The sites that stand."""
+    """The sites that stand, in the order in which they are drawn: the new ones come last, on top."""
 
     def data(self) -> dict[str, Any]:
         """The same for the script of the page."""
@@ -97,13 +100,13 @@ def report_map(edition: Edition) -> ReportMap:
     """The map of an edition."""
     standing, _ = standing_and_rejected(edition)
     recent = recent_months(edition.months)
-    marks = tuple(_site_mark(site, recent) for site in standing)
+    marks = sorted((_site_mark(site, recent) for site in standing), key=lambda mark: DRAWN.index(mark.mark))
     area = _simplified(edition.aoi.polygon)
     last, before = _seen(edition.coverage(), edition.months, area)
     extents = [edition.aoi.polygon.bounds, *(site.polygon.bounds for site in standing)]
     corners = np.array(extents)
     bounds = (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist())
-    return ReportMap(_with_room(bounds), area, last, before, marks)
+    return ReportMap(_with_room(bounds), area, last, before, tuple(marks))
 
 
 def mark_of(site: SiteRecord, recent: tuple[str, str] | None) -> Mark:
@@ -137,7 +140,9 @@ def mercator(degrees: Any) -> Any:
 def _site_mark(site: SiteRecord, recent: tuple[str, str] | None) -> SiteMark:
     point = site.polygon.representative_point()
     outline = rings(shapely.simplify(site.polygon, 10.0**-SITE_DIGITS * 5), SITE_DIGITS)
-    return SiteMark(site.site_id, mark_of(site, recent), round(point.x, SITE_DIGITS), round(point.y, SITE_DIGITS), outline)
+    return SiteMark(
+        site.site_id, mark_of(site, recent), round(point.x, SITE_DIGITS), round(point.y, SITE_DIGITS), outline
+    )
 
 
 def _simplified(polygon: BaseGeometry) -> BaseGeometry:
@@ -251,7 +256,7 @@ def _marks(sheet: Sheet, sites: Sequence[SiteMark]) -> Iterator[str]:
 
 def _scale_bar(sheet: Sheet, kilometres: str) -> Iterator[str]:
     """A bar of a round length, no longer than a quarter of the map."""
-    west, south, east, north = sheet.bounds
+    _, south, _, north = sheet.bounds
     per_km = sheet.scale / (KM_PER_DEGREE * math.cos(math.radians((south + north) / 2)))
     longest = (sheet.width - sheet.margin) / 4 / per_km
     power = 10.0 ** math.floor(math.log10(longest))

@@ -22,20 +22,19 @@ from pipeline.pictures.album import Album, View
 from pipeline.report import evidence
 from pipeline.report.bars import bars_svg
 from pipeline.report.mapping import map_svg, mark_of, report_map
-from pipeline.report.summary import RECENT_MONTHS, Summary, recent_months, standing_and_rejected, summarised
+from pipeline.report.summary import RECENT_MONTHS, recent_months, standing_and_rejected, summarised
 from pipeline.report.timeline import counts, undated
 from pipeline.sites.statement import Statement
 from pipeline.words import ENGLISH, Words, words_in
 
 Albums = Callable[[str], Album | None] | Mapping[str, Album]
 """The album of each site by id, one at a time: they are large."""
-BAR_WIDTHS = (760.0, 350.0)
+BAR_WIDTHS = (1000.0, 350.0)
 """Of the drawing of counts: for a desk and for a phone, on which small print cannot be read."""
 OPEN_SITES = 6
 """With no more sites than this, the evidence of each stands open from the start."""
 PRINTED_SITES = 60
 """The first sites, whose pictures are printed too."""
-SCRIPT_GROUP = "report.script"
 
 
 def write_report(
@@ -48,9 +47,7 @@ def write_report(
     atomic.write_text(path, report_html(edition, albums, notice, language))
 
 
-def report_html(
-    edition: Edition, albums: Albums, notice: str | None = None, language: str = ENGLISH
-) -> Iterator[str]:
+def report_html(edition: Edition, albums: Albums, notice: str | None = None, language: str = ENGLISH) -> Iterator[str]:
     """The page in parts, one site's pictures at a time."""
     words = words_in(language)
     album_of = albums if callable(albums) else albums.get
@@ -84,7 +81,7 @@ def report_html(
         "printed": PRINTED_SITES,
         "views": [words.of("view", view) for view in View],
         "rejected": standing_and_rejected(edition)[1],
-        "data": json_text({"map": drawn.data(), "words": words.under(SCRIPT_GROUP)}),
+        "data": json_text({"map": drawn.data(), "words": words.under("report.script")}),
         "version": pipeline.__version__,
         "edition": edition,
         "years": years(edition.months),
@@ -142,7 +139,7 @@ def _site_view(
         site_id=site.site_id,
         mark=mark_of(site, recent),
         marks=evidence.marks(site, recent, words),
-        began=evidence.row(site, recent, words).began,
+        began=evidence.began(site, words),
         facts=list(evidence.facts(site, words)),
         events=evidence.events(statement, words),
         missing=album.missing if album else words("report.site.no_album"),
@@ -176,7 +173,9 @@ def text_of(folder: str, name: str) -> str:
 
 def policy(scripts: list[str]) -> str:
     """What the page may load: pictures that it carries, and its own scripts by their hashes; nothing from anywhere."""
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts)
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
+    )
     return (
         f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {hashes}; "
         "base-uri 'none'; form-action 'none'"

@@ -67,8 +67,12 @@
       const view = find("input:checked").value;
       const [before, after] = [picked(".pick-left"), picked(".pick-right")];
       for (const [image, frame] of [[left, before], [right, after]]) {
-        image.src = frame.images[view] || "data:,";
+        const there = frame.images[view] !== "";
+        if (there) image.src = frame.images[view];
         image.alt = frame.alts[view];
+        image.hidden = !there;
+        image.nextElementSibling.hidden = there;
+        image.parentElement.querySelector(".when").textContent = frame.label;
       }
       find(".left-more").textContent = before.more;
       find(".right-more").textContent = slider ? after.more : "";
@@ -159,6 +163,15 @@
   map.on("blur", () => map.scrollWheelZoom.disable());
   L.control.zoom({ zoomInTitle: say("zoom_in"), zoomOutTitle: say("zoom_out") }).addTo(map);
   L.control.scale({ imperial: false }).addTo(map);
+  let whole = true, fitting = false; // whether all of the area is shown, and by us
+
+  function showWhole() {
+    fitting = true;
+    map.fitBounds(data.map.bounds, { animate: false });
+    fitting = false;
+    whole = true;
+  }
+
   const Whole = L.Control.extend({
     onAdd() {
       const bar = L.DomUtil.create("div", "leaflet-bar");
@@ -168,7 +181,7 @@
       button.setAttribute("aria-label", say("whole"));
       L.DomEvent.on(button, "click", (event) => {
         L.DomEvent.stop(event);
-        map.fitBounds(data.map.bounds);
+        showWhole();
       });
       return bar;
     },
@@ -224,7 +237,9 @@
     }
   }
 
+  map.on("movestart", () => (whole = fitting));
+  map.on("resize", () => whole && showWhole());
   map.on("moveend resize", graticule);
-  map.fitBounds(data.map.bounds, { animate: false });
+  showWhole();
   openHash();
 })();
