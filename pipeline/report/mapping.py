@@ -19,6 +19,7 @@ from pipeline.export.edition import Edition
 from pipeline.report.summary import Age, age, recent_months, standing_and_rejected
 from pipeline.sites.history import SiteStatus
 from pipeline.sites.records import SiteRecord
+from pipeline.words import Words
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north; degrees."""
@@ -207,10 +208,10 @@ class Sheet:
         return np.stack([x, y], axis=1)
 
 
-def map_svg(drawn: ReportMap, label: str, kilometres: str, width: float = 640.0) -> str:
+def map_svg(drawn: ReportMap, label: str, words: Words, width: float = 640.0) -> str:
     """The map as a drawing: for print, and where no script runs.
 
-    `label`: what it shows, in words; `kilometres`: the unit of the scale bar with `{n}` in it.
+    `label`: what it shows, in words.
     """
     from markupsafe import escape
 
@@ -221,7 +222,7 @@ def map_svg(drawn: ReportMap, label: str, kilometres: str, width: float = 640.0)
         *_polygons(sheet, ((drawn.area, "area"), (drawn.seen_before, "seen-before"), (drawn.seen_last, "seen-last"))),
         *_graticule(sheet),
         *_marks(sheet, drawn.sites),
-        *_scale_bar(sheet, kilometres),
+        *_scale_bar(sheet, words),
         "</svg>",
     ]
     return "".join(parts)
@@ -254,13 +255,14 @@ def _marks(sheet: Sheet, sites: Sequence[SiteMark]) -> Iterator[str]:
         yield f'<circle class="mark {site.mark}" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
 
 
-def _scale_bar(sheet: Sheet, kilometres: str) -> Iterator[str]:
+def _scale_bar(sheet: Sheet, words: Words) -> Iterator[str]:
     """A bar of a round length, no longer than a quarter of the map."""
     _, south, _, north = sheet.bounds
     per_km = sheet.scale / (KM_PER_DEGREE * math.cos(math.radians((south + north) / 2)))
     longest = (sheet.width - sheet.margin) / 4 / per_km
     power = 10.0 ** math.floor(math.log10(longest))
     length = max(factor * power for factor in (1, 2, 5) if factor * power <= longest)
+    name = words("report.map.kilometres", n=f"{length:g}")
     x, y = sheet.width - 10, sheet.height - sheet.margin - 10
     yield f'<path class="scale-bar" d="M{x - length * per_km:.1f} {y - 5:.1f}v5H{x:.1f}v-5"/>'
-    yield f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="end">{kilometres.format(n=f"{length:g}")}</text>'
+    yield f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="end">{name}</text>'

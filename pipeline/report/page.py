@@ -69,9 +69,7 @@ def report_html(edition: Edition, albums: Albums, notice: str | None = None, lan
         "period": period(edition.months, words),
         "summary": summary,
         "recent_months": RECENT_MONTHS,
-        "map": map_svg(
-            drawn, words("report.map.alt", place=place, n=summary.sites), words.texts["report.map.kilometres"]
-        ),
+        "map": map_svg(drawn, words("report.map.alt", place=place, n=summary.sites), words),
         "months": months,
         "bars": [bars_svg(months, width, words) for width in BAR_WIDTHS] if months else [],
         "undated": undated(edition.statements),
@@ -86,7 +84,8 @@ def report_html(edition: Edition, albums: Albums, notice: str | None = None, lan
         "edition": edition,
         "years": years(edition.months),
     }
-    return _template().generate(context)
+    parts: Iterator[str] = _template().generate(context)
+    return parts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
