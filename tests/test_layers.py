@@ -19,6 +19,7 @@ ROOMS = (
     "upkeep",
     "scan",
     "alerts",
+    "bundle",
     "run",
     "report",
     "export",
@@ -38,7 +39,8 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "run", "report", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "bundle", "run", "report", "export", "pictures", "reviews", "cuts", "sites",
+        "evidence", "looks",
         "sources",
     }
 )  # fmt: skip
