@@ -157,6 +157,7 @@
   place.setAttribute("aria-label", say("map"));
   const map = L.map(place, {
     attributionControl: false, zoomControl: false, scrollWheelZoom: false, maxZoom: 17, zoomSnap: 0.25,
+    dragging: !matchMedia("(pointer: coarse)").matches, // one finger scrolls the page, two move the map
     zoomAnimation: !calm, fadeAnimation: !calm, inertia: !calm,
   });
   map.on("focus", () => map.scrollWheelZoom.enable()); // a page that scrolls is not caught by the map
