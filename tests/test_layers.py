@@ -20,6 +20,7 @@ ROOMS = (
     "scan",
     "alerts",
     "run",
+    "public",
     "export",
     "pictures",
     "reviews",
@@ -37,7 +38,7 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "run", "public", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip
