@@ -17,6 +17,7 @@ from pipeline.cli import (
     doctor,
     estimate,
     evaluate,
+    export,
     looks,
     registry,
     scan,
@@ -46,7 +47,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
         detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
-        adopt,
+        export, adopt,
     ):  # fmt: skip
         each.add(commands)
     return top

@@ -169,10 +169,10 @@ def _balloon(rows: Iterable[tuple[str, str]], simulated: bool, words: Words) -> 
         _say(ET.SubElement(balloon, "p"), "b", SIMULATED)
     _say(balloon, "p", words("products.seen_from_satellite"))
     table = ET.SubElement(balloon, "table")
-    for what, words in rows:
+    for what, said in rows:
         row = ET.SubElement(table, "tr")
         _say(row, "td", what)
-        _say(row, "td", words)
+        _say(row, "td", said)
     return ET.tostring(balloon, encoding="unicode", method="html")
 
 
