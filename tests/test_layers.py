@@ -21,6 +21,7 @@ ROOMS = (
     "alerts",
     "bundle",
     "run",
+    "public",
     "report",
     "export",
     "pictures",
@@ -39,8 +40,8 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "bundle", "run", "report", "export", "pictures", "reviews", "cuts", "sites",
-        "evidence", "looks",
+        "upkeep", "scan", "alerts", "bundle", "run", "public", "report", "export", "pictures", "reviews", "cuts",
+        "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip

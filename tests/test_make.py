@@ -12,9 +12,9 @@ from pipeline.cli import parser
 ROOT = Path(__file__).parent.parent
 TARGETS = (
     "detect", "scan", "schedule", "unschedule", "status", "doctor", "backup", "restore", "estimate", "simulate",
-    "train", "evaluate",
+    "train", "evaluate", "export",
 )  # fmt: skip
-FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge"}
+FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge", "--public"}
 
 
 def options_of(command: str) -> set[str]:
