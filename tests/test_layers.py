@@ -19,6 +19,7 @@ ROOMS = (
     "upkeep",
     "scan",
     "alerts",
+    "desk",
     "run",
     "export",
     "pictures",
@@ -37,7 +38,7 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "desk", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip

@@ -8,6 +8,11 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pipeline.errors import InputError, one_line
 from pipeline.reviews.review import Reason, Verdict
 
+
+class NotPossible(InputError):
+    """What the page asked for cannot be done, now or later; nothing was written."""
+
+
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 MAX_NOTE = 2000
 """Longest note, characters."""
@@ -141,13 +146,20 @@ COMMAND = TypeAdapter[Command](Annotated[Command, Field(discriminator="do")])
 
 
 def command_of(body: bytes) -> Command:
-    """The command in a body of JSON. Raises `InputError` in one line."""
+    """The command in a body of JSON. Raises `NotPossible` in one line."""
     try:
         found = COMMAND.validate_json(body)
     except ValidationError as cause:
         first = cause.errors(include_url=False)[0]
         at = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise InputError(f"no command that the desk knows: {one_line(at, 60)}: {one_line(first['msg'])}") from cause
-    if isinstance(found, Judge) and (found.reason is not None) != (found.verdict is Verdict.REJECTED):
-        raise InputError("a rejected site needs a reason, and no other has one")
+        raise NotPossible(f"no command that the desk knows: {one_line(at, 60)}: {one_line(first['msg'])}") from cause
+    if isinstance(found, Judge) and _is_half(found):
+        raise NotPossible("a rejected site needs a reason, and no other has one")
     return found
+
+
+def _is_half(said: Judge) -> bool:
+    """Whether a reason is missing, or has no rejection; one that QGIS left out may stay so."""
+    if said.verdict is not Verdict.REJECTED:
+        return said.reason is not None
+    return said.reason is None and (said.seen.verdict, said.seen.reason) != (Verdict.REJECTED, None)

@@ -18,7 +18,7 @@ class Desk:
     storage: Storage
     """Where verdicts are kept."""
     albums: Callable[[str], Album | None]
-    """The pictures of a site at all its clear looks; None = there are none. Raises `PipelineError` for a damaged cut."""
+    """The pictures of a site at all clear looks; None = there are none. Raises `PipelineError` for a damaged cut."""
     reviewer: str | None
     """Who judges, by a name of that person's choice; None = no name is written."""
     now: Callable[[], datetime]

@@ -88,10 +88,10 @@ def _greedy(
 ) -> list[int]:
     """Places of the chosen sites, each time the one with the largest product of uncertainty and novelty."""
     nearest = np.full(len(sites), np.inf)
-    for k in np.flatnonzero(known):
-        nearest = np.minimum(nearest, _distance(details, k))
+    for there in np.flatnonzero(known):
+        nearest = np.minimum(nearest, _distance(details, int(there)))
     unsure = np.array([_entropy(site.confidence) for site in sites])
-    left, found = chosen.copy(), []
+    left, found = chosen.copy(), list[int]()
     while left.any():
         novelty = 1 - np.exp(-nearest / FAR)
         worth = np.where(left, unsure * novelty, -1.0)

@@ -9,7 +9,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.aoi import Aoi
-from pipeline.errors import InputError
+from pipeline.desk.commands import NotPossible
 from pipeline.grid import LONLAT, grid_at, reprojected
 from pipeline.sites.records import rounded
 
@@ -47,20 +47,20 @@ def rings_of(geometry: BaseGeometry) -> list[Any]:
 
 
 def drawn(lonlat: Sequence[tuple[float, float]], aoi: Aoi) -> Polygon:
-    """The ground that a person drew: an outline, or what lies around one place. Raises `InputError`."""
+    """The ground that a person drew: an outline, or what lies around one place. Raises `NotPossible`."""
     if len(lonlat) == 1:
         grid = grid_at(*lonlat[0])
         disc = reprojected(Point(lonlat[0]), LONLAT, grid.crs).buffer(ADDED_RADIUS_M)
         outline = reprojected(disc, grid.crs, LONLAT)
     elif len(lonlat) == 2:
-        raise InputError("two corners are no outline: mark one place, or three corners or more")
+        raise NotPossible("two corners are no outline: mark one place, or three corners or more")
     else:
         outline = Polygon(lonlat)
         if not outline.is_valid or outline.area == 0:
-            raise InputError("the outline crosses itself: draw it again")
+            raise NotPossible("the outline crosses itself: draw it again")
     outline = rounded(outline)
     if not isinstance(outline, Polygon) or not outline.is_valid:
-        raise InputError("the outline is too small: draw it again")
+        raise NotPossible("the outline is too small: draw it again")
     if not outline.intersects(aoi.polygon):
-        raise InputError(f"that place lies outside {aoi.title}")
+        raise NotPossible(f"that place lies outside {aoi.title}")
     return outline

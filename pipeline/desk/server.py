@@ -21,7 +21,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.desk.commands import command_of
+from pipeline.desk.commands import NotPossible, command_of
 from pipeline.desk.desk import Desk
 from pipeline.desk.guard import HEADERS, TOKEN_HEADER, Asked, Refusal, body_length, is_token, refused
 from pipeline.desk.session import JudgedMeanwhile, Session
@@ -82,6 +82,7 @@ def opened(desk: Desk, port: int = 0) -> Iterator[Open]:
     handler = type("DeskHandler", (_Handler,), {"session": session, "token": token, "files": files})
     try:
         server = _Server((LOOPBACK, port), handler)
+        handler.port = server.server_address[1]  # type: ignore[attr-defined]
     except OSError as cause:
         raise InputError(f"port {port} cannot be had ({cause.strerror}); choose another --port") from cause
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
@@ -96,7 +97,7 @@ def opened(desk: Desk, port: int = 0) -> Iterator[Open]:
 
 def serve(desk: Desk, port: int = 0, open_browser: bool = True) -> Session:
     """Let a person judge until Ctrl-C; returns what was done. Raises `PipelineError` where it cannot begin."""
-    desk.storage.rows()  # a file that cannot be read is told before a page is opened
+    desk.storage.read()  # a file that cannot be read is told before a page is opened
     with opened(desk, port) as here:
         print(
             f"The review desk is open at {here.url}\nEnd it with Ctrl-C; what it shows as saved is saved.", flush=True
@@ -140,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     session: Session
     token: str
+    port: int
     files: Mapping[str, Answer]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # header and body are two packets; else each answer waits 40 ms
@@ -158,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         lines = {name: self.headers.get_all(name, []) for name in ("Host", "Origin", "Referer", "Sec-Fetch-Site")}
         asked = Asked(hosts=lines["Host"], origins=lines["Origin"], referers=lines["Referer"],
                       fetch_sites=lines["Sec-Fetch-Site"])  # fmt: skip
-        why = refused(asked, int(self.server.server_address[1]))
+        why = refused(asked, self.port)
         return _refusal(why) if why else None
 
     def _got(self) -> Answer:
@@ -203,13 +205,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._unread(_refusal(Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not come whole")))
         try:
             command = command_of(body)
-        except InputError as error:
+        except NotPossible as error:
             return _problem(HTTPStatus.BAD_REQUEST, error)
         try:
             return _json(HTTPStatus.OK, self.session.act(command))
         except JudgedMeanwhile as error:
             return _problem(HTTPStatus.CONFLICT, error)
-        except InputError as error:
+        except NotPossible as error:
             return _problem(HTTPStatus.BAD_REQUEST, error)
         except PipelineError as error:
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, error)

@@ -6,9 +6,9 @@ answer, because QGIS or a colleague may have written to it.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from pipeline.desk.commands import AddSite, Command, Judge, OnMap, OnPicture, RemovePoint, SetPoint
+from pipeline.desk.commands import AddSite, Command, Judge, NotPossible, OnMap, OnPicture, RemovePoint, SetPoint
 from pipeline.desk.desk import Desk
 from pipeline.desk.facts import (
     Json,
@@ -22,7 +22,7 @@ from pipeline.desk.facts import (
 )
 from pipeline.desk.order import latest, order
 from pipeline.desk.place import drawn, on_ground
-from pipeline.errors import InputError, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.pictures.album import Album, View
 from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
 
@@ -51,7 +51,8 @@ class Session:
 
     def overview(self) -> Json:
         """The AOI, all sites in the order in which they are shown, and what was said of them."""
-        rows = self.desk.storage.rows()
+        reading = self.desk.storage.read()
+        rows = list(reading.reviews)
         said, edition = latest(rows), self.desk.edition
         sites = {site.site_id: {**site_facts(site), "review": review_facts(said.get(site.site_id))}
                  for site in edition.sites}  # fmt: skip
@@ -65,6 +66,7 @@ class Session:
             "order": [*order(edition.sites, rows), *unnamed],
             "sites": sites | unnamed,
             "gone": sorted(gone),
+            "problems": list(reading.problems),
             "reasons": [reason.value for reason in Reason],
             "undo": len(self._back),
         }
@@ -137,7 +139,7 @@ class Session:
     def _judge(self, command: Judge) -> str:
         key = command.site
         if key not in self.statements:
-            raise InputError(f"{key}: not reported, or without a name until the next run; judge it then")
+            raise NotPossible(f"{key}: not reported, or without a name until the next run; judge it then")
         row = self._row(key)
         now = _said(row)
         wanted = (command.verdict, command.reason, command.note or None)
@@ -160,7 +162,7 @@ class Session:
 
     def _set_point(self, command: SetPoint) -> str:
         if command.site not in self.statements:
-            raise InputError(f"{command.site}: not reported, or without a name until the next run; set ponds then")
+            raise NotPossible(f"{command.site}: not reported, or without a name until the next run; set ponds then")
         place = self._lonlat(command.where)[0]
         before = self._point(command.fid) if command.fid is not None else None
         same = [point for point in self._points_of(command.site) if (point.point.x, point.point.y) == place]
@@ -171,7 +173,7 @@ class Session:
 
         def back() -> None:
             if before is None:
-                storage.remove_point(fid, self.desk.reviewer, self.desk.now())
+                storage.remove_point(fid)
             else:
                 was = before.point
                 storage.set_point(fid, before.site_id, was.x, was.y, before.reviewer, self.desk.now())
@@ -181,7 +183,7 @@ class Session:
 
     def _remove_point(self, command: RemovePoint) -> str:
         point, storage = self._point(command.fid), self.desk.storage
-        storage.remove_point(command.fid, self.desk.reviewer, self.desk.now())
+        storage.remove_point(command.fid)
 
         def back() -> None:
             storage.set_point(None, point.site_id, point.point.x, point.point.y, point.reviewer, self.desk.now())
@@ -191,18 +193,16 @@ class Session:
 
     def _add_site(self, command: AddSite) -> str:
         outline, storage = drawn(self._lonlat(command.where), self.desk.edition.aoi), self.desk.storage
-        for row in _unnamed(storage.rows()):
+        for row in _unnamed(storage.read().reviews):
             if row.polygon.equals_exact(outline, 1e-7, normalize=True):
                 return f"{ADDED}{row.fid}"  # the answer to the same command was lost
         fid = storage.add_site(outline, self.desk.reviewer, command.note or None, self.desk.now())
-        self._remember(
-            f"{ADDED}{fid}", lambda: storage.remove_site(fid, self.desk.reviewer, self.desk.now())
-        )  # fmt: skip
+        self._remember(f"{ADDED}{fid}", lambda: storage.remove_site(fid))
         return f"{ADDED}{fid}"
 
     def _undo(self) -> str:
         if not self._back:
-            raise InputError("there is nothing to take back")
+            raise NotPossible("there is nothing to take back")
         key, back = self._back[-1]
         back()
         self._back.pop()  # only what was written is forgotten
@@ -213,27 +213,27 @@ class Session:
         del self._back[:-MOST_UNDO]
 
     def _row(self, key: str) -> Review | None:
-        rows = self.desk.storage.rows()
+        rows = self.desk.storage.read().reviews
         if key.startswith(ADDED):
             return next((row for row in _unnamed(rows) if f"{ADDED}{row.fid}" == key), None)
         return latest(rows).get(key)
 
     def _point(self, fid: int) -> PondPoint:
-        for point in self.desk.storage.points():
+        for point in self.desk.storage.read().points:
             if point.fid == fid:
                 return point
-        raise InputError("that pond point is gone; somebody removed it meanwhile")
+        raise NotPossible("that pond point is gone; somebody removed it meanwhile")
 
     def _points_of(self, key: str) -> list[PondPoint]:
-        return [point for point in self.desk.storage.points() if point.site_id == key]
+        return [point for point in self.desk.storage.read().points if point.site_id == key]
 
     def _lonlat(self, where: OnPicture | OnMap) -> list[tuple[float, float]]:
-        """Where something was drawn. Raises `InputError`."""
+        """Where something was drawn. Raises `NotPossible`."""
         if isinstance(where, OnMap):
             return where.lonlat
         album = self.album(where.site)
         if album is None or album.bounds_m is None:
-            raise InputError(f"{where.site}: its pictures do not say which ground they show; draw on the map")
+            raise NotPossible(f"{where.site}: its pictures do not say which ground they show; draw on the map")
         return on_ground(where.xy, album.bounds_m, self.desk.edition.aoi.grid.crs)
 
 
@@ -241,12 +241,12 @@ def _said(row: Review | None) -> tuple[Verdict | None, Reason | None, str | None
     return (row.verdict, row.reason, row.note or None) if row else (None, None, None)
 
 
-def _unnamed(rows: list[Review]) -> list[Review]:
+def _unnamed(rows: Sequence[Review]) -> list[Review]:
     """Sites that a person added and that have no name yet."""
-    return [row for row in rows if row.site_id is None and row.added]
+    return [row for row in rows if row.site_id is None and row.added and not row.polygon.is_empty]
 
 
-def judged_share(rows: list[Review], sites: list[str]) -> tuple[int, int]:
+def judged_share(rows: Sequence[Review], sites: Sequence[str]) -> tuple[int, int]:
     """How many of the sites are judged, and how many there are."""
     said = latest(rows)
     return sum(1 for name in sites if name in said and said[name].verdict is not None), len(sites)

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from shapely.geometry import MultiPolygon, Polygon
 
-from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
+from pipeline.reviews.file import Reading
+from pipeline.reviews.review import Reason, Verdict
 
 
 class Storage(Protocol):
@@ -15,12 +16,8 @@ class Storage(Protocol):
     Other programs may write to the same file at any time, so nothing that was read is held for true later.
     """
 
-    def rows(self) -> list[Review]:
-        """Every row, judged or not."""
-        ...
-
-    def points(self) -> list[PondPoint]:
-        """Every pond point."""
+    def read(self) -> Reading:
+        """Every row and pond point, and what could not be understood."""
         ...
 
     def judge(
@@ -41,7 +38,7 @@ class Storage(Protocol):
         """Write a pond point, a new one where `fid` is None; returns its number."""
         ...
 
-    def remove_point(self, fid: int, reviewer: str | None, at: datetime) -> None:
+    def remove_point(self, fid: int) -> None:
         """Remove a pond point."""
         ...
 
@@ -51,6 +48,6 @@ class Storage(Protocol):
         """Write a site that was missed; returns the number of its row. It gets its name from the next run."""
         ...
 
-    def remove_site(self, fid: int, reviewer: str | None, at: datetime) -> None:
+    def remove_site(self, fid: int) -> None:
         """Remove a site that a person added, and that has no name yet."""
         ...

@@ -152,6 +152,15 @@ class ReviewsFile:
         with self._writing() as database:
             database.execute(f'DELETE FROM "{POINTS}" WHERE fid = ?', (fid,))  # noqa: S608 our own name
 
+    def remove_site(self, fid: int) -> None:
+        """Remove a site that a person added and that has no name yet; what it said stays in the history."""
+        with self._writing() as database:
+            database.execute(
+                f'DELETE FROM "{REVIEWS}" WHERE fid = ? '  # noqa: S608 our own name
+                "AND (site_id IS NULL OR trim(site_id) = '')",
+                (fid,),
+            )
+
     def insert(self, review: Review) -> int:
         """Add a row as another file has it; returns its number here."""
         with self._writing() as database:
