@@ -89,7 +89,8 @@ function nextOpen() {
 function showSite() {
   const here = site();
   const {review} = here;
-  byId('name').textContent = here.name === null ? text('unnamed') : text('site', {name: here.name});
+  byId('name').textContent = here.name ?? '';
+  byId('kind').textContent = text(here.name === null ? 'unnamed' : 'site');
   byId('at').textContent = text('place', {at: at + 1, all: desk.order.length});
   const what = text(`verdict.${review.verdict}`) + (review.reason ? `: ${text(`reason.${review.reason}`)}` : '');
   const who = review.verdict && review.reviewer ? text('by', {name: review.reviewer}) : '';

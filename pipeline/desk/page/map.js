@@ -42,7 +42,7 @@ export class AreaMap {
     const order = Object.values(sites).filter((site) => site.key !== now.key);
     this.dots.replaceChildren(...[...order, now].map((site) => {
       const [cx, cy] = this.xy(site.at);
-      const kind = site.review.verdict ?? (site.added ? 'added' : 'open');
+      const kind = site.name === null ? 'added' : site.review.verdict ?? (site.added ? 'added' : 'open');
       const dot = element('circle', {cx, cy, class: `dot ${kind}${site === now ? ' now' : ''}`, 'data-key': site.key},
         element('title', {}, site.name ?? text('unnamed')));
       return dot;

@@ -1,6 +1,6 @@
 // The numbers of a site: what is said of it in words, and its pond area over time.
 
-import {dayWords, hectares, number, percent, text} from './texts.js';
+import {dayWords, hectares, percent, text} from './texts.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -80,7 +80,6 @@ export class Chart {
     const {svg, looks = [], frames = []} = this;
     const {width, height} = svg.getBoundingClientRect();
     svg.replaceChildren();
-    svg.setAttribute('aria-label', text('chart'));
     if (!looks.length || !width) return;
     svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const [x0, x1, y0, y1] = [44, width - 14, 10, height - 22];
@@ -130,5 +129,3 @@ export class Chart {
     }
   }
 }
-
-export const counted = (value) => number(value, 4);
