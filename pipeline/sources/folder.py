@@ -5,7 +5,7 @@ An unusable file becomes a refusal with a reason; only a directory that cannot b
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,10 @@ class FolderSource:
         used, older = newest_versions(products)
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
+
+    def unmasked(self) -> "FolderSource":
+        """As `Source.unmasked`."""
+        return replace(self, rules=replace(self.rules, unclear=()))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; a pixel's value does not depend on the window."""
