@@ -78,6 +78,7 @@ class Session:
         return {
             "key": key,
             "review": review_facts(self._row(key)),
+            "others": [review_facts(row) for row in self._others(key)],
             "looks": [look_facts(look) for look in statement.looks] if statement else [],
             "album": album_facts(album, statement, crs),
             "points": [point_facts(point, album, crs) for point in self._points_of(key)],
@@ -194,7 +195,7 @@ class Session:
     def _add_site(self, command: AddSite) -> str:
         outline, storage = drawn(self._lonlat(command.where), self.desk.edition.aoi), self.desk.storage
         for row in _unnamed(storage.read().reviews):
-            if row.polygon.equals_exact(outline, 1e-7, normalize=True):
+            if row.polygon.equals(outline):
                 return f"{ADDED}{row.fid}"  # the answer to the same command was lost
         fid = storage.add_site(outline, self.desk.reviewer, command.note or None, self.desk.now())
         self._remember(f"{ADDED}{fid}", lambda: storage.remove_site(fid))
@@ -217,6 +218,12 @@ class Session:
         if key.startswith(ADDED):
             return next((row for row in _unnamed(rows) if f"{ADDED}{row.fid}" == key), None)
         return latest(rows).get(key)
+
+    def _others(self, key: str) -> list[Review]:
+        """What further rows say of a site, where the files of two reviewers were merged."""
+        rows = [row for row in self.desk.storage.read().reviews if row.site_id == key and row.verdict is not None]
+        first = latest(rows).get(key)
+        return [row for row in rows if first is not None and row.fid != first.fid]
 
     def _point(self, fid: int) -> PondPoint:
         for point in self.desk.storage.read().points:

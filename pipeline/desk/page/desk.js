@@ -86,6 +86,14 @@ function nextOpen() {
   return open.find((place) => place > at) ?? open[0] ?? -1;
 }
 
+// What other rows of the file say of a site: two reviewers whose files were merged.
+function othersOf(here) {
+  const others = now?.key === here.key ? now.others : [];
+  return others.map((one) => `\n${text('others', {words: text(`verdict.${one.verdict}`)
+    + (one.reason ? `: ${text(`reason.${one.reason}`)}` : '') + (one.reviewer ? ` ${text('by', {name: one.reviewer})}` : '')})}`)
+    .join('');
+}
+
 function showSite() {
   const here = site();
   const {review} = here;
@@ -96,7 +104,7 @@ function showSite() {
   const who = review.verdict && review.reviewer ? text('by', {name: review.reviewer}) : '';
   const when = review.verdict && review.at ? text('on', {day: dayWords(review.at.slice(0, 10))}) : '';
   const note = review.note ? `. ${text('noted', {note: review.note})}` : '';
-  byId('said').textContent = `${[what, who, when].filter(Boolean).join(' ')}${note}`;
+  byId('said').textContent = `${[what, who, when].filter(Boolean).join(' ')}${note}${othersOf(here)}`;
   byId('said').dataset.verdict = review.verdict ?? 'open';
   for (const button of document.querySelectorAll('#verdicts button[data-act]')) {
     const verdict = {confirm: 'confirmed', reject: 'rejected', unsure: 'unsure'}[button.dataset.act];

@@ -93,7 +93,7 @@ export class Chart {
       svg.append(element('line', {x1: x0, x2: x1, y1: at, y2: at, class: 'rule'}));
       svg.append(element('text', {x: x0 - 6, y: at + 4, class: 'tick', 'text-anchor': 'end'}, hectares(share * most)));
     }
-    this.years(x, x0, y1, looks);
+    this.years(x, x0, x1, y1, looks);
     for (const look of looks) {
       const frame = frames.findIndex((one) => one.overpass === look.overpass);
       const [value, low, high] = look.pond_area_m2;
@@ -111,14 +111,14 @@ export class Chart {
     }
   }
 
-  years(x, x0, y1, looks) {
+  years(x, x0, x1, y1, looks) {
     const [from, to] = [looks[0].day, looks[looks.length - 1].day];
     let lastAt = -Infinity;
     const label = (day, words) => {
       if (x(day) - lastAt < 74) return;
       lastAt = x(day);
       this.svg.append(element('text', {x: Math.max(x(day), x0), y: y1 + 17, class: 'tick',
-        'text-anchor': x(day) - x0 < 30 ? 'start' : 'middle'}, words));
+        'text-anchor': x(day) - x0 < 30 ? 'start' : x1 - x(day) < 20 ? 'end' : 'middle'}, words));
     };
     const months = new Intl.DateTimeFormat(document.documentElement.lang, {month: 'short', year: 'numeric',
       timeZone: 'UTC'});

@@ -37,6 +37,9 @@ export function firstPair(frames, status) {
   return [[before, 0].find((one) => one >= 0), right];
 }
 
+// The view in which a frame is shown: the model has not looked at every one.
+const shownView = (frame, view) => frame.views.includes(view) ? view : 'natural';
+
 export class Pictures {
   constructor(changed) {
     this.store = new Store();
@@ -66,7 +69,7 @@ export class Pictures {
   prefetch(site, album) {
     if (!album.frames.length) return;
     for (const number of new Set(firstPair(album.frames, site.status))) {
-      this.store.get(site.key, number, this.view).catch(() => {});
+      this.store.get(site.key, number, shownView(album.frames[number], this.view)).catch(() => {});
     }
   }
 
@@ -116,8 +119,9 @@ export class Pictures {
       overpass: frames[right].overpass}) : '';
     if (!frames.length) return;
     for (const [side, number] of [['left', left], ['right', right]]) {
-      byId(`${side}-caption`).textContent = text('caption', {role: text(`role.${frames[number].role}`),
-        day: dayWords(frames[number].day)});
+      const caption = text('caption', {role: text(`role.${frames[number].role}`), day: dayWords(frames[number].day)});
+      byId(`${side}-caption`).textContent = shownView(frames[number], view) === view ? caption
+        : `${caption}: ${text('no_view')}`;
     }
     this.scale();
     await Promise.all([this.place('left', left, site, view), this.place('right', right, site, view)]);
@@ -126,9 +130,10 @@ export class Pictures {
   async place(side, number, site, view) {
     const image = byId(side);
     const frame = this.frames[number];
-    image.alt = text('alt', {name: site.name ?? '', day: dayWords(frame.day), view: text(`view.${view}`)});
+    const shown = shownView(frame, view);
+    image.alt = text('alt', {name: site.name ?? '', day: dayWords(frame.day), view: text(`view.${shown}`)});
     try {
-      const address = await this.store.get(site.key, number, view);
+      const address = await this.store.get(site.key, number, shown);
       if (this.site !== site || this[side] !== number || this.view !== view) return;
       if (image.src !== address) {
         image.src = address;
@@ -144,7 +149,7 @@ export class Pictures {
   }
 
   buttons() {
-    const offered = this.frames.length ? this.frames[this.right].views : [];
+    const offered = this.frames.flatMap((frame) => frame.views);
     byId('views').replaceChildren(...VIEWS.map((view) => {
       const button = document.createElement('button');
       button.type = 'button';
