@@ -20,7 +20,9 @@ ROOMS = (
     "scan",
     "alerts",
     "desk",
+    "bundle",
     "run",
+    "report",
     "export",
     "pictures",
     "reviews",
@@ -32,13 +34,14 @@ ROOMS = (
 )
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
-    "progress", "logs", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months",
+    "progress", "logs", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "words", "months",
     "locks", "lease", "lines", "atomic", "digest", "resources", "vector_file", "layer_styles", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "desk", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "desk", "bundle", "run", "report", "export", "pictures", "reviews", "cuts", "sites",
+        "evidence", "looks",
         "sources",
     }
 )  # fmt: skip
@@ -261,6 +264,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 NOT_AT_START = {
     "geopandas",
+    "jinja2",
     "matplotlib",
     "pandas",
     "pyogrio",

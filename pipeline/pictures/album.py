@@ -49,7 +49,7 @@ class Album:
     frames: tuple[Frame, ...]
     """Ascending in time; at most one each of before, first and latest, unless all looks were asked for."""
     bounds_m: tuple[float, float, float, float] | None = None
-    """West, south, east and north of the ground that each picture shows, metres on the grid of the AOI; None = not known,
-    and nothing can be drawn on them."""
+    """West, south, east and north of the ground that each picture shows, metres on the grid of the AOI; None = not
+    known, and nothing can be drawn on them."""
     missing: str | None = None
     """Why there are no pictures, or not all, in words; None = nothing is missing."""

@@ -47,15 +47,7 @@ class Darkroom:
 
         What is missing, and why, is in the album.
         """
-        plates, missing = self.plates(site, looks, everything)
-        if not plates:
-            return Album(site_id=site.site_id, side_m=0.0, frames=(), missing=missing or "no cut is kept of it")
-        natural, swir = stretches([plate.cut for plate in plates])
-        frames = tuple(_frame(plate, natural, swir) for plate in plates)
-        side_m = float(plates[0].cut.window.height * PIXEL_M)
-        return Album(
-            site_id=site.site_id, side_m=side_m, frames=frames, bounds_m=plates[0].cut.window.bounds_m, missing=missing
-        )
+        return developed(site.site_id, *self.plates(site, looks, everything))
 
     def plates(
         self, site: SiteRecord, looks: Sequence[ClearLook], everything: bool
@@ -86,6 +78,21 @@ class Darkroom:
     def core(self, site: SiteRecord) -> Window:
         """The ground that all cuts of a site show."""
         return core_of(reprojected(site.polygon, LONLAT, self.store.grid.crs).bounds)
+
+
+def developed(site_id: str, plates: Sequence[Plate], missing: str | None) -> Album:
+    """The album of a site from its looks, as `Darkroom.plates` gives them."""
+    if not plates:
+        return Album(site_id=site_id, side_m=0.0, frames=(), missing=missing or "no cut is kept of it")
+    natural, swir = stretches([plate.cut for plate in plates])
+    window = plates[0].cut.window
+    return Album(
+        site_id=site_id,
+        side_m=float(window.height * PIXEL_M),
+        frames=tuple(_frame(plate, natural, swir) for plate in plates),
+        bounds_m=window.bounds_m,
+        missing=missing,
+    )
 
 
 def stretches(cuts: Sequence[Cut]) -> tuple[Stretch, Stretch]:

@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from pipeline.aoi import polygonal
-from pipeline.errors import InputError, UnitsFailed, describe
+from pipeline.errors import Busy, InputError, UnitsFailed, describe
 from pipeline.reviews.layout import COLUMNS, GEOMETRY, MAX_TEXT, POINT_COLUMNS, POINTS, REVIEWS, create, triggers
 from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
 from pipeline.vector_file import blob_of, geometry_of, read_table
@@ -202,7 +202,7 @@ class ReviewsFile:
     def _error(self, cause: sqlite3.Error) -> InputError | UnitsFailed:
         said = describe(cause)
         if "locked" in said or "busy" in said:
-            return InputError(f"{self.path}: another program (QGIS?) is writing to it; try again when it is done")
+            return Busy(f"{self.path}: another program (QGIS?) is writing to it; try again when it is done")
         if any(word in said for word in FULL):
             return UnitsFailed(f"{self.path}: the disk is full; free some space and try again, what was saved is kept")
         if "readonly" in said:

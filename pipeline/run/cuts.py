@@ -13,6 +13,7 @@ import numpy as np
 from shapely.geometry import box
 
 from pipeline.cuts.choice import ClearLook, chosen
+from pipeline.cuts.kept import KeptCuts
 from pipeline.cuts.maker import CutMaker, CutTask
 from pipeline.cuts.store import CutStore, core_of, square_around
 from pipeline.engine import processes, run
@@ -60,30 +61,17 @@ class Seen:
     """Share of the place seen, 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptCuts:
-    """What came of keeping evidence."""
-
-    made: int = 0
-    """Cuts that this run made."""
-    failures: tuple[Refusal, ...] = ()
-    """Cuts that could not be made, and why; the next run tries again."""
-    absent: int = 0
-    """Cuts whose scenes are not among those that were searched."""
-
-
 def keep_cuts(
-    context: Run, planned: LookPlan, derived: Derived, registry: Registry, drawn: Sequence[Review], everything: bool
+    context: Run, planned: LookPlan, derived: Derived, registry: Registry, drawn: Sequence[Review]
 ) -> KeptCuts:
     """Make the cuts that are missing, and remove those that later ones replaced.
 
-    `drawn`: sites that people added. `everything`: also from a server cuts of places that are not reported, and of
-    looks of other days than those that were searched.
+    `drawn`: sites that people added. What is made from a server: see `Run.all_cuts`.
     """
     store = CutStore(context.archive.cuts, context.aoi.grid)
-    subjects = list(_subjects(context, derived, registry, drawn, everything))
+    subjects = list(_subjects(context, derived, registry, drawn))
     missing, used = _missing(store, subjects, context.settings.cuts.between)
-    tasks, absent = _tasks(context, planned, missing, everything)
+    tasks, absent = _tasks(context, planned, missing)
     done = _made(context, tasks)
     if not done.failures and not absent:
         _thin(store, subjects, used)
@@ -91,7 +79,7 @@ def keep_cuts(
 
 
 def _subjects(
-    context: Run, derived: Derived, registry: Registry, drawn: Sequence[Review], everything: bool
+    context: Run, derived: Derived, registry: Registry, drawn: Sequence[Review]
 ) -> Iterator[Subject]:
     """Sites that stand in and around the AOI, places that the looks show, and sites that people added."""
     grid, settings = context.aoi.grid, context.settings
@@ -101,7 +89,7 @@ def _subjects(
             outline = reprojected(entry.statement.site.polygon, LONLAT, grid.crs)
             yield Subject(entry.statement.site, entry.statement.looks, core_of(outline.bounds))
     reported = settings.sites.min_confidence
-    least = reported if context.source.remote and not everything else min(reported, settings.cuts.min_confidence)
+    least = reported if context.source.remote and not context.all_cuts else min(reported, settings.cuts.min_confidence)
     for item in derived.sites:
         if item.confidence >= least:
             yield _of_place(item, context)
@@ -147,12 +135,12 @@ def _missing(store: CutStore, subjects: Iterable[Subject], between: int) -> tupl
     return missing, used
 
 
-def _tasks(context: Run, planned: LookPlan, missing: Missing, everything: bool) -> tuple[list[CutTask], int]:
+def _tasks(context: Run, planned: LookPlan, missing: Missing) -> tuple[list[CutTask], int]:
     """The cuts to make, and how many cannot be, because their scenes are not listed. Raises as `Source.search`."""
     if not missing:
         return [], 0
     free = not (context.source.remote or context.source.paid)
-    if free or everything:
+    if free or context.all_cuts:
         passes = passes_of(context, planned, [(day, overpass) for (_, overpass), day in missing.items()])
     else:
         passes = {(each.day, each.name): each for each in overpasses(planned.search.scenes)}
