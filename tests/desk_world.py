@@ -24,6 +24,7 @@ from pipeline.sites.history import SiteStatus
 from pipeline.sites.records import LookRecord, PondRecord, SiteRecord, rounded
 from pipeline.sites.statement import Provenance, Statement
 from pipeline.sites.states import SiteState
+from pipeline.words import words_in
 
 SIDE_PX = 128
 LOOKS = 9
@@ -178,7 +179,7 @@ def desk_on(path: Path, sites: int, reviewer: str | None = "Nang") -> Desk:
     made = edition(sites)
     return Desk(
         edition=made, storage=reviews_of(path, made), albums=album, reviewer=reviewer, now=lambda: datetime.now(UTC),
-        again="make review AOI=shan",
+        again="make review AOI=shan", words=words_in(),
     )  # fmt: skip
 
 

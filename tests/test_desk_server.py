@@ -71,13 +71,13 @@ def test_the_page_is_given_and_a_verdict_is_written(here: Open) -> None:
     status, headers, body = ask(here, f"/{token_of(here)}/", token=None)
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert b"desk.js" in body
-    for name in serving.PAGE:
+    for name in (*serving.PAGE, serving.TEXTS):
         assert ask(here, f"/{token_of(here)}/{name}", token=None)[0] == 200
     overview = json.loads(ask(here, "/api/desk")[2])
     assert overview["simulated"] is True
     assert set(overview["order"]) == {"SHN-0001", "SHN-0002", "SHN-0003"}
     assert json.loads(ask(here, "/api/site/SHN-0001")[2])["album"]["frames"][0]["day"]
-    status, headers, body = ask(here, "/api/picture/SHN-0001/0/swir")
+    status, headers, body = ask(here, "/api/picture/SHN-0001/0/shortwave_infrared")
     assert (status, headers["Content-Type"], body[8:12]) == (200, "image/webp", b"WEBP")
     status, _, body = ask(here, "/api/act", "POST", CONFIRM, Origin=f"http://127.0.0.1:{port_of(here)}")
     assert (status, json.loads(body)["saved"]) == (200, True)
@@ -191,8 +191,8 @@ def test_requests_of_other_pages_are_refused(here: Open, site: str, status: int)
     [
         "/api/../api/desk", "/api/desk/../desk", "/api/%64esk", "/api/desk?x=1", "/api/desk#x", "/api//desk", "/API/desk",
         "/etc/passwd", "/../../etc/passwd", "/api/site/../../etc/passwd", "/api/site/%2e%2e%2fetc", "/api/site/SHN-9999",
-        "/api/site/", "/api/site/SHN-0001/", "/api/site/added-1", "/api/picture/SHN-0001/99/swir",
-        "/api/picture/SHN-0001/-1/swir", "/api/picture/SHN-0001/0/nothing", "/api/picture/SHN-0001/0/../../x",
+        "/api/site/", "/api/site/SHN-0001/", "/api/site/added-1", "/api/picture/SHN-0001/99/shortwave_infrared",
+        "/api/picture/SHN-0001/-1/shortwave_infrared", "/api/picture/SHN-0001/0/nothing", "/api/picture/SHN-0001/0/../../x",
         "http://127.0.0.1/api/desk", "api/desk", "*", "/api/site/SHN-0001%00", "/" + "a" * 3000,
     ],
 )  # fmt: skip

@@ -11,10 +11,10 @@ from pipeline.cli import parser
 
 ROOT = Path(__file__).parent.parent
 TARGETS = (
-    "detect", "scan", "schedule", "unschedule", "status", "doctor", "backup", "restore", "estimate", "simulate",
+    "detect", "scan", "schedule", "unschedule", "status", "review", "doctor", "backup", "restore", "estimate", "simulate",
     "train", "evaluate",
 )  # fmt: skip
-FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge"}
+FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge", "--no-browser"}
 
 
 def options_of(command: str) -> set[str]:

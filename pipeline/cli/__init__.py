@@ -19,6 +19,7 @@ from pipeline.cli import (
     evaluate,
     looks,
     registry,
+    review,
     scan,
     schedule,
     simulate,
@@ -45,7 +46,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
+        detect, scan, schedule, status, review, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
         adopt,
     ):  # fmt: skip
         each.add(commands)

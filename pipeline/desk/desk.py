@@ -7,6 +7,7 @@ from datetime import datetime
 from pipeline.desk.storage import Storage
 from pipeline.export.edition import Edition
 from pipeline.pictures.album import Album
+from pipeline.words import Words
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -23,5 +24,7 @@ class Desk:
     """Who judges, by a name of that person's choice; None = no name is written."""
     now: Callable[[], datetime]
     """The time, UTC."""
+    words: Words
+    """The texts of the page, in the language of the reviewer."""
     again: str
     """How the desk is started again, for the page to say when it has lost it."""

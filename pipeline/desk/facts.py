@@ -6,16 +6,32 @@ import shapely
 
 from pipeline.aoi import Aoi
 from pipeline.desk.place import on_picture, rings_of
-from pipeline.pictures.album import Album
+from pipeline.pictures.album import Album, View
 from pipeline.reviews.review import PondPoint, Review
 from pipeline.sites.records import LookRecord, SiteRecord
 from pipeline.sites.statement import Statement
+from pipeline.words import Words
 
+OWN = "desk"
+"""Group of texts of the page."""
+SHARED = ("status_means", "reason", "view", "role", "month", "short_month", "dates", "units")
+"""Groups of texts that it shares."""
 Json = dict[str, Any]
 OUTLINE_DETAIL = 400
 """The outline of an AOI is drawn to this part of its width: finer than a pixel of the map."""
 MAP_DIGITS = 5
 """Decimals of a degree on the map: about a metre."""
+
+
+def texts_of(words: Words) -> Json:
+    """The words of the page in one language: its own, and those that it shares with other products."""
+    shared = {f"{group}.{key}": text for group in SHARED for key, text in words.under(group).items()}
+    return {"language": words.language, "texts": {**words.under(OWN), **shared}}
+
+
+def view_code(view: View) -> str:
+    """How a view is called in addresses and in texts."""
+    return view.value.replace(" ", "_")
 
 
 def site_facts(site: SiteRecord) -> Json:
@@ -98,7 +114,7 @@ def album_facts(album: Album | None, statement: Statement | None, crs: str) -> J
                 "overpass": frame.overpass,
                 "scenes": list(frame.scenes),
                 "clear_share": frame.clear_share,
-                "views": [view.name.lower() for view in frame.images],
+                "views": [view_code(view) for view in frame.images],
             }
             for frame in album.frames
         ],

@@ -23,6 +23,7 @@ from typing import Any
 
 from pipeline.desk.commands import NotPossible, command_of
 from pipeline.desk.desk import Desk
+from pipeline.desk.facts import texts_of, view_code
 from pipeline.desk.guard import HEADERS, TOKEN_HEADER, Asked, Refusal, body_length, is_token, refused
 from pipeline.desk.session import JudgedMeanwhile, Session
 from pipeline.errors import InputError, PipelineError, write_error
@@ -34,15 +35,16 @@ PAGE = MappingProxyType(
         "": ("index.html", "text/html; charset=utf-8"),
         "desk.css": ("desk.css", "text/css; charset=utf-8"),
         "icon.svg": ("icon.svg", "image/svg+xml"),
-        "texts.json": ("texts.json", "application/json"),
         **{f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
            for name in ("desk", "drawing", "map", "numbers", "pictures", "server", "texts")},
     }
 )  # fmt: skip
 """The files of the page by the path below the token, with their kinds."""
+TEXTS = "texts.json"
+"""The words of the page, likewise."""
 SITE = re.compile(r"/api/site/([A-Za-z0-9-]{1,80})")
-PICTURE = re.compile(r"/api/picture/([A-Za-z0-9-]{1,80})/([0-9]{1,4})/([a-z]{1,20})")
-VIEWS = MappingProxyType({view.name.lower(): view for view in View})
+PICTURE = re.compile(r"/api/picture/([A-Za-z0-9-]{1,80})/([0-9]{1,4})/([a-z_]{1,20})")
+VIEWS = MappingProxyType({view_code(view): view for view in View})
 SILENCE_S = 20.0
 """A connection on which nothing comes for so long is closed, seconds."""
 REQUEST_S = 20.0
@@ -79,6 +81,7 @@ def opened(desk: Desk, port: int = 0) -> Iterator[Open]:
     """Open a desk on a port of this machine, 0 = a free one. Raises `InputError` where the port cannot be had."""
     session, token = Session(desk), secrets.token_urlsafe(32)
     files = {path: _file(name, kind) for path, (name, kind) in PAGE.items()}
+    files[TEXTS] = _json(HTTPStatus.OK, texts_of(desk.words))
     handler = type("DeskHandler", (_Handler,), {"session": session, "token": token, "files": files})
     try:
         server = _Server((LOOPBACK, port), handler)

@@ -100,7 +100,7 @@ function showSite() {
   byId('name').textContent = here.name ?? '';
   byId('kind').textContent = text(here.name === null ? 'unnamed' : 'site');
   byId('at').textContent = text('place', {at: at + 1, all: desk.order.length});
-  const what = text(`verdict.${review.verdict}`) + (review.reason ? `: ${text(`reason.${review.reason}`)}` : '');
+  const what = text(`verdict.${review.verdict ?? 'none'}`) + (review.reason ? `: ${text(`reason.${review.reason}`)}` : '');
   const who = review.verdict && review.reviewer ? text('by', {name: review.reviewer}) : '';
   const when = review.verdict && review.at ? text('on', {day: dayWords(review.at.slice(0, 10))}) : '';
   const note = review.note ? `. ${text('noted', {note: review.note})}` : '';
@@ -421,7 +421,7 @@ function words() {
   byId('legend').replaceChildren(...['open', 'confirmed', 'rejected', 'unsure', 'added'].map((kind) => {
     const one = document.createElement('span');
     one.className = `key ${kind}`;
-    one.textContent = kind === 'open' ? text('legend_open') : kind === 'added' ? text('status.added')
+    one.textContent = kind === 'open' ? text('legend_open') : kind === 'added' ? text('status_added')
       : text(`verdict.${kind}`).toLowerCase();
     return one;
   }));

@@ -1,6 +1,6 @@
 // The numbers of a site: what is said of it in words, and its pond area over time.
 
-import {dayWords, hectares, percent, text} from './texts.js';
+import {dayWords, hectares, monthWords, percent, text} from './texts.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -22,11 +22,11 @@ function pondArea([value, low, high]) {
 // The facts of a site as pairs of words.
 function pairs(site, points) {
   const where = ['where', text('where_value', {lat: site.at[1].toFixed(5), lon: site.at[0].toFixed(5)})];
-  if (site.name === null) return [['status', text('status.added')], where];
+  if (site.name === null) return [['status', text('status_added')], where];
   const found = [
     ['confidence', site.confidence === null ? text('confidence_none')
       : text('confidence_value', {share: percent(site.confidence)})],
-    ['status', text(`status.${site.status}`) + (site.added ? `; ${text('status.added')}` : '')],
+    ['status', text(`status_means.${site.status}`) + (site.added ? `; ${text('status_added')}` : '')],
     ['ponds', onset(site.ponds)],
     ['ground', onset(site.ground)],
     ['pond_area', pondArea(site.pond_area_m2) + (points ? `; ${text('points', {n: points})}` : '')],
@@ -120,12 +120,10 @@ export class Chart {
       this.svg.append(element('text', {x: Math.max(x(day), x0), y: y1 + 17, class: 'tick',
         'text-anchor': x(day) - x0 < 30 ? 'start' : x1 - x(day) < 20 ? 'end' : 'middle'}, words));
     };
-    const months = new Intl.DateTimeFormat(document.documentElement.lang, {month: 'short', year: 'numeric',
-      timeZone: 'UTC'});
     for (let month = new Date(`${from.slice(0, 7)}-01T00:00:00Z`); ; month.setUTCMonth(month.getUTCMonth() + 1)) {
       const day = month.toISOString().slice(0, 10);
       if (day > to) break;
-      if (day >= from) label(day, months.format(month));
+      if (day >= from) label(day, monthWords(day));
     }
   }
 }

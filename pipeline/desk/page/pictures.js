@@ -4,7 +4,7 @@ import {picture} from './server.js';
 import {dayWords, percent, text} from './texts.js';
 
 const KEPT = 90;
-const VIEWS = ['natural', 'swir', 'model'];
+const VIEWS = ['natural_colour', 'shortwave_infrared', 'what_the_model_sees'];
 const byId = (id) => document.getElementById(id);
 
 // Pictures by address, loaded once and soon forgotten.
@@ -38,13 +38,13 @@ export function firstPair(frames, status) {
 }
 
 // The view in which a frame is shown: the model has not looked at every one.
-const shownView = (frame, view) => frame.views.includes(view) ? view : 'natural';
+const shownView = (frame, view) => frame.views.includes(view) ? view : VIEWS[0];
 
 export class Pictures {
   constructor(changed) {
     this.store = new Store();
     this.changed = changed;
-    this.view = 'natural';
+    [this.view] = VIEWS;
     this.outlines = true;
     this.share = 50;
     byId('slider').setAttribute('aria-label', text('slider'));
