@@ -55,6 +55,7 @@ def pond_places(number: int) -> list[tuple[float, float, float]]:
     return [(*rng.uniform(-150, 150, 2), rng.uniform(12, 28)) for _ in range(int(rng.integers(3, 9)))]
 
 
+@lru_cache(maxsize=100)
 def statement(number: int) -> Statement:
     """All that is said of a made-up site."""
     rng = np.random.default_rng([number, 1])
@@ -134,7 +135,7 @@ def ground(number: int, look: int) -> np.ndarray:
 def webp(colours: np.ndarray) -> bytes:
     file = io.BytesIO()
     image = Image.fromarray((255 * np.moveaxis(colours, 0, -1)).astype(np.uint8))
-    image.resize((512, 512), Image.Resampling.NEAREST).save(file, "WEBP", quality=82)
+    image.save(file, "WEBP", quality=82)
     return file.getvalue()
 
 
