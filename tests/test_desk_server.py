@@ -120,6 +120,22 @@ def test_the_token_of_the_address_does_not_write(here: Open) -> None:
     assert verdicts(here) == [None] * 3
 
 
+def test_a_browser_is_started_with_an_address_that_opens_once(here: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert token_of(here) not in here.once
+    path = "/" + here.once.split("/", 3)[3]
+    assert ask(here, path + "x", token=None)[0] == 403
+    assert ask(here, path, token=None, Host="evil.example")[0] == 403
+    status, headers, _ = ask(here, path, token=None)
+    assert (status, headers["Location"]) == (303, f"/{token_of(here)}/")
+    assert ask(here, path, token=None)[0] == 403
+    opened_with: list[str] = []
+    monkeypatch.setattr(serving.webbrowser, "open", opened_with.append)
+    monkeypatch.setattr(serving.time, "sleep", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    serving.serve(here.session.desk)
+    (address,) = opened_with
+    assert "/open/" in address
+
+
 def test_tokens_are_long_and_never_the_same(tmp_path: Path) -> None:
     found = set()
     for _ in range(3):

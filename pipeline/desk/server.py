@@ -40,6 +40,8 @@ PAGE = MappingProxyType(
     }
 )  # fmt: skip
 """The files of the page by the path below the token, with their kinds."""
+TICKET = "/open/"
+"""Path above the secret that opens the page once."""
 TEXTS = "texts.json"
 """The words of the page, likewise."""
 SITE = re.compile(r"/api/site/([A-Za-z0-9-]{1,80})")
@@ -62,6 +64,9 @@ class Open:
     """What is shown and written."""
     url: str
     """Where, with the token; for the person who judges and nobody else."""
+    once: str
+    """An address that leads there once. Browsers are started with it, because other users of this machine can read what
+    programs are started with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,32 @@ class Answer:
     """Kind of its body."""
     body: bytes
     """Its body."""
+    leads_to: str | None = None
+    """Another path to go to instead."""
+
+
+class Ticket:
+    """A secret that opens the page once."""
+
+    def __init__(self) -> None:
+        self.secret = secrets.token_urlsafe(32)
+        self._lock, self._used = threading.Lock(), False
+
+    def take(self, given: str) -> bool:
+        """Whether it is the right one and nobody had it before."""
+        with self._lock:
+            taken = is_token(given, self.secret) and not self._used
+            self._used |= taken
+            return taken
 
 
 @contextmanager
 def opened(desk: Desk, port: int = 0) -> Iterator[Open]:
     """Open a desk on a port of this machine, 0 = a free one. Raises `InputError` where the port cannot be had."""
-    session, token = Session(desk), secrets.token_urlsafe(32)
+    session, token, ticket = Session(desk), secrets.token_urlsafe(32), Ticket()
     files = {path: _file(name, kind) for path, (name, kind) in PAGE.items()}
     files[TEXTS] = _json(HTTPStatus.OK, texts_of(desk.words))
-    handler = type("DeskHandler", (_Handler,), {"session": session, "token": token, "files": files})
+    handler = type("DeskHandler", (_Handler,), {"session": session, "token": token, "ticket": ticket, "files": files})
     try:
         server = _Server((LOOPBACK, port), handler)
         handler.port = server.server_address[1]  # type: ignore[attr-defined]
@@ -91,7 +113,8 @@ def opened(desk: Desk, port: int = 0) -> Iterator[Open]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
-        yield Open(session, f"http://{LOOPBACK}:{server.server_address[1]}/{token}/")
+        base = f"http://{LOOPBACK}:{server.server_address[1]}"
+        yield Open(session, f"{base}/{token}/", f"{base}{TICKET}{ticket.secret}")
     finally:
         server.shutdown()
         server.server_close()
@@ -106,7 +129,7 @@ def serve(desk: Desk, port: int = 0, open_browser: bool = True) -> Session:
             f"The review desk is open at {here.url}\nEnd it with Ctrl-C; what it shows as saved is saved.", flush=True
         )
         if open_browser:
-            webbrowser.open(here.url)
+            webbrowser.open(here.once)
         try:
             while True:
                 time.sleep(3600)
@@ -144,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     session: Session
     token: str
+    ticket: Ticket
     port: int
     files: Mapping[str, Answer]
     protocol_version = "HTTP/1.1"
@@ -168,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _got(self) -> Answer:
         """The answer to GET: a file of the page below the token, or what it shows by the header."""
+        if self.path.startswith(TICKET) and self.ticket.take(self.path.removeprefix(TICKET)):
+            return Answer(HTTPStatus.SEE_OTHER, JSON, b"{}", f"/{self.token}/")
         first, _, rest = self.path.removeprefix("/").partition("/")
         if self.path.startswith("/") and is_token(first, self.token):
             return self.files.get(rest, _not_here())
@@ -250,6 +276,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))
+        if answer.leads_to is not None:
+            self.send_header("Location", answer.leads_to)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -218,6 +218,7 @@ async function judge(verdict, reason = null) {
 }
 
 async function undo() {
+  if (busy) return;
   const unsent = writer.takeBack();
   if (unsent) {
     say(text('undone_unsent', {name: nameOf(unsent.site)}));

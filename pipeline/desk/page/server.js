@@ -25,6 +25,7 @@ export class Writer {
     this.settled = () => {};
     this.waiting = this.kept();
     this.draining = null;
+    this.sending = null;
   }
 
   kept() {
@@ -47,16 +48,21 @@ export class Writer {
   async write(command) {
     if (command.do === 'judge') {
       const earlier = this.waiting.find((one) => one.do === 'judge' && one.site === command.site);
-      if (earlier) command.seen = earlier.seen;
-      this.waiting = this.waiting.filter((one) => one !== earlier);
+      if (earlier && earlier === this.sending) {
+        command.seen = {verdict: earlier.verdict, reason: earlier.reason, note: earlier.note};
+      } else if (earlier) {
+        command.seen = earlier.seen;
+        this.waiting = this.waiting.filter((one) => one !== earlier);
+      }
     }
     this.waiting.push(command);
     this.keep();
     return (await this.drain(command)) ?? null;
   }
 
-  // Take back the last command that was not sent yet; null where all were.
+  // Take back the last command that was not sent yet; null where all were, or are under way.
   takeBack() {
+    if (this.waiting.at(-1) === this.sending) return null;
     const last = this.waiting.pop() ?? null;
     this.keep();
     if (last) this.told(this.waiting.length, null);
@@ -79,7 +85,9 @@ export class Writer {
     let problem = null;
     while (this.waiting.length) {
       const command = this.waiting[0];
+      this.sending = command;
       const {answer, refused, why} = await once(command);
+      this.sending = null;
       if (why) {
         this.told(this.waiting.length, why);
         clearTimeout(this.timer);
