@@ -171,7 +171,7 @@ def reviews_of(path: Path, made: Edition) -> ReviewsFile:
     """A file of verdicts with a row for each site of an edition."""
     file = ReviewsFile(path)
     file.make({})
-    file.add_sites({one.site_id: one.polygon for one in made.sites})
+    file.add_sites(made.sites)
     return file
 
 

@@ -154,6 +154,29 @@ def test_the_same_verdict_of_another_person_is_written_with_the_name(session: Se
     assert latest(session.desk.storage.read().reviews)["SHN-0001"].reviewer == "Nang"
 
 
+def test_a_colleagues_row_stays_when_both_are_in_the_file(session: Session) -> None:
+    file = session.desk.storage
+    file.judge("SHN-0001", Verdict.CONFIRMED, None, "seen", "Aye", NOW.replace(hour=8))
+    mine = replace(
+        review("SHN-0001", Verdict.REJECTED), reviewer="Nang", reason=Reason.PADDY, reviewed_at=NOW.replace(hour=9)
+    )
+    file.insert(mine)
+    (other,) = session.details("SHN-0001")["others"]
+    assert (other["verdict"], other["reviewer"]) == ("confirmed", "Aye")
+    seen = Seen(verdict=Verdict.REJECTED, reason=Reason.PADDY, note=None)
+
+    def both() -> list[tuple[str | None, str | None, str | None, datetime | None]]:
+        rows = [row for row in file.read().reviews if row.site_id == "SHN-0001"]
+        return [(row.reviewer, row.verdict, row.note, row.reviewed_at) for row in rows]
+
+    before = both()
+    session.act(judge("SHN-0001", Verdict.UNSURE, seen=seen))
+    assert both()[0] == before[0]
+    assert both()[1][:2] == ("Nang", "unsure")
+    session.act(Undo(do="undo"))
+    assert both() == before
+
+
 def test_a_command_whose_answer_was_lost_can_be_sent_again(session: Session) -> None:
     for command in (
         judge("SHN-0001", Verdict.CONFIRMED),
@@ -261,7 +284,7 @@ def test_albums_are_developed_once(tmp_path: Path) -> None:
 
 
 def test_a_verdict_on_a_site_that_is_no_longer_reported_is_told(session: Session) -> None:
-    session.desk.storage.add_sites({"SHN-0077": SITES[0].polygon})
+    session.desk.storage.add_sites([replace(SITES[0], site_id="SHN-0077")])
     session.desk.storage.judge("SHN-0077", Verdict.CONFIRMED, None, None, None, NOW)
     assert session.overview()["gone"] == ["SHN-0077"]
     assert said(session, "SHN-0077")[0] is Verdict.CONFIRMED

@@ -119,8 +119,8 @@ def ending(session: "Session") -> str:
     names = [site.site_id for site in desk.edition.sites]
     done, of_all = judged_share(desk.storage.read().reviews, names)
     return (
-        f"{session.judged} judged now, {done} of {of_all} in all. The next detect or scan writes your verdicts into every "
-        "export; or run leachwatch export."
+        f"{session.judged} judged now, {done} of {of_all} in all. The next detect or scan writes your verdicts into "
+        "every export; or run leachwatch export."
     )
 
 

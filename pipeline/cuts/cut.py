@@ -28,6 +28,7 @@ from pipeline.errors import InputError, describe
 from pipeline.grid import Grid, Window, window_of
 from pipeline.raster import Bools, Bytes, Floats, Numbers, Raster
 from pipeline.sources.acquisitions import Acquisition
+from pipeline.sources.folder_files import KEPT_TAG
 
 SCALE, OFFSET = 0.0001, -0.1
 """From stored numbers to reflectance, as in ESA's files of baseline 04.00 and later."""
@@ -105,10 +106,11 @@ def stored_numbers(raster: Raster) -> Numbers:
     return np.where(measured, np.clip(numbers, 1, LARGEST), 0).astype(np.uint16)
 
 
-def encoded(cut: Cut) -> bytes:
-    """The file of a cut; the same bytes for the same cut."""
+def encoded(cut: Cut, kept: bool = False) -> bytes:
+    """The file of a cut; the same bytes for the same cut. `kept`: in the archive, where it is no scene to be read."""
     tags = _tags(cut)
     tags[CHECKSUM] = _checksum(cut.numbers, cut.scl, tags)
+    tags |= {KEPT_TAG: "in an archive"} if kept else {}
     scl = np.zeros(cut.window.shape, np.uint8) if cut.scl is None else cut.scl
     count = len(NAMES) + (cut.scl is not None)
     profile = {
@@ -158,7 +160,7 @@ def _cut(file: Any) -> Cut:
         time_utc=datetime.fromisoformat(tags["datetime"]),
         overpass=tags["overpass"],
         provider=tags["provider"],
-        simulation=tags["simulation"],
+        simulation=tags.get("simulation", ""),
         acquisitions=ACQUISITIONS.validate_json(tags["scenes"]),
         notes=tuple(map(str, json.loads(tags["notes"]))),
         numbers=pixels[: len(NAMES)],
@@ -171,6 +173,8 @@ def _tags(cut: Cut) -> dict[str, str]:
         "datetime": cut.time_utc.astimezone(UTC).isoformat(),
         "overpass": cut.overpass,
         "provider": cut.provider,
+        **({"simulated": "true"} if cut.simulation else {}),
+        "platform": cut.acquisitions[0].platform,
         "simulation": cut.simulation,
         "scenes": ACQUISITIONS.dump_json(cut.acquisitions).decode(),
         "notes": json.dumps(list(cut.notes), ensure_ascii=False),
@@ -179,7 +183,7 @@ def _tags(cut: Cut) -> dict[str, str]:
 
 
 def _checksum(numbers: Numbers, scl: Bytes | None, tags: Mapping[str, str]) -> str:
-    facts: Sequence[str] = [tags[name] for name in FACTS]
+    facts: Sequence[str] = [tags.get(name, "") for name in FACTS]  # an empty tag is not stored
     digest = hashlib.sha256(json.dumps([facts, list(numbers.shape)]).encode())
     digest.update(np.ascontiguousarray(numbers, dtype="<u2").tobytes())
     if scl is not None:

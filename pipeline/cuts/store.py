@@ -70,7 +70,7 @@ class CutStore:
     def keep(self, cut: Cut) -> Path:
         """Write a cut; raises as `atomic.write_bytes`."""
         path = self._file(cut.window, cut.overpass)
-        atomic.write_bytes(path, encoded(cut))
+        atomic.write_bytes(path, encoded(cut, kept=True))
         self._known()
         self._add(cut.window)
         return path

@@ -24,7 +24,7 @@ from pipeline.desk.order import latest, order
 from pipeline.desk.place import drawn, on_ground
 from pipeline.errors import PipelineError
 from pipeline.pictures.album import Album, View
-from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
+from pipeline.reviews.review import PondPoint, Reason, Review, Verdict, turn
 
 ALBUMS = 6
 """Albums that are kept at hand: the site that is shown, the next, and some before."""
@@ -148,14 +148,15 @@ class Session:
             return key  # the answer to the same command was lost, or there is nothing to do
         if now != (command.seen.verdict, command.seen.reason, command.seen.note or None):
             raise JudgedMeanwhile(f"{key}: somebody judged it meanwhile; look at what it says now, then decide again")
+        before = self._own_row(key)
         self.desk.storage.judge(key, *wanted, self.desk.reviewer, self.desk.now())
         self.judged += command.verdict is not None and command.verdict is not now[0]
 
         def back() -> None:
             if _said(self._row(key)) != wanted:
                 raise JudgedMeanwhile(f"{key}: somebody judged it meanwhile; it is not taken back")
-            who = row.reviewer if row and row.verdict else self.desk.reviewer
-            self.desk.storage.judge(key, *now, who, self.desk.now())
+            who = before.reviewer if before and before.verdict else self.desk.reviewer
+            self.desk.storage.judge(key, *_said(before), who, before.reviewed_at if before else None)
             self.judged -= command.verdict is not None and command.verdict is not now[0]
 
         self._remember(key, back)
@@ -218,6 +219,12 @@ class Session:
         if key.startswith(ADDED):
             return next((row for row in _unnamed(rows) if f"{ADDED}{row.fid}" == key), None)
         return latest(rows).get(key)
+
+    def _own_row(self, key: str) -> Review | None:
+        """The row that a verdict is written into."""
+        rows = [row for row in self.desk.storage.read().reviews if row.site_id == key]
+        who = self.desk.reviewer
+        return min(rows, key=lambda row: turn(row.fid, row.reviewer, row.verdict is not None, who), default=None)
 
     def _others(self, key: str) -> list[Review]:
         """What further rows say of a site, where the files of two reviewers were merged."""

@@ -27,9 +27,9 @@ class Storage(Protocol):
         reason: Reason | None,
         note: str | None,
         reviewer: str | None,
-        at: datetime,
+        at: datetime | None,
     ) -> None:
-        """Write what a person says of a site."""
+        """Write what a person says of a site, into the row whose `turn` it is; `at` None = it is not known when."""
         ...
 
     def set_point(

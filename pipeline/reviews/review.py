@@ -57,10 +57,23 @@ class Review:
     """Outline, lon/lat, EPSG:4326: of the site when the row was made, or as drawn; empty where
     the file has none that can be used."""
 
+    first: date | None = None
+    """First day on which the site was seen there; None = not said. For training: before it, nothing is taught."""
+    last: date | None = None
+    """Last day on which it was there; None = it still is, or not said."""
+
     @property
     def reviewed_on(self) -> date | None:
         """Day of the verdict, UTC."""
         return self.reviewed_at.date() if self.reviewed_at and self.verdict else None
+
+
+def turn(fid: int, by: str | None, judged: bool, reviewer: str | None) -> tuple[bool, bool, int]:
+    """Which of several rows of a site a verdict of `reviewer` is written into: the one with the smallest turn.
+
+    That person's own; else one that nobody judged; else the first. `by`, `judged`: who judged the row, and whether.
+    """
+    return (by or None) != (reviewer or None) or not judged, judged, fid
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -78,9 +78,7 @@ def keep_cuts(
     return replace(done, absent=absent)
 
 
-def _subjects(
-    context: Run, derived: Derived, registry: Registry, drawn: Sequence[Review]
-) -> Iterator[Subject]:
+def _subjects(context: Run, derived: Derived, registry: Registry, drawn: Sequence[Review]) -> Iterator[Subject]:
     """Sites that stand in and around the AOI, places that the looks show, and sites that people added."""
     grid, settings = context.aoi.grid, context.settings
     near = box(*context.aoi.polygon.bounds).buffer(NEAR_DEGREES)
