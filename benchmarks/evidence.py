@@ -90,6 +90,10 @@ class Listed:
         ]
         return Search(tuple(sorted(scenes, key=lambda scene: (scene.time_utc, scene.id))), ())
 
+    def unmasked(self) -> "Listed":
+        """As `Source.unmasked`."""
+        return self
+
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """Nothing."""
         raise SceneError("there are no pixels")

@@ -72,6 +72,10 @@ class Passes:
         outline = box(*self.footprint.bounds)
         return Scene(name, moment, "S2A", HubItem("none", name), outline, True, self.name)
 
+    def unmasked(self) -> "Passes":
+        """As `Source.unmasked`."""
+        return self
+
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """Nothing."""
         raise SceneError("there are no pixels")

@@ -63,7 +63,7 @@ class Aoi:
         grid = grid_at(centre.x, centre.y)
         projected = reprojected(self.polygon, LONLAT, grid.crs)
         if not projected.is_valid:  # straight edges bend, so that those of a sliver cross
-            projected = _polygonal(shapely.make_valid(projected))
+            projected = polygonal(shapely.make_valid(projected))
         shapely.prepare(projected)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "polygon_m", projected)
@@ -177,7 +177,7 @@ def _polygon(content: dict[str, Any], path: Path) -> Polygonal:
         raise AoiError(f"{path}: coordinates that are not finite numbers")
     lonlat = [_lonlat(area, content.get("crs"), path) for area in areas]
     _in_range(lonlat, path)
-    return unary_union([_polygonal(shapely.make_valid(area)) for area in lonlat])
+    return unary_union([polygonal(shapely.make_valid(area)) for area in lonlat])
 
 
 def _members(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -251,11 +251,11 @@ def _in_range(areas: list[Polygonal], path: Path) -> None:
         raise AoiError(f"{path}: {east - west:.0f}° wide; one AOI may span {MAX_DEGREES:.0f}°, split it")
 
 
-def _polygonal(geometry: Any) -> Any:
+def polygonal(geometry: Any) -> Any:
     """The polygons of what a repair returned, without the lines and points it may leave."""
     if geometry.geom_type in {"Polygon", "MultiPolygon"}:
         return geometry
-    parts = [_polygonal(part) for part in getattr(geometry, "geoms", [])]
+    parts = [polygonal(part) for part in getattr(geometry, "geoms", [])]
     return unary_union([part for part in parts if not part.is_empty])
 
 

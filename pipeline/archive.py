@@ -3,6 +3,7 @@
     archive/registry.json               names, and what was published under them: cannot be made again
     archive/ledger.jsonl                what was asked of providers: cannot be made again
     archive/looks/<recipe>/<shelf>/     looks, one small file each
+    archive/cuts/<place>/               reflectance around sites and places worth a look, one small file per look
     archive/decoded/                    decoded bands of SAFE products
     archive/contents.json               hashes of local files
     archive/scans/<aoi>.jsonl           what each scan did: cannot be made again
@@ -35,6 +36,11 @@ class Archive:
     def looks(self) -> Path:
         """Folder of the looks, with one folder per recipe."""
         return self.folder / f"looks{self._suffix}"
+
+    @property
+    def cuts(self) -> Path:
+        """Folder of the cuts."""
+        return self.folder / f"cuts{self._suffix}"
 
     @property
     def registry(self) -> Path:

@@ -130,6 +130,13 @@ class CoverageSettings(Section):
     cell_px: Aligned
 
 
+class CutsSettings(Section):
+    """Which evidence is kept as cuts."""
+
+    min_confidence: Share
+    between: Annotated[int, Field(ge=0, le=200)]
+
+
 class EngineSettings(Section):
     """How the work is distributed over processes and machines."""
 
@@ -224,6 +231,7 @@ class Settings(Section):
     sites: SitesSettings
     history: HistorySettings
     coverage: CoverageSettings
+    cuts: CutsSettings
     engine: EngineSettings
     reading: ReadingSettings
     http: HttpSettings

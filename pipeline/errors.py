@@ -3,7 +3,8 @@
 PipelineError                   2   anything a person can act on; printed in one line, never as a traceback
 ├── InputError                  2   a command, a file or a setting is wrong
 │   ├── ConfigError             2   a settings file
-│   └── AoiError                2   an area of interest
+│   ├── AoiError                2   an area of interest
+│   └── Busy                    2   another program is writing to a file
 ├── SceneError                  -   one acquisition cannot be used; recorded, the run goes on
 │   └── SceneNotNeeded          -   it is sound, but was not asked for
 ├── NothingObserved             3   no scene, or no clear pixel
@@ -37,6 +38,10 @@ class ConfigError(InputError):
 
 class AoiError(InputError):
     """An area of interest cannot be used."""
+
+
+class Busy(InputError):
+    """Another program is writing to a file; nothing was changed, and later it may be."""
 
 
 class SceneError(PipelineError):

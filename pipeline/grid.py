@@ -92,6 +92,15 @@ class Window:
         width = min(self.col + self.width, other.col + other.width) - col
         return Window(row, col, height, width) if height > 0 and width > 0 else None
 
+    def holds(self, other: "Window") -> bool:
+        """Whether another window lies wholly inside this one."""
+        return (
+            self.row <= other.row
+            and self.col <= other.col
+            and other.row + other.height <= self.row + self.height
+            and other.col + other.width <= self.col + self.width
+        )
+
     def within(self, outer: "Window") -> tuple[slice, slice]:
         """Where this window lies in an array that covers `outer`: (rows, columns).
 

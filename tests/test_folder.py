@@ -261,7 +261,7 @@ def test_names_that_no_terminal_should_see_are_escaped(tmp_path: Path) -> None:
 
 def test_a_look_of_our_own_is_no_scene(tmp_path: Path) -> None:
     write(tmp_path / "20250106.tif", tags={"key": "1", "checksum": "2", "overpass": "20250106"})
-    assert refused(tmp_path, SceneStatus.NOT_NEEDED) == "a look that leachwatch made, not a scene"
+    assert refused(tmp_path, SceneStatus.NOT_NEEDED) == "a look or cut in an archive of leachwatch, not a scene"
 
 
 def test_numbers_beyond_any_reflectance_are_no_data(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ ROOMS = (
     "upkeep",
     "scan",
     "alerts",
+    "bundle",
     "run",
+    "report",
     "export",
     "pictures",
     "reviews",
@@ -31,13 +33,14 @@ ROOMS = (
 )
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
-    "progress", "logs", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "months",
-    "locks", "lease", "lines", "atomic", "digest", "resources", "vector_file", "errors",
+    "progress", "logs", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "words", "months",
+    "locks", "lease", "lines", "atomic", "digest", "resources", "vector_file", "layer_styles", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "run", "export", "pictures", "reviews", "cuts", "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "bundle", "run", "report", "export", "pictures", "reviews", "cuts", "sites",
+        "evidence", "looks",
         "sources",
     }
 )  # fmt: skip
@@ -260,6 +263,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 NOT_AT_START = {
     "geopandas",
+    "jinja2",
     "matplotlib",
     "pandas",
     "pyogrio",

@@ -16,9 +16,15 @@ SETUPTOOLS = PROJECT["tool"]["setuptools"]
 
 
 def test_every_room_is_packaged() -> None:
-    files = [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "pipeline").rglob("*.qml")]
+    files = [path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in files}
     assert rooms == {name for name in SETUPTOOLS["packages"] if not name.startswith("pipeline.data.")}
+
+
+def test_every_file_of_a_room_travels() -> None:
+    patterns = ("*.py", *SETUPTOOLS["package-data"]["*"])
+    files = [path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert not [path for path in files if not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)]
 
 
 @pytest.mark.parametrize("kind", ["aoi", "backgrounds", "configs", "models"])

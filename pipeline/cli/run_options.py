@@ -104,7 +104,7 @@ def open_run(options: argparse.Namespace, progress: "Progress | None" = None) ->
     writable(archive.folder)
     check_folder(out, aoi.name, options.source == "simulated" or None)
     progress = progress or Progress()
-    budget = _budget(options, settings, archive, progress)
+    budget = open_budget(options, settings, archive, progress)
     model = load_model(settings.model, options.device, settings.segment.precision)
     model.card.calibrated()
     source = _source(options, aoi, settings, period, out, archive, budget, progress)
@@ -146,7 +146,9 @@ def check_usage(options: argparse.Namespace) -> None:
         raise InputError("--scenes goes with the other sources; the simulated source makes its own")
 
 
-def _budget(options: argparse.Namespace, settings: "Settings", archive: "Archive", progress: "Progress") -> "Budget":
+def open_budget(
+    options: argparse.Namespace, settings: "Settings", archive: "Archive", progress: "Progress"
+) -> "Budget":  # fmt: skip
     """What the run may spend, after damaged lines of the ledger were set aside. Raises as `tidy_ledger`."""
     from pipeline.sources.budget import GIGABYTE, Budget, SpendingLimits
     from pipeline.sources.ledger import tidy_ledger
@@ -175,6 +177,17 @@ def _source(
     progress: "Progress",
 ) -> "Source":
     """The source that was asked for. Raises `InputError`."""
+    if options.source == "simulated":
+        from pipeline.worlds.source import simulated_source
+
+        return simulated_source(out / "simulated", aoi, settings, period, progress)
+    return scenes_of(options, settings, out, archive, budget)
+
+
+def scenes_of(
+    options: argparse.Namespace, settings: "Settings", out: Path, archive: "Archive", budget: "Budget"
+) -> "Source":
+    """The scenes that were asked for: a folder's, or a server's. Raises `InputError`."""
     from pipeline.sources.interface import ReadRules
 
     rules = ReadRules.of(settings)
@@ -188,11 +201,6 @@ def _source(
             simulation = str(published(out).get("simulation") or "")
         name = "simulated-folder" if simulation else "folder"
         return FolderSource(folder, name, simulation, archive.decoded, rules)
-    if options.source == "simulated":
-        from pipeline.worlds.source import simulated_source
-
-        return simulated_source(out / "simulated", aoi, settings, period, progress)
-
     from pipeline.sources.http import HttpClient, RetryPolicy
     from pipeline.sources.reach import Reach
 

@@ -23,6 +23,7 @@ from pipeline.export.coverage import CoverageRecord
 from pipeline.export.placing import put_in_place
 from pipeline.export.qgis import style
 from pipeline.grid import LONLAT
+from pipeline.layer_styles import EPOCH, add_styles
 from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.records import EventRecord, LookRecord, PondRecord, SiteRecord
 from pipeline.sites.states import SiteState
@@ -33,8 +34,6 @@ PYOGRIO = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryEr
 """What pyogrio raises when a file cannot be written; its messages do not always say why."""
 NEARLY_FULL = 1_000_000
 """With fewer free bytes than this, a failed write is attributed to a full disk."""
-EPOCH = "2000-01-01T00:00:00.000Z"
-"""Written where GeoPackage requires a time of change, so that the same rows give the same bytes."""
 DAYS = MappingProxyType(
     {
         "sites": (
@@ -61,11 +60,6 @@ MIXED = ("sites", "ponds")
 """Layers whose rows may be single-part or multi-part: all are stored as multi-part."""
 TEXTS = MappingProxyType({"sites": ("verdict", "verdict_reason", "parent", "earlier_dates")})
 """Columns that may hold nothing but nulls, whose type must be given."""
-LAYER_STYLES = """CREATE TABLE "layer_styles" (
- "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256), "f_table_schema" TEXT(256),
- "f_table_name" TEXT(256), "f_geometry_column" TEXT(256), "styleName" TEXT(30), "styleQML" TEXT, "styleSLD" TEXT,
- "useAsDefault" BOOLEAN, "description" TEXT, "owner" TEXT(30), "ui" TEXT(30),
- "update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
 
 
 def write_geopackage(
@@ -204,22 +198,7 @@ def _finish(part: Path, counts: dict[str, int], path: Path) -> Path:
     """
     whole = part.with_name(f"{part.name}.whole")
     with closing(sqlite3.connect(part)) as database:
-        database.execute(LAYER_STYLES)
-        database.execute(
-            "INSERT INTO gpkg_contents(table_name, data_type, identifier, description, last_change) "
-            "VALUES('layer_styles', 'attributes', 'layer_styles', '', ?)",
-            (EPOCH,),
-        )
-        for layer in counts:
-            (column,) = database.execute(
-                "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
-            ).fetchone()
-            database.execute(
-                "INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-                "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
-                "VALUES('', '', ?, ?, ?, ?, '', 1, 'leachwatch default', '', ?)",
-                (layer, column, layer, style(layer), EPOCH),
-            )
+        add_styles(database, {layer: style(layer) for layer in counts})
         _unify_days(database)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (EPOCH,))
         database.commit()

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import __version__, atomic
+from pipeline import __version__
 from pipeline.aoi import Aoi
 from pipeline.config import Settings
+from pipeline.cuts.kept import KeptCuts
 from pipeline.export.publication import LAYOUT
 from pipeline.looks.file import LookFile, software
 from pipeline.looks.look import Look, screened_squares
@@ -41,6 +42,8 @@ class Manifest:
     """The months covered, `YYYY-MM`."""
     seen_share: float
     """Share of the AOI seen at least once, 0 to 1."""
+    seen_in: Mapping[str, float]
+    """The same in each month, by `YYYY-MM`."""
     sites: int
     """Number of reported sites."""
     waiting: int
@@ -59,6 +62,10 @@ class Manifest:
     """Looks that were made and left out, and why."""
     failures: Sequence[Refusal]
     """Looks that failed, and why."""
+    cuts: KeptCuts
+    """What came of keeping evidence."""
+    notes: Sequence[str]
+    """What a person must know of verdicts, one line each."""
 
     def content(self, checksums: Mapping[str, str]) -> dict[str, object]:
         """The content as written; `checksums`: SHA-256 of the other products by name."""
@@ -82,6 +89,7 @@ class Manifest:
             "settings": self.settings.model_dump(mode="json"),
             "months": list(self.months),
             "share_of_aoi_seen": round(self.seen_share, 6),
+            "share_seen_by_month": {month: round(share, 6) for month, share in self.seen_in.items()},
             "sites": self.sites,
             "waiting_sites": self.waiting,
             "outdated_looks": self.outdated,
@@ -91,17 +99,16 @@ class Manifest:
             "outlier_looks": [_unit(refusal) for refusal in self.outliers],
             "failed_units": [_unit(refusal) for refusal in self.failures],
             "damaged_looks": [_damaged(each, self.out) for each in self.damaged],
+            "failed_cuts": [_unit(refusal) for refusal in self.cuts.failures],
+            "absent_cuts": self.cuts.absent,
+            "review_notes": list(self.notes),
             "files": dict(checksums),
         }
 
 
-def write_manifest(path: Path, manifest: Manifest, checksums: Mapping[str, str]) -> None:
-    """Write the manifest, as JSON that a person can read; raises as `atomic.write_text`.
-
-    `checksums`: SHA-256 of the other products by name.
-    """
-    content = manifest.content(checksums)
-    atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def manifest_text(content: Mapping[str, object]) -> str:
+    """The content of a manifest as JSON that a person can read."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _look(look: Look, folder: Path) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pipeline.looks.screen import screened
 from pipeline.looks.squares import Squares, sums
 from pipeline.looks.task import LookTask, reads
 from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
-from pipeline.sources.interface import Source
+from pipeline.sources.interface import Reader
 
 NO_DATA, NOT_CLEAR, CLEAR, SCREENED = 0, 1, 2, 3
 """States of a pixel of a look. Screened: clear, and not shown to the network (`screen.py`)."""
@@ -78,13 +78,13 @@ def ponds_in(bands: Bytes, extent: Window) -> Squares:
 
 
 def observe(
-    task: LookTask, source: Source, segmenter: Segmenter, margin_px: int, settings: ClearSettings
+    task: LookTask, source: Reader, segmenter: Segmenter, margin_px: int, settings: ClearSettings
 ) -> LookContent:  # fmt: skip
     """What one overpass shows of a block, read and segmented in pieces as large as memory allows.
 
     Where the task has `spared` ground, the rest is screened first. Each piece is read with a margin, at most
     `margin_px` (`recipe.read_margin_px`), so the result does not depend on how the block was cut. Ground that is not
-    clear is not segmented. Raises as `Source.read`.
+    clear is not segmented. Raises as `Reader.read`.
     """
     extent = task.extent
     bands = np.full((3, *extent.shape), NO_VALUE, np.uint8)

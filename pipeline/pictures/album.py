@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from pipeline.cuts.choice import Role as Role
+
 
 class View(StrEnum):
     """How six bands become three colours."""
@@ -15,19 +17,6 @@ class View(StrEnum):
     """B12, B08, B04: water is dark, bare ground is pink, forest is green."""
     MODEL = "what the model sees"
     """Natural colour in grey, ponds in blue and cleared ground in orange; hidden ground is hatched."""
-
-
-class Role(StrEnum):
-    """Why a look is shown."""
-
-    BEFORE = "before"
-    """Last clear look without it."""
-    FIRST = "first"
-    """First clear look with it."""
-    BETWEEN = "between"
-    """Another clear look."""
-    LATEST = "latest"
-    """Latest clear look."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -45,7 +34,8 @@ class Frame:
     clear_share: float
     """Share of the picture that was clear, 0 to 1."""
     images: Mapping[View, bytes]
-    """One WebP image per view, square, north up, `Album.side_m` wide."""
+    """One WebP image per view, square, north up, `Album.side_m` wide; without `View.MODEL` where the present model has
+    not looked."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -58,5 +48,8 @@ class Album:
     """Width and height of the ground that each picture shows, metres."""
     frames: tuple[Frame, ...]
     """Ascending in time; at most one each of before, first and latest, unless all looks were asked for."""
+    bounds_m: tuple[float, float, float, float] | None = None
+    """West, south, east and north of the ground that each picture shows, metres on the grid of the AOI; None = not
+    known, and nothing can be drawn on them."""
     missing: str | None = None
     """Why there are no pictures, or not all, in words; None = nothing is missing."""

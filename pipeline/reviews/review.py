@@ -54,7 +54,8 @@ class Review:
     added: bool
     """True: a person drew it; the detector had not reported it then."""
     polygon: Polygon | MultiPolygon
-    """Outline, lon/lat, EPSG:4326: of the site when the row was made, or as drawn."""
+    """Outline, lon/lat, EPSG:4326: of the site when the row was made, or as drawn; empty where
+    the file has none that can be used."""
 
     @property
     def reviewed_on(self) -> date | None:

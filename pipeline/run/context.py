@@ -76,6 +76,9 @@ class Run:
     """Whether looks of an older recipe are made again."""
     pace: Pace = Pace()
     """Order and number of looks."""
+    all_cuts: bool = False
+    """Whether cuts are also fetched from a server where a run does not do so of its own: of places that are not
+    reported, and of looks of other days than those that are searched."""
 
     @property
     def recipe(self) -> Recipe:

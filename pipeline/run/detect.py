@@ -3,34 +3,36 @@
 search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from pipeline import atomic
+from pipeline.cuts.kept import KeptCuts
 from pipeline.digest import sha256_of
 from pipeline.evidence.cells import CellFiles, EvidenceCache
 from pipeline.export.coverage import coverage_records
-from pipeline.export.geojson import write_coverage, write_sites
-from pipeline.export.manifest import SIMULATED, write_manifest
-from pipeline.export.publication import MANIFEST, Stage, complete, months_published, roll_back
-from pipeline.export.qgis import write_coverage_qml, write_sites_qml
+from pipeline.export.edition import Edition
+from pipeline.export.publication import MANIFEST, REVIEWS, Stage, complete, months_published, roll_back
 from pipeline.grid import Window
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
+from pipeline.reviews.file import ReviewsFile
 from pipeline.run.clock import clock_warnings
 from pipeline.run.context import Run
+from pipeline.run.cuts import keep_cuts
 from pipeline.run.derive import Derived, derive
+from pipeline.run.edition import Seen, drawn_by, edition_of, lies_in, named, standing, with_names
 from pipeline.run.journal import Journal
 from pipeline.run.looks import LookPlan, MadeLooks, any_clear, looks_near, looks_now, make_looks, plan_looks
+from pipeline.run.pictures import darkroom
 from pipeline.run.price import outdated_text
+from pipeline.run.publish import publish_edition, write_rows
 from pipeline.run.remake import remake
 from pipeline.run.spare import closer_in, closer_tasks, ground_with_ponds, known_ground, spared
 from pipeline.run.summary import Summary
-from pipeline.sites.lineage import lineage_events, with_lineage
-from pipeline.sites.names import RegisteredSite, Registry
-from pipeline.sites.registry import read_registry, registry_text
+from pipeline.sites.names import Registry
+from pipeline.sites.registry import read_registry
 from pipeline.sites.standing import Publication, Rules, Said, publish
 from pipeline.sites.statement import Provenance, Statement, statement_of
 from pipeline.sources.interface import Refusal, Search
@@ -54,6 +56,7 @@ def detect(context: Run) -> Summary:
     """
     with locked(context.out / MANIFEST, str(context.out)) as hold:
         registry = _registry(context)
+        reviews = ReviewsFile(context.out / REVIEWS).read()  # one that cannot be read is told before anything is done
         for warning in clock_warnings(context.today, registry, context.archive.folder):
             context.progress.note(f"note: {warning}")
         planned = plan_looks(context)
@@ -69,13 +72,14 @@ def detect(context: Run) -> Summary:
         derived, looks, made = _mended(context, planned, derived, looks, made)
         if context.pace.whole and made.failures:
             return _kept(context, planned, made)
+        cuts = keep_cuts(context, planned, derived, registry, drawn_by(reviews))
         with locked(context.archive.registry, str(context.archive.folder), PATIENCE_S) as names:
             now = looks_now(context, looks)
             if len(now) > len(looks):  # another AOI was looked at meanwhile: what it published must not be undone
                 derived = _derived(context, now)
             hold.check()
             names.check()
-            summary = _published(context, planned, made, derived)
+            summary = _published(context, planned, made, derived, cuts)
         journal.close()
         return summary
 
@@ -159,32 +163,46 @@ def _derived(context: Run, looks: Iterable[Look]) -> Derived:
 def _kept(context: Run, planned: LookPlan, made: MadeLooks) -> Summary:
     """What stays as it was published, because looks are missing: they are in the archive as far as they were made."""
     registry = read_registry(context.archive.registry, context.aoi.prefix)
-    entries = [entry for entry in registry.entries if _lies_in(entry, context)]
+    entries = [entry for entry in registry.entries if lies_in(entry, context.aoi)]
     looks = (*planned.kept, *made.looks)
     provenance = _provenance(context, planned, looks, made.failures)
-    statements = [replace(entry.statement, site=with_lineage(entry.statement.site, entry))
-                  for entry in entries if entry.statement is not None]  # fmt: skip
+    statements = standing(entries, {})
     return _summary(context, planned, made, provenance, looks, statements, published=False)
 
 
-def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derived) -> Summary:
+def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derived, cuts: KeptCuts) -> Summary:
     """Name the sites, publish what may be said of them, and sum up; to be called under the lock of the registry."""
     complete(context.archive)
     registry = read_registry(context.archive.registry, context.aoi.prefix)
     provenance = _provenance(context, planned, derived.looks, made.failures)
+    reviews = ReviewsFile(context.out / REVIEWS).read()
     publication = _publication(context, registry, derived, provenance)
-    entries = [entry for entry in publication.registry.entries if _lies_in(entry, context)]
-    statements = [_shown(entry, publication) for entry in entries if entry.statement is not None]
-    lineage = (event for entry in entries for event in lineage_events(entry, publication.registry))
+    registry, names = with_names(publication.registry, reviews, context.aoi.grid, context.settings.sites.link_m)
+    seen = Seen(
+        months=_months(context, planned.search, derived.looks),
+        by_month=derived.seen_in(context.aoi),
+        ever=derived.seen_share(context.aoi),
+    )
+    rows = partial(coverage_records, context.aoi, context.settings.coverage.cell_px, seen.months, derived.coverage)
+    stale = {
+        entry.site_id: entry.statement.site.last_clear
+        for entry in registry.entries
+        if entry.statement is not None and entry.site_id in publication.stale
+    }
+    edition, notes = edition_of(
+        context.aoi, registry, stale, named(reviews, names), provenance, context.recipe.model_sha256, seen, rows
+    )
     summary = replace(
-        _summary(context, planned, made, provenance, derived.looks, statements, published=True),
-        events=(*(event for each in statements for event in each.events), *lineage),
+        _summary(context, planned, made, provenance, derived.looks, edition.statements, published=True),
+        events=edition.events,
         outliers=derived.outliers,
         damaged=(*planned.store.damaged, *derived.damaged),
-        seen_share=derived.seen_share(context.aoi),
-        seen_in=derived.seen_in(context.aoi),
+        seen_share=seen.ever,
+        seen_in=seen.by_month,
+        cuts=cuts,
+        notes=notes,
     )
-    _export(summary, derived, publication.registry)
+    _export(summary, edition, registry, names, derived.looks)
     return summary
 
 
@@ -234,57 +252,19 @@ def _publication(context: Run, registry: Registry, derived: Derived, provenance:
         link_m=settings.sites.link_m,
         screened=context.screens,
     )
-    known = [entry.site_id for entry in registry.entries if entry.statement and _lies_in(entry, context)]
+    known = [entry.site_id for entry in registry.entries if entry.statement and lies_in(entry, context.aoi)]
     return publish(registry, said, known, derived.archive, grid, rules, context.today, provenance.run_id)
 
 
-def _lies_in(entry: RegisteredSite, context: Run) -> bool:
-    """Whether a site has a pond in the AOI; or, if nothing stands of it, whether its territory touches the AOI."""
-    if entry.statement is None:
-        return bool(entry.territory.intersects(context.aoi.polygon))
-    grounds = [pond.polygon for pond in entry.statement.ponds] or [entry.statement.site.polygon]
-    return any(ground.intersects(context.aoi.polygon) for ground in grounds)
-
-
-def _shown(entry: RegisteredSite, publication: Publication) -> Statement:
-    """What is shown of a site: what stands, since when nothing new is known of it, and what was said before."""
-    assert entry.statement is not None
-    site = with_lineage(entry.statement.site, entry)
-    stale = site.last_clear if entry.site_id in publication.stale else None
-    return replace(entry.statement, site=replace(site, stale_since=stale))
-
-
-def _export(summary: Summary, derived: Derived, registry: Registry) -> None:
-    """Write every file of the contract, and publish them as one."""
-    from pipeline.export.geopackage import write_geopackage  # pandas, which looks need not wait for
-
-    context, statements = summary.context, summary.statements
-    aoi, settings, stage = context.aoi, context.settings, Stage(context.out, context.archive)
-    notice = SIMULATED if context.source.simulation else None
-    coverage = partial(coverage_records, aoi, settings.coverage.cell_px, summary.months, derived.coverage)
-    sites = [statement.site for statement in statements]
-    stage.begin()
-    with context.progress.stage("Writing", 4, unit="files") as step:
-        write_sites(stage.folder / "sites.geojson", sites, notice)
-        write_sites_qml(stage.folder / "sites.qml")
-        step(1)
-        write_geopackage(
-            stage.folder / "sites.gpkg",
-            sites=sites,
-            ponds=[pond for statement in statements for pond in statement.ponds],
-            looks=[look for statement in statements for look in statement.looks],
-            events=summary.events,
-            coverage=coverage(),
-        )
-        step(1)
-        write_coverage(stage.folder / "coverage.geojson", coverage(), notice)
-        write_coverage_qml(stage.folder / "coverage.qml")
-        step(1)
-        atomic.write_text(stage.registry, registry_text(registry))
-        checksums = stage.checksums()
-        write_manifest(stage.folder / MANIFEST, summary.manifest(), checksums)
-        stage.publish(checksums)
-        step(1)
+def _export(
+    summary: Summary, edition: Edition, registry: Registry, names: Mapping[int, str], looks: Iterable[Look]
+) -> None:
+    """Write every file of the contract, publish them as one, and add rows for new sites to the reviewer's file."""
+    context = summary.context
+    stage = Stage(context.out, context.archive)
+    room = darkroom(context.archive, context.aoi.grid, looks)
+    publish_edition(stage, edition, registry, room, summary.manifest().content, {}, context.progress)
+    write_rows(context.out, edition, names, context.progress)
 
 
 def _months(context: Run, search: Search, looks: Iterable[Look]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipeline.cuts.kept import KeptCuts
 from pipeline.errors import CapReached, CredentialsRefused, NothingObserved, UnitsFailed
 from pipeline.export.manifest import SIMULATED, Manifest
 from pipeline.looks.look import Look, screened_squares
@@ -60,6 +61,10 @@ class Summary:
     """Share of the AOI seen at least once, 0 to 1."""
     seen_in: Mapping[str, float] = field(default_factory=dict)
     """Share of the AOI seen in each month, by `YYYY-MM`, 0 to 1; months without a look are left out."""
+    cuts: KeptCuts = field(default_factory=KeptCuts)
+    """What came of keeping evidence."""
+    notes: tuple[str, ...] = ()
+    """What a person must know of verdicts, one line each."""
     months: tuple[str, ...]
     """The months covered, `YYYY-MM`."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
@@ -141,6 +146,9 @@ class Summary:
             *_listed("refused", self.refused),
             *_listed("left out", self.outliers),
             *_listed("failed", self.failures),
+            *_listed("no cut", self.cuts.failures),
+            *self._absent(),
+            *(f"  verdict  {note}" for note in self.notes[:MAX_LINES]),
             *_listed("damaged", [Refusal(str(each.path), _told(each)) for each in self.lost]),
             f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
         ]
@@ -150,6 +158,12 @@ class Summary:
         squares = sum(screened_squares(look) for look in self.looks)
         if squares:
             yield f"  screened {squares:,} squares of 640 m that could hold no part of a site (--no-screen: none)"
+
+    def _absent(self) -> Iterator[str]:
+        if self.cuts.absent:
+            yield (
+                f"  evidence {self.cuts.absent} cuts of earlier looks are not kept yet: leachwatch cuts fetches them"
+            )
 
     def _waiting(self) -> Iterator[str]:
         if self.waiting:
@@ -168,6 +182,7 @@ class Summary:
             simulation=self.context.source.simulation,
             months=self.months,
             seen_share=self.seen_share,
+            seen_in=self.seen_in,
             sites=len(self.sites),
             waiting=self.waiting,
             outdated=self.outdated,
@@ -177,6 +192,8 @@ class Summary:
             search=self.search,
             outliers=self.outliers,
             failures=self.failures,
+            cuts=self.cuts,
+            notes=self.notes,
         )
 
 

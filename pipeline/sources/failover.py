@@ -75,6 +75,10 @@ class FailoverSource:
             tuple(sorted(refusals, key=lambda refusal: refusal.id)),
         )
 
+    def unmasked(self) -> "FailoverSource":
+        """As `Source.unmasked`."""
+        return replace(self, sources=tuple(source.unmasked() for source in self.sources))
+
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; each granule from the first provider that can read it."""
         notes: list[str] = []

@@ -5,7 +5,7 @@ An unusable file becomes a refusal with a reason; only a directory that cannot b
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pipeline.raster import Bools, Bytes, Floats, Raster, reflectance_in
 from pipeline.sources.assets import BandAssets, GeoTiff
 from pipeline.sources.band_stack import BandStack
 from pipeline.sources.boa_offset import fault_of, with_offset_mended
-from pipeline.sources.folder_files import check_readable, scene_files
+from pipeline.sources.folder_files import KEPT_TAG, check_readable, scene_files
 from pipeline.sources.interface import Period, ReadRules, Refusal, Scene, Search
 from pipeline.sources.items import check_time
 from pipeline.sources.pixels import (
@@ -100,6 +100,10 @@ class FolderSource:
         found = sorted((*files, *used), key=lambda scene: (scene.time_utc, scene.id))
         return Search(tuple(found), tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
+    def unmasked(self) -> "FolderSource":
+        """As `Source.unmasked`."""
+        return replace(self, rules=replace(self.rules, unclear=()))
+
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; a pixel's value does not depend on the window."""
         return mosaic(scenes, window, lambda scene, with_scl: _read(self, scene, grid, window, with_scl))
@@ -117,7 +121,7 @@ def simulation_in(folder: Path) -> str | None:
                 if is_product(path):
                     return ""
                 with rasterio.Env(**GDAL), open_raster(path) as file:
-                    if not _is_look(file.tags()):
+                    if not _is_made(file.tags()):
                         return _simulation_of(file.tags())
             except (SceneError, *LIBRARY_ERRORS):
                 continue  # refused with the reason when it is searched
@@ -148,8 +152,8 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
         raise SceneError("empty file (0 bytes); download it again")
     try:
         with rasterio.Env(**GDAL), open_raster(path) as file:
-            if _is_look(file.tags()):
-                raise SceneNotNeeded("a look that leachwatch made, not a scene")
+            if _is_made(file.tags()):
+                raise SceneNotNeeded("a look or cut in an archive of leachwatch, not a scene")
             if _simulation_of(file.tags()) != source.simulation:
                 kind = "simulated" if _simulation_of(file.tags()) else "not simulated, or not by the same simulation"
                 raise SceneError(f"{kind}, unlike the first file here: they are never mixed")
@@ -172,9 +176,9 @@ def _scene(path: Path, name: str, source: FolderSource) -> tuple[Scene, tuple[in
         raise SceneError(f"not a readable GeoTIFF ({describe(cause)})") from cause
 
 
-def _is_look(tags: Mapping[str, str]) -> bool:
-    """Whether a file is a look, as an archive below the directory holds them."""
-    return tags.keys() >= {"key", "checksum", "overpass"}
+def _is_made(tags: Mapping[str, str]) -> bool:
+    """Whether a file is a look or a cut, as an archive below the directory holds them."""
+    return tags.keys() >= {"key", "checksum", "overpass"} or KEPT_TAG in tags
 
 
 def _simulation_of(tags: Mapping[str, str]) -> str:

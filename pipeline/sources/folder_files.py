@@ -13,6 +13,8 @@ from pipeline.errors import InputError, SceneError, SceneNotNeeded, describe
 from pipeline.sources.safe import is_product
 
 SUFFIXES = (".tif", ".tiff")
+KEPT_TAG = "leachwatch_cut"
+"""Tag of a cut in an archive: what it shows is in the scene that it was cut from, and must not be read twice."""
 HIDDEN = frozenset({".", "@"})
 """First characters of names that belong to an operating system or a NAS."""
 

@@ -184,7 +184,20 @@ class Price:
     """Share of the ground that is clear, 0 to 1; None = not known before reading."""
 
 
-class Source(Protocol):
+class Reader(Protocol):
+    """Whatever pixels of scenes come from."""
+
+    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
+        """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
+
+        Bands are not read where SCL shows that they are not needed, see `ReadRules`.
+
+        Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
+        like ground without sites.
+        """
+
+
+class Source(Reader, Protocol):
     """One kind of provider; must be picklable, because it is sent to worker processes."""
 
     @property
@@ -206,14 +219,8 @@ class Source(Protocol):
     def search(self, aoi: Aoi, period: Period) -> Search:
         """Scenes over an AOI; reads no pixels, raises `InputError` when the source itself cannot be used."""
 
-    def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
-        """Mosaic of one overpass on a window: the first valid pixel in order of scene id.
-
-        Bands are not read where SCL shows that they are not needed, see `ReadRules`.
-
-        Raises `SceneError`, naming the scene, when any granule cannot be read: a failed read must never look
-        like ground without sites.
-        """
+    def unmasked(self) -> "Source":
+        """The same source, reading bands also where SCL shows nothing clear: it takes ponds for cloud or shadow."""
 
 
 @runtime_checkable

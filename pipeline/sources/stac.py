@@ -170,6 +170,10 @@ class StacSource:
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
 
+    def unmasked(self) -> "StacSource":
+        """As `Source.unmasked`."""
+        return replace(self, rules=replace(self.rules, unclear=()))
+
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; where SCL shows nothing clear, the bands are not fetched."""
         return mosaic(scenes, window, lambda scene, with_scl: self._read(scene, grid, window, with_scl))

@@ -5,7 +5,7 @@ one granule or four. SCL is requested first, alone: where it shows nothing clear
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,10 @@ class SentinelHubSource:
             raise InputError(f"{host(self.base_url)}: the catalogue cannot be searched ({cause})") from cause
         used, older = newest_versions(scenes)
         return Search(used, tuple(sorted((*refusals, *older), key=lambda refusal: refusal.id)))
+
+    def unmasked(self) -> "SentinelHubSource":
+        """As `Source.unmasked`."""
+        return replace(self, rules=replace(self.rules, unclear=()))
 
     def read(self, scenes: Sequence[Scene], grid: Grid, window: Window) -> Raster:
         """As `Source.read`; the server mosaics the granules, and bands are not requested where nothing is clear.

@@ -1,0 +1,1 @@
+"""Bundles: the evidence for one site in one file, which anybody can check without us."""
