@@ -1,15 +1,10 @@
 """A folder of products for a made-up area, as a person finds it: sites, reviews, context and the QGIS project."""
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import geopandas as gpd
-import pandas as pd
-import pyogrio
-from shapely.geometry import MultiPolygon, Point, Polygon, box
+from shapely.geometry import Point, Polygon, box
 from test_export import site
 
 from pipeline.aoi import Aoi, read_aoi
@@ -20,6 +15,8 @@ from pipeline.export.edition import Edition
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.project import write_project
 from pipeline.export.qgis import style, write_coverage_qml, write_sites_qml
+from pipeline.reviews.file import ReviewsFile
+from pipeline.reviews.review import Reason, Verdict
 from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.records import EventRecord, PondRecord, SiteRecord
 from pipeline.sites.statement import Provenance
@@ -67,37 +64,14 @@ def coverage() -> list[CoverageRecord]:
 
 def write_reviews(path: Path, rows: list[SiteRecord]) -> None:
     """`reviews.gpkg` with a row per site, the first of them rejected with a note that is no HTML."""
-    said = {
-        "site_id": [row.site_id for row in rows],
-        "verdict": ["rejected", *[None] * (len(rows) - 1)],
-        "reason": ["fish pond", *[None] * (len(rows) - 1)],
-        "note": ["<script>alert(1)</script> & more", *[None] * (len(rows) - 1)],
-        "reviewer": ["<b>Nang</b>", *[None] * (len(rows) - 1)],
-        "reviewed_at": pd.to_datetime([datetime(2025, 4, 2, 10, tzinfo=UTC), *[None] * (len(rows) - 1)]),
-        "added": [row.added for row in rows],
-    }
-    outlines = gpd.GeoSeries([MultiPolygon([row.polygon]) for row in rows], crs=4326)
-    options = {"driver": "GPKG", "layer_options": {"SPATIAL_INDEX": "NO"}}
-    pyogrio.write_dataframe(
-        gpd.GeoDataFrame(said, geometry=outlines, crs=4326), path, layer="reviews", geometry_type="MultiPolygon",
-        dataset_options={"VERSION": "1.2"}, **options,
-    )  # fmt: skip
-    point = {
-        "site_id": ["HLL-0001"],
-        "reviewer": ["Nang"],
-        "set_at": pd.to_datetime([datetime(2025, 4, 2, tzinfo=UTC)]),
-    }
-    dots = gpd.GeoDataFrame(point, geometry=[rows[0].polygon.representative_point()], crs=4326)
-    pyogrio.write_dataframe(dots, path, layer="pond_points", geometry_type="Point", append=True, **options)
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(geopackage.LAYER_STYLES)
-        for layer in ("reviews", "pond_points"):
-            database.execute(
-                "INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-                "styleQML, styleSLD, useAsDefault, description, owner) VALUES('', '', ?, 'geom', ?, ?, '', 1, '', '')",
-                (layer, layer, style(layer)),
-            )
-        database.commit()
+    file = ReviewsFile(path)
+    file.make({layer: style(layer) for layer in ("reviews", "pond_points")})
+    file.add_sites({row.site_id: row.polygon for row in rows})
+    at = datetime(2025, 4, 2, 10, tzinfo=UTC)
+    first = rows[0]
+    file.judge(first.site_id, Verdict.REJECTED, Reason.FISH_POND, "<script>alert(1)</script> & more", "<b>Nang</b>", at)
+    middle = first.polygon.representative_point()
+    file.set_point(None, first.site_id, middle.x, middle.y, "Nang", at)
 
 
 def edition(area: Aoi, simulated: bool = True) -> Edition:

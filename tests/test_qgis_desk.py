@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from desk import TITLE, place, sites, write_desk
+from PIL import Image
 from test_qgis import asked, need_qgis, probe
 
 from pipeline.reviews.review import Reason, Verdict
@@ -38,7 +39,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     before = tmp_path_factory.mktemp("before") / "out"
     write_desk(before)
     (before / "pictures").mkdir()
-    shutil.copy(Path(__file__).parent.parent / "docs" / "pictures" / "qgis.png", before / "pictures" / "HLL-0001.png")
+    Image.new("RGB", (80, 90), (40, 90, 60)).save(before / "pictures" / "HLL-0001.jpg")
     after = tmp_path_factory.mktemp("after") / "a folder #1 of 50%"
     shutil.move(before, after)
     maps = tmp_path_factory.mktemp("maps")
@@ -110,11 +111,11 @@ def test_areas_are_told_in_hectares_and_pictures_are_found_where_the_folder_lies
     assert "HLL-0001" in first
     assert "SIMULATED" in first
     quoted = str(folder).replace("%", "%25").replace("#", "%23").replace(" ", "%20")
-    assert f'src="file://{quoted}/pictures/HLL-0001.png"' in first
+    assert f'src="file://{quoted}/pictures/HLL-0001.jpg"' in first
     assert "No pictures yet" in second
     assert "<img" not in second
     values = layer(found, "sites")["values"]
-    assert [each["picture"] for each in values] == [f"{folder}/pictures/HLL-0001.png", *[None] * 4]
+    assert [each["picture"] for each in values] == [f"{folder}/pictures/HLL-0001.jpg", *[None] * 4]
     assert values[0]["pond_ha"] == 1.23
     assert "added by a person" in layer(found, "sites")["tips"][3]
 
