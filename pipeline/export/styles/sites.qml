@@ -672,7 +672,7 @@
           <Option type="Map">
             <Option type="int" name="DocumentViewer" value="1" />
             <Option type="int" name="DocumentViewerHeight" value="0" />
-            <Option type="int" name="DocumentViewerWidth" value="460" />
+            <Option type="int" name="DocumentViewerWidth" value="480" />
             <Option type="bool" name="FileWidget" value="false" />
             <Option type="bool" name="FileWidgetButton" value="false" />
             <Option type="QString" name="FileWidgetFilter" value="" />
