@@ -76,6 +76,6 @@ def write_rows(out: Path, edition: Edition, names: Mapping[int, str], progress: 
     file.make({layer: style(layer) for layer in REVIEW_LAYERS})
     try:
         file.name(names)
-        file.add_sites({site.site_id: site.polygon for site in edition.sites})
+        file.add_sites(edition.sites)
     except Busy as cause:
         progress.note(f"note: {cause}; rows of new sites are added by the next run")
