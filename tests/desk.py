@@ -66,7 +66,7 @@ def write_reviews(path: Path, rows: list[SiteRecord]) -> None:
     """`reviews.gpkg` with a row per site, the first of them rejected with a note that is no HTML."""
     file = ReviewsFile(path)
     file.make({layer: style(layer) for layer in ("reviews", "pond_points")})
-    file.add_sites({row.site_id: row.polygon for row in rows})
+    file.add_sites(rows)
     at = datetime(2025, 4, 2, 10, tzinfo=UTC)
     first = rows[0]
     file.judge(first.site_id, Verdict.REJECTED, Reason.FISH_POND, "<script>alert(1)</script> & more", "<b>Nang</b>", at)

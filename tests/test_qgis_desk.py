@@ -131,7 +131,7 @@ def test_the_review_form_has_drop_downs_and_the_facts_of_the_site(desk: tuple[Pa
     assert form["picture"]["type"] == "ExternalResource"
     assert form["reviewed_at"]["name"] == "Judged at (UTC)"
     assert {name for name, widget in form.items() if not widget["read_only"]} == {
-        "verdict", "reason", "note", "reviewer", "reviewed_at",
+        "verdict", "reason", "note", "reviewer", "reviewed_at", "from", "to",
     }  # fmt: skip
     facts = layer(found, "reviews")["values"][1]["facts"]
     assert "confirmed, confidence 0.91" in facts

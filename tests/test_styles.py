@@ -33,6 +33,8 @@ RECORDS = {
 CONTEXT = {"kind", "name", "rank"}
 ADDED = {"coverage": {"month_start", "month_end"}, "outline": CONTEXT, "places": CONTEXT}
 """Columns that a layer has and its records have not."""
+RENAMED = {"first": "from", "last": "to"}
+"""Columns of `reviews` whose names are no names in Python."""
 PRODUCTS = ("sites", "ponds", "looks", "events", "coverage", "coverage_geojson")
 """Layers of which a run writes every row."""
 BEGIN = 'make_datetime(to_int(left("month", 4)), to_int(right("month", 2)), 1, 0, 0, 0)'
@@ -62,6 +64,7 @@ def columns(layer: str) -> set[str]:
     record = RECORDS[layer]
     kept = {field.name for field in fields(record)} if record else set()
     computed = {str(field.get("name")) for field in parsed(layer).iterfind("expressionfields/field")}
+    kept = {RENAMED.get(name, name) if layer == "reviews" else name for name in kept}
     return kept - {"polygon", "point"} | ADDED.get(layer, set()) | computed
 
 
@@ -223,7 +226,7 @@ def test_verdicts_are_told_apart() -> None:
 def test_reviewers_may_change_what_they_say_and_nothing_else() -> None:
     free = {layer: {e.get("field") or e.get("name") for e in parsed(layer).iterfind("editable/field[@editable='1']")}
             for layer in RECORDS}  # fmt: skip
-    assert free.pop("reviews") == {"verdict", "reason", "note", "reviewer", "reviewed_at"}
+    assert free.pop("reviews") == {"verdict", "reason", "note", "reviewer", "reviewed_at", "from", "to"}
     assert free.pop("pond_points") == {"site_id", "reviewer", "set_at"}
     assert not any(free.values())
 

@@ -499,6 +499,32 @@
         </config>
       </editWidget>
     </field>
+    <field name="from" configurationFlags="None">
+      <editWidget type="DateTime">
+        <config>
+          <Option type="Map">
+            <Option type="QString" name="display_format" value="yyyy-MM-dd" />
+            <Option type="QString" name="field_format" value="yyyy-MM-dd" />
+            <Option type="bool" name="allow_null" value="true" />
+            <Option type="bool" name="calendar_popup" value="true" />
+            <Option type="bool" name="field_iso_format" value="false" />
+          </Option>
+        </config>
+      </editWidget>
+    </field>
+    <field name="to" configurationFlags="None">
+      <editWidget type="DateTime">
+        <config>
+          <Option type="Map">
+            <Option type="QString" name="display_format" value="yyyy-MM-dd" />
+            <Option type="QString" name="field_format" value="yyyy-MM-dd" />
+            <Option type="bool" name="allow_null" value="true" />
+            <Option type="bool" name="calendar_popup" value="true" />
+            <Option type="bool" name="field_iso_format" value="false" />
+          </Option>
+        </config>
+      </editWidget>
+    </field>
     <field name="facts" configurationFlags="None">
       <editWidget type="TextEdit">
         <config>
@@ -535,6 +561,8 @@
     <alias field="reviewer" name="Reviewer" />
     <alias field="reviewed_at" name="Judged at (UTC)" />
     <alias field="added" name="Added by a person" />
+    <alias field="from" name="First day seen" />
+    <alias field="to" name="Last day seen" />
     <alias field="facts" name="What the looks say" />
     <alias field="picture" name="Before, first and latest look" />
   </aliases>
@@ -554,6 +582,8 @@
     <field name="reviewer" editable="1" />
     <field name="reviewed_at" editable="1" />
     <field name="added" editable="0" />
+    <field name="from" editable="1" />
+    <field name="to" editable="1" />
     <field name="facts" editable="0" />
     <field name="picture" editable="0" />
   </editable>
@@ -563,6 +593,8 @@
       <column type="field" name="verdict" hidden="0" width="-1" />
       <column type="field" name="reason" hidden="0" width="-1" />
       <column type="field" name="note" hidden="0" width="-1" />
+      <column type="field" name="from" hidden="0" width="-1" />
+      <column type="field" name="to" hidden="0" width="-1" />
       <column type="field" name="reviewer" hidden="0" width="-1" />
       <column type="field" name="reviewed_at" hidden="0" width="-1" />
       <column type="field" name="added" hidden="0" width="-1" />
@@ -580,6 +612,8 @@
         <attributeEditorField name="verdict" index="-1" showLabel="1" />
         <attributeEditorField name="reason" index="-1" showLabel="1" />
         <attributeEditorField name="note" index="-1" showLabel="1" />
+        <attributeEditorField name="from" index="-1" showLabel="1" />
+        <attributeEditorField name="to" index="-1" showLabel="1" />
         <attributeEditorField name="reviewer" index="-1" showLabel="1" />
         <attributeEditorField name="reviewed_at" index="-1" showLabel="1" />
       </attributeEditorContainer>
