@@ -102,6 +102,8 @@ def test_simulated_products_say_so_over_the_map_and_real_ones_do_not(tmp_path: P
 def test_the_same_edition_gives_the_same_bytes(tmp_path: Path) -> None:
     one, other = write_desk(tmp_path / "one"), write_desk(tmp_path / "other")
     assert one.read_bytes() == other.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert [member.date_time for member in archive.infolist()] == [(1980, 1, 1, 0, 0, 0)], "no time of the clock"
     assert one.with_name("context.geojson").read_bytes() == other.with_name("context.geojson").read_bytes()
 
 
