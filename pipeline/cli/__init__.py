@@ -17,8 +17,10 @@ from pipeline.cli import (
     doctor,
     estimate,
     evaluate,
+    evidence,
     looks,
     registry,
+    reviews,
     scan,
     schedule,
     simulate,
@@ -45,8 +47,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
-        adopt,
+        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, evidence, reviews,
+        looks, registry, adopt,
     ):  # fmt: skip
         each.add(commands)
     return top
