@@ -143,6 +143,8 @@ def test_other_colours_and_looks_can_be_chosen(chromium: Browser, files: dict[st
     shown = page.js("document.querySelector('#HLS-0001 img.right').src")
     assert shown != first
     assert page.js("document.querySelector('#HLS-0001 img.right').alt").lower().startswith(View.SWIR)
+    assert page.text("#HLS-0001 .compare").count("forest is green") == 1
+    assert "As an eye would see it" not in page.text("#HLS-0001 .compare")
     page.middle("#HLS-0001 .pick-right")
     page.js("document.querySelector('#HLS-0001 .pick-right').focus()")
     page.press("ArrowUp")

@@ -29,7 +29,7 @@ UNDER = re.compile(r"""\.under\(\s*["']([\w.]+)["']""")
 SCRIPTED = re.compile(r"""\bsay\(\s*["']([\w.]+)["']""")
 """`say("sorted", ...)` in scripts: a text of a group that the page carries with it."""
 MEMBERS = {
-    "status": SiteStatus, "status_means": SiteStatus, "reason": Reason, "event": EventKind, "view": View, "role": Role,
+    "status": SiteStatus, "status_means": SiteStatus, "reason": Reason, "event": EventKind, "view": View, "view_means": View, "role": Role,
 }  # fmt: skip
 NOT_CALLED = {"language.name"}
 """What only a choice of languages will show."""

@@ -78,7 +78,7 @@ def report_html(edition: Edition, albums: Albums, notice: str | None = None, lan
         "sites": _sites(edition, album_of, words),
         "all_open": summary.sites <= OPEN_SITES,
         "printed": PRINTED_SITES,
-        "views": [words.of("view", view) for view in View],
+        "views": [(words.of("view", view), words.of("view_means", view)) for view in View],
         "gone": [(event.site_id, evidence.told(event, words)) for event in evidence.gone(edition)],
         "rejected": standing_and_rejected(edition)[1],
         "data": json_text({"map": drawn.data(), "words": words.under("report.script")}),
