@@ -21,13 +21,18 @@ STEP_PX = 16
 """Corners and sides of cuts are multiples of this, pixels."""
 PLACES_PX = 1024
 """Side of the cells by which places are found, pixels."""
+EDGE_M = 1.0
+"""So little of a site's ground does not matter, metres."""
 PLACE = re.compile(r"(\d\d[NS])_r([+-]\d+)_c([+-]\d+)_(\d+)")
 """Name of the folder of a place."""
 
 
 def core_of(bounds_m: tuple[float, float, float, float]) -> Window:
     """The ground that all cuts of a site must show, from its bounds in metres on the grid."""
-    return window_of(bounds_m).grown(CORE_PX)
+    west, south, east, north = bounds_m
+    # Outlines follow edges of pixels, and reprojection there and back moves them a little to either side.
+    inside = (west + EDGE_M, south + EDGE_M, max(east - EDGE_M, west + EDGE_M), max(north - EDGE_M, south + EDGE_M))
+    return window_of(inside).grown(CORE_PX)
 
 
 def square_around(core: Window) -> Window:

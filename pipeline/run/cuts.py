@@ -72,10 +72,10 @@ def keep_cuts(
     subjects = list(_subjects(context, derived, registry, drawn))
     missing, used = _missing(store, subjects, context.settings.cuts.between)
     tasks, absent = _tasks(context, planned, missing)
-    done = _made(context, tasks)
-    if not done.failures and not absent:
-        _thin(store, subjects, used)
-    return replace(done, absent=absent)
+    made, failures = _made(context, tasks)
+    if not failures and not absent:
+        _thin(store, subjects, used | made)
+    return KeptCuts(len(made), failures, absent)
 
 
 def _subjects(context: Run, derived: Derived, registry: Registry, drawn: Sequence[Review]) -> Iterator[Subject]:
@@ -154,18 +154,19 @@ def _tasks(context: Run, planned: LookPlan, missing: Missing) -> tuple[list[CutT
     return tasks, absent
 
 
-def _made(context: Run, tasks: Sequence[CutTask]) -> KeptCuts:
+def _made(context: Run, tasks: Sequence[CutTask]) -> tuple[set[Path], tuple[Refusal, ...]]:
+    """Make cuts; returns their files, and those that could not be made, and why."""
     maker = CutMaker(context.source, context.archive.cuts)
     workers = processes(context.settings.engine.workers if len(tasks) > FEW else 1, len(tasks))
-    made, failures = 0, list[Refusal]()
+    made, failures = set[Path](), list[Refusal]()
     with context.progress.stage("Keeping evidence", len(tasks), unit="cuts") as step:
         for outcome in run(tasks, maker, workers):
             if outcome.value is None:
                 failures.append(Refusal(outcome.unit.name, outcome.reason or "failed", outcome.code))
             else:
-                made += 1
+                made.add(outcome.value)
             step(1)
-    return KeptCuts(made, tuple(sorted(failures, key=lambda failure: failure.id)))
+    return made, tuple(sorted(failures, key=lambda failure: failure.id))
 
 
 def _thin(store: CutStore, subjects: Iterable[Subject], used: set[Path]) -> None:

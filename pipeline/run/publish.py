@@ -70,7 +70,7 @@ def publish_edition(
         step(1)
         atomic.write_text(stage.registry, registry_text(registry))
         checksums = stage.checksums()
-        atomic.write_text(stage.folder / MANIFEST, manifest_text(manifest({**kept, **checksums})))
+        atomic.write_text(stage.folder / MANIFEST, manifest_text(manifest(dict(sorted({**kept, **checksums}.items())))))
         stage.publish(checksums)
         step(1)
 
