@@ -91,6 +91,12 @@ def moved_within_its_cell(row: Statement, km: int, rng: np.random.Generator) -> 
     return moved(row, lon - point.x, lat - point.y)
 
 
+def is_well_inside(row: Statement, km: int) -> bool:
+    """Whether the rounding of edges, to some 10 m, cannot put a site on the other side."""
+    point = row.site.polygon.representative_point()
+    return cell_of(row.site, km).polygon.buffer(-1e-4).contains(point)
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -154,7 +160,7 @@ def test_names_notes_runs_and_exact_dates_of_sites_change_no_byte(tmp_path_facto
 @given(seed=seeds, km=st.sampled_from([5, 10, 25]))
 def test_every_count_is_right(tmp_path_factory, seed: int, km: int) -> None:
     """Counted again by which points the outlines of the cells hold."""
-    of = some_of_them_lately(edition(rows_of(seed)), seed)
+    of = some_of_them_lately(edition(row for row in rows_of(seed) if is_well_inside(row, km)), seed)
     files = written(tmp_path_factory.mktemp("out"), of, rules(km))
     content, method = json.loads(files["public.geojson"]), json.loads(files["public.json"])
     known = [row for row in of.statements if is_published(row, of)]
