@@ -133,6 +133,8 @@ class Page:
         result = self.call("Page.navigate", url=address.resolve().as_uri() if isinstance(address, Path) else address)
         if result.get("errorText"):
             raise Failed(f"{address}: {result['errorText']}")
+        if "loaderId" not in result:  # another place on the same page
+            return
         self._until(lambda: self.loaded > before, f"{address} did not load")
 
     def reload(self) -> None:
@@ -285,6 +287,7 @@ class Browser:
         self.pages.append(page)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
+        page.call("Page.bringToFront")  # a tab that nobody sees does not draw
         return page
 
     def open(self, address: str | Path) -> Page:

@@ -109,7 +109,9 @@ def test_after_all_else_is_lost_the_same_sites_come_back_under_the_same_ids(
     place: Path, scenes: Path, tmp_path: Path
 ) -> None:
     Budget(place / "archive" / "ledger.jsonl", "run 1").spend("hub", Usage(3, 5000, 1.25))
+    (place / "out" / "test" / "reviews.gpkg").unlink()
     reviews_in(place / "out" / "test")
+    run(place, source(scenes))
     sites, archive = told(place)["sites"], Archive(place / "archive", SIMULATION)
     stood = standing(archive)
     spent = totals(read_ledger(archive.ledger))

@@ -1,6 +1,7 @@
 """People's own outlines: read with what they say, cut into chips where they hold, learned without forgetting."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -179,3 +180,31 @@ def test_labels_need_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "--scenes" in capsys.readouterr().err
     assert main(["train", "--scenes", str(tmp_path), "--out", str(tmp_path / "m")]) == 2
     assert "--labels" in capsys.readouterr().err
+
+
+def test_a_reviewers_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from test_export import site
+
+    from pipeline.reviews.file import ReviewsFile
+    from pipeline.reviews.review import Reason, Verdict
+
+    file, at = ReviewsFile(tmp_path / "reviews.gpkg"), datetime(2026, 1, 2, tzinfo=UTC)
+    file.make({})
+    outlines = {f"SHN-000{k}": box(97 + k / 10, 22, 97.01 + k / 10, 22.01) for k in range(1, 6)}
+    file.add_sites([site(name, polygon=outline) for name, outline in outlines.items()])
+    with pytest.raises(InputError, match="nobody has confirmed or rejected"):
+        read_label_areas(file.path)
+    file.judge("SHN-0001", Verdict.CONFIRMED, None, None, "Nang", at)
+    file.judge("SHN-0002", Verdict.REJECTED, Reason.PADDY, None, "Nang", at)
+    file.judge("SHN-0003", Verdict.UNSURE, None, None, "Nang", at)
+    file.judge("SHN-0004", Verdict.CONFIRMED, None, None, "Nang", at)
+    other = next(row for row in file.rows() if row.site_id == "SHN-0004")
+    file.insert(replace(other, verdict=Verdict.REJECTED, reviewer="Sai"))  # they disagree: it teaches nothing
+    file.add_site(box(98, 22, 98.01, 22.01), "Nang", None, at, seen_on=date(2025, 12, 1))
+    assert [(area.kind, area.first) for area in read_label_areas(file.path)] == [
+        (LabelKind.SITE, date(2024, 11, 3)),  # from the first look with ponds on: before it there was none
+        (LabelKind.NONE, None),
+        (LabelKind.SITE, date(2025, 12, 1)),
+    ]

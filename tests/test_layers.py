@@ -35,7 +35,7 @@ ROOMS = (
 """From top to bottom: each may import those to its right, and the ground."""
 GROUND = (
     "progress", "logs", "cluster", "engine", "archive", "aoi", "raster", "config", "bands", "grid", "words", "months",
-    "locks", "lease", "lines", "atomic", "digest", "resources", "vector_file", "layer_styles", "errors",
+    "locks", "lease", "lines", "atomic", "digest", "resources", "vector_file", "gpkg", "layer_styles", "errors",
 )  # fmt: skip
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from shapely.geometry import Polygon, box
+from test_export import site
 
 from pipeline.errors import InputError
 from pipeline.reviews.file import ReviewsFile
@@ -18,7 +19,8 @@ from pipeline.reviews.review import Reason, Verdict
 from pipeline.vector_file import read_vectors
 
 AT = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
-SITES = {"SHN-0001": box(97.0, 22.0, 97.01, 22.01), "SHN-0002": box(97.1, 22.0, 97.11, 22.01)}
+OUTLINES = {"SHN-0001": box(97.0, 22.0, 97.01, 22.01), "SHN-0002": box(97.1, 22.0, 97.11, 22.01)}
+SITES = [site(name, polygon=outline) for name, outline in OUTLINES.items()]
 
 
 @pytest.fixture
@@ -44,9 +46,9 @@ def history(file: ReviewsFile) -> list[tuple[object, ...]]:
 
 def test_each_site_gets_one_row_however_often_it_is_added(file: ReviewsFile) -> None:
     assert file.add_sites(SITES) == 0
-    assert [row.site_id for row in file.rows()] == list(SITES)
+    assert [row.site_id for row in file.rows()] == list(OUTLINES)
     assert all(row.verdict is None and not row.added for row in file.rows())
-    assert file.rows()[0].polygon.equals(SITES["SHN-0001"])
+    assert file.rows()[0].polygon.equals(OUTLINES["SHN-0001"])
 
 
 def test_a_verdict_reads_back_and_the_one_before_stays_in_the_history(file: ReviewsFile) -> None:
@@ -129,7 +131,7 @@ def test_a_bad_row_is_told_in_one_line_and_kept(file: ReviewsFile, statement: st
     assert len(reading.problems) == 1
     assert told in reading.problems[0]
     assert "\n" not in reading.problems[0]
-    assert [row.site_id for row in reading.reviews] == list(SITES)
+    assert [row.site_id for row in reading.reviews] == list(OUTLINES)
 
 
 def test_verdicts_typed_by_hand_are_understood(file: ReviewsFile) -> None:
@@ -240,3 +242,21 @@ def test_many_writers_lose_nothing(file: ReviewsFile) -> None:
         thread.join()
     notes = {entry[4] for entry in history(file)} - {None}
     assert notes == {f"writer {n} {k}" for n in range(4) for k in range(20)}
+
+
+def test_a_file_that_somebody_made_by_hand_is_read_and_completed(tmp_path: Path) -> None:
+    import geopandas as gpd
+
+    rows = {"site_id": ["SHN-0001"], "verdict": ["confirmed"], "remarks": ["mine"]}
+    frame = gpd.GeoDataFrame(rows, geometry=[OUTLINES["SHN-0001"]], crs="EPSG:4326")
+    path = tmp_path / "reviews.gpkg"
+    frame.to_file(path, layer=REVIEWS, driver="GPKG")
+    file = ReviewsFile(path)
+    assert [(row.site_id, row.verdict, row.note) for row in file.rows()] == [("SHN-0001", Verdict.CONFIRMED, None)]
+    file.add_sites(SITES)
+    file.judge("SHN-0001", Verdict.REJECTED, Reason.RIVER, None, "Nang", AT)
+    file.set_point(None, "SHN-0001", 97.005, 22.005, "Nang", AT)
+    assert [row.site_id for row in file.rows()] == list(OUTLINES)
+    assert len(file.points()) == 1
+    assert history(file)[-1][:4] == ("changed", "SHN-0001", "rejected", "river")
+    assert list(read_vectors(path, REVIEWS)["remarks"])[0] == "mine"

@@ -59,7 +59,9 @@ def bundle_of(found: Published, site_id: str, room: Darkroom) -> bytes:
     plates, missing = room.plates(statement.site, statement.looks, everything=True)
     album = developed(site_id, plates, missing)
     parts = [plate for plate in plates if plate.role.value != "between"]
-    files: dict[str, bytes] = {"chart.svg": chart_svg(statement).encode()}
+    files: dict[str, bytes] = {}
+    if statement.looks:
+        files["chart.svg"] = chart_svg(statement).encode()
     if plates:
         files["strip.jpg"] = strip(statement.site, parts or plates[-1:])
     for frame in album.frames:

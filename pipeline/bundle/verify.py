@@ -21,7 +21,7 @@ from pipeline.errors import NEWER, InputError, PipelineError, describe
 from pipeline.grid import LONLAT, reprojected
 from pipeline.progress import Progress
 from pipeline.sources.contents import ContentHashes, with_contents
-from pipeline.sources.interface import Overpass, Period, Source, overpasses
+from pipeline.sources.interface import Overpass, Period, Scene, Source, overpasses
 
 MAX_FILES, MAX_BYTES = 2000, 500_000_000
 """Most files in a bundle, and most bytes in all of them once they are unpacked."""
@@ -136,13 +136,14 @@ def _wrong_scenes(bundle: Bundle, cuts: list[tuple[str, Cut]]) -> Iterator[str]:
 def _derived(
     cuts: list[tuple[str, Cut]], source: Source, hashes: ContentHashes | None, progress: Progress
 ) -> tuple[int, int, list[str]]:
-    """How many cuts the scenes give again, of how many there are none, and what differs."""
+    """How many cuts the scenes give again, of how many there are none, and what differs. Raises as `Source.search`."""
     derived = absent = 0
     problems: list[str] = []
+    scenes = _scenes([cut for _, cut in cuts], source, hashes, progress) if cuts else ()
     with progress.stage("Comparing with scenes", len(cuts), unit="cuts") as step:
         for name, cut in cuts:
             try:
-                again = _again(cut, source, hashes, progress)
+                again = _again(cut, source, scenes)
             except PipelineError as cause:
                 problems.append(f"{name}: its scenes cannot be read ({cause})")
             else:
@@ -155,15 +156,23 @@ def _derived(
     return derived, absent, problems
 
 
-def _again(cut: Cut, source: Source, hashes: ContentHashes | None, progress: Progress) -> Cut | None:
-    """The cut made again; None where its scenes are not listed. Raises as `Source.search` and `Source.read`."""
+def _scenes(
+    cuts: list[Cut], source: Source, hashes: ContentHashes | None, progress: Progress
+) -> tuple[Scene, ...]:  # fmt: skip
+    """The scenes that are at hand on the ground and in the time of the cuts."""
+    outline = reprojected(cuts[0].window.polygon_m, cuts[0].grid.crs, LONLAT)
+    days = [cut.day for cut in cuts]
+    found = source.search(Aoi("bundle", "the ground of the cuts", "BUN", outline), Period(min(days), max(days)))
+    return (with_contents(found, hashes, progress) if hashes is not None else found).scenes
+
+
+def _again(cut: Cut, source: Source, scenes: tuple[Scene, ...]) -> Cut | None:
+    """The cut made again; None where its scenes are not at hand. Raises as `Source.read`."""
     outline = reprojected(cut.window.polygon_m, cut.grid.crs, LONLAT)
-    found = source.search(Aoi("bundle", "the ground of the cut", "BUN", outline), Period(cut.day, cut.day))
-    scenes = (with_contents(found, hashes, progress) if hashes is not None else found).scenes
     wanted = {acquisition.id for acquisition in cut.acquisitions}
     here = [one for each in overpasses(scenes) if each.name == cut.overpass for one in each.scenes]
     chosen = tuple(scene for scene in here if scene.id in wanted and scene.footprint.intersects(outline))
-    if {scene.id for scene in chosen} != wanted:
+    if not wanted or {scene.id for scene in chosen} != wanted:
         return None
     return cut_of(source, CutTask(cut.grid, cut.window, Overpass(cut.day, chosen[0].platform, chosen)))
 

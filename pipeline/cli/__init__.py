@@ -17,9 +17,11 @@ from pipeline.cli import (
     doctor,
     estimate,
     evaluate,
+    evidence,
     export,
     looks,
     registry,
+    reviews,
     scan,
     schedule,
     simulate,
@@ -46,8 +48,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, looks, registry,
-        export, adopt,
+        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, evidence, reviews,
+        export, looks, registry, adopt,
     ):  # fmt: skip
         each.add(commands)
     return top

@@ -4,10 +4,10 @@ Each change is one short transaction that is on disk when it returns. Whoever co
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +17,20 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from pipeline.aoi import polygonal
 from pipeline.errors import Busy, InputError, UnitsFailed, describe
-from pipeline.reviews.layout import COLUMNS, GEOMETRY, MAX_TEXT, POINT_COLUMNS, POINTS, REVIEWS, create, triggers
+from pipeline.gpkg import blob_of, geometry_of, layers_of, read_table
+from pipeline.reviews.layout import (
+    GEOMETRY,
+    MAX_TEXT,
+    NEEDED,
+    OPTIONAL,
+    POINT_COLUMNS,
+    POINTS,
+    REVIEWS,
+    complete,
+    create,
+)
 from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
-from pipeline.vector_file import blob_of, geometry_of, read_table
+from pipeline.sites.records import SiteRecord
 
 EPSG = 4326
 """CRS of outlines and points: lon/lat."""
@@ -58,9 +69,10 @@ class ReviewsFile:
         if not self.path.exists():
             return Reading()
         problems: list[str] = []
-        rows = read_table(self.path, REVIEWS, ("fid", GEOMETRY, *COLUMNS))
+        rows = read_table(self.path, REVIEWS, ("fid", GEOMETRY, *NEEDED), OPTIONAL)
         reviews = [found for row in rows if (found := self._review(row, problems)) is not None]
-        dots = read_table(self.path, POINTS, ("fid", GEOMETRY, *POINT_COLUMNS))
+        there = POINTS in layers_of(self.path)
+        dots = read_table(self.path, POINTS, ("fid", GEOMETRY), POINT_COLUMNS) if there else []
         points = [dot for row in dots if (dot := self._point(row, problems)) is not None]
         return Reading(tuple(reviews), tuple(points), tuple(problems))
 
@@ -72,13 +84,15 @@ class ReviewsFile:
         """All pond points."""
         return list(self.read().points)
 
-    def add_sites(self, sites: Mapping[str, Polygon | MultiPolygon]) -> int:
+    def add_sites(self, sites: Iterable[SiteRecord]) -> int:
         """Add a row, not judged yet, for each site that has none; returns how many."""
         with self._writing() as database:
             known = {name for (name,) in database.execute(f'SELECT site_id FROM "{REVIEWS}"')}  # noqa: S608 our own name
-            new = [(name, outline) for name, outline in sites.items() if name not in known]
-            for name, outline in new:
-                _insert(database, REVIEWS, outline, {"site_id": name, "added": 0})
+            new = [site for site in sites if site.site_id not in known]
+            for site in new:
+                since = site.ponds_by or site.ground_by
+                said = {"site_id": site.site_id, "added": 0, "from": _midnight(since) if since else None}
+                _insert(database, REVIEWS, site.polygon, said)
         return len(new)
 
     def judge(
@@ -88,18 +102,18 @@ class ReviewsFile:
         reason: Reason | None,
         note: str | None,
         reviewer: str | None,
-        at: datetime,
+        at: datetime | None,
     ) -> None:
-        """Write a verdict into the row of a site; what it said before stays in the history. `at`: UTC.
+        """Write a verdict into the row of a site; what it said before stays in the history.
 
-        Raises `InputError` for a site that has no row.
+        `at`: UTC; None = not known. Raises `InputError` for a site that has no row.
         """
         said = {
             "verdict": verdict,
             "reason": reason if verdict is Verdict.REJECTED else None,
             "note": note[:MAX_TEXT] if note else None,
             "reviewer": reviewer or None,
-            "reviewed_at": _text(at) if verdict is not None or note else None,
+            "reviewed_at": _text(at) if at is not None and (verdict is not None or note) else None,
         }
         with self._writing() as database:
             row = database.execute(
@@ -110,8 +124,18 @@ class ReviewsFile:
                 raise InputError(f"{self.path}: has no row for {site_id}; run detect or export, which add it")
             _update(database, REVIEWS, row[0], said)
 
-    def add_site(self, polygon: Polygon | MultiPolygon, reviewer: str | None, note: str | None, at: datetime) -> int:
-        """Add a site that a person drew, confirmed and without a name yet; returns the number of the row."""
+    def add_site(
+        self,
+        polygon: Polygon | MultiPolygon,
+        reviewer: str | None,
+        note: str | None,
+        at: datetime,
+        seen_on: date | None = None,
+    ) -> int:
+        """Add a site that a person drew, confirmed and without a name yet; returns the number of the row.
+
+        `seen_on`: day of the picture on which it was seen.
+        """
         with self._writing() as database:
             return _insert(
                 database,
@@ -123,6 +147,7 @@ class ReviewsFile:
                     "reviewer": reviewer or None,
                     "reviewed_at": _text(at),
                     "added": 1,
+                    "from": _midnight(seen_on) if seen_on else None,
                 },
             )
 
@@ -137,10 +162,10 @@ class ReviewsFile:
                 )
 
     def set_point(
-        self, fid: int | None, site_id: str | None, lon: float, lat: float, reviewer: str | None, at: datetime
+        self, fid: int | None, site_id: str | None, lon: float, lat: float, reviewer: str | None, at: datetime | None
     ) -> int:  # fmt: skip
         """Set the middle of a pond, or move the one of a number; degrees. Returns its number."""
-        said = {"site_id": site_id, "reviewer": reviewer or None, "set_at": _text(at)}
+        said = {"site_id": site_id, "reviewer": reviewer or None, "set_at": _text(at) if at is not None else None}
         with self._writing() as database:
             if fid is None:
                 return _insert(database, POINTS, Point(lon, lat), said)
@@ -167,6 +192,8 @@ class ReviewsFile:
                     "reviewer": review.reviewer,
                     "reviewed_at": _text(review.reviewed_at) if review.reviewed_at else None,
                     "added": int(review.added),
+                    "from": _midnight(review.first) if review.first else None,
+                    "to": _midnight(review.last) if review.last else None,
                 },
             )
 
@@ -181,7 +208,7 @@ class ReviewsFile:
                 _know_geometries(database)
                 database.execute("BEGIN IMMEDIATE")
                 try:
-                    _keep_history(database)
+                    complete(database)
                     yield database
                 except BaseException:
                     database.execute("ROLLBACK")
@@ -201,7 +228,7 @@ class ReviewsFile:
         return InputError(f"{self.path}: cannot be written, damaged? ({said}); restore it from a copy")
 
     def _review(self, row: Sequence[Any], problems: list[str]) -> Review | None:
-        fid, blob, site_id, verdict, reason, note, reviewer, at, added = row
+        fid, blob, site_id, verdict, reason, note, reviewer, at, added, first, last = row
         where = f"{self.path}: row {fid}{f' ({site_id})' if site_id else ''}"
         try:
             outline = _outline_of(blob)
@@ -221,6 +248,8 @@ class ReviewsFile:
             reviewed_at=_time(at, where, problems),
             added=bool(added) or not _plain(site_id),
             polygon=outline,
+            first=_day(first, where, problems),
+            last=_day(last, where, problems),
         )
 
     def _point(self, row: Sequence[Any], problems: list[str]) -> PondPoint | None:
@@ -236,14 +265,6 @@ class ReviewsFile:
             return None
         when = _time(at, where, problems)
         return PondPoint(fid=fid, site_id=_plain(site_id), reviewer=_plain(reviewer), set_at=when, point=point)
-
-
-def _keep_history(database: sqlite3.Connection) -> None:
-    """Put back triggers that another program dropped, so that nothing is written without the history."""
-    known = {str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
-    for statement in triggers():
-        if statement.split('"')[1] not in known:
-            database.execute(statement)
 
 
 def _know_geometries(database: sqlite3.Connection) -> None:
@@ -301,6 +322,11 @@ def _time(value: object, where: str, problems: list[str]) -> datetime | None:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+def _day(value: object, where: str, problems: list[str]) -> date | None:
+    when = _time(value, where, problems)
+    return when.date() if when is not None else None
+
+
 def _text(when: datetime) -> str:
     """A time as GeoPackage stores it."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -315,6 +341,11 @@ def _outline_of(blob: object) -> Polygon | MultiPolygon:
         raise ValueError("not an outline")
     _check_on_earth(outline)
     return outline
+
+
+def _midnight(day: date) -> str:
+    """A day as GeoPackage stores a time."""
+    return _text(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def _check_on_earth(geometry: Polygon | MultiPolygon | Point) -> None:

@@ -8,7 +8,7 @@ The layers have no spatial index, whose triggers call functions that only GDAL h
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
@@ -20,8 +20,13 @@ from pipeline.layer_styles import add_styles
 
 REVIEWS, POINTS, HISTORY = "reviews", "pond_points", "history"
 """Its tables."""
-COLUMNS = ("site_id", "verdict", "reason", "note", "reviewer", "reviewed_at", "added")
+COLUMNS = ("site_id", "verdict", "reason", "note", "reviewer", "reviewed_at", "added", "from", "to")
 """Columns of `reviews`, beside number and outline."""
+NEEDED, OPTIONAL = COLUMNS[:2], COLUMNS[2:]
+"""Those without which it is no reviewer's file, and those that are added to one that lacks them."""
+TYPES = MappingProxyType({"reviewed_at": "DATETIME", "set_at": "DATETIME", "from": "DATETIME", "to": "DATETIME",
+                          "added": "BOOLEAN"})  # fmt: skip
+"""Types of columns that are no texts."""
 POINT_COLUMNS = ("site_id", "reviewer", "set_at")
 """Columns of `pond_points`, beside number and point."""
 GEOMETRY = "geom"
@@ -45,6 +50,11 @@ CHANGES = MappingProxyType({"added": ("INSERT", "NEW"), "changed": ("UPDATE", "N
 """What can happen to a row: the event of the database, and which version of the row is kept."""
 
 
+def is_reviews(columns: Iterable[str]) -> bool:
+    """Whether a layer with these columns is the first of a reviewer's file."""
+    return set(COLUMNS) <= set(columns)
+
+
 def create(path: Path, styles: Mapping[str, str]) -> None:
     """A new, empty file at `path`, unless there is one: that is never replaced. Raises as `write_error`.
 
@@ -57,10 +67,7 @@ def create(path: Path, styles: Mapping[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_layers(part)
         with closing(sqlite3.connect(part)) as database:
-            database.execute(HISTORY_TABLE)
-            database.execute(LISTED, (HISTORY, HISTORY))
-            for statement in triggers():
-                database.execute(statement)
+            complete(database)
             add_styles(database, styles)
             database.commit()
         with contextlib.suppress(FileExistsError):  # another program was faster
@@ -71,6 +78,36 @@ def create(path: Path, styles: Mapping[str, str]) -> None:
         raise InputError(f"{path}: cannot be written ({describe(cause)})") from cause
     finally:
         part.unlink(missing_ok=True)
+
+
+def complete(database: sqlite3.Connection) -> None:
+    """Add what a file lacks that an earlier version or another program made: columns, points, history and triggers.
+
+    So nothing is ever written without the history. Raises `sqlite3.Error`.
+    """
+    known = {
+        str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')")
+    }
+    if POINTS not in known:
+        database.execute(
+            f'CREATE TABLE "{POINTS}"("fid" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "{GEOMETRY}" POINT)'
+        )
+        database.execute(
+            "INSERT INTO gpkg_contents(table_name, data_type, identifier, srs_id) VALUES(?, 'features', ?, 4326)",
+            (POINTS, POINTS),
+        )
+        database.execute("INSERT INTO gpkg_geometry_columns VALUES(?, ?, 'POINT', 4326, 0, 0)", (POINTS, GEOMETRY))
+    for layer, columns in ((REVIEWS, COLUMNS), (POINTS, POINT_COLUMNS)):
+        there = {str(name) for (name,) in database.execute("SELECT name FROM pragma_table_info(?)", (layer,))}
+        for name in columns:
+            if name not in there:
+                database.execute(f'ALTER TABLE "{layer}" ADD COLUMN "{name}" {TYPES.get(name, "TEXT")}')
+    if HISTORY not in known:
+        database.execute(HISTORY_TABLE)
+        database.execute(LISTED, (HISTORY, HISTORY))
+    for statement in triggers():
+        if statement.split('"')[1] not in known:
+            database.execute(statement)
 
 
 def triggers() -> list[str]:
@@ -94,6 +131,8 @@ def _write_layers(part: Path) -> None:
         for name in columns:
             if name.endswith("_at"):
                 rows[name] = pd.Series([], dtype="datetime64[ms, UTC]")
+            elif name in ("from", "to"):
+                rows[name] = pd.Series([], dtype="datetime64[ms]")
             elif name == "added":
                 rows[name] = pd.Series([], dtype="bool")
         frame = gpd.GeoDataFrame(rows, geometry=gpd.GeoSeries([], crs=LONLAT), crs=LONLAT)

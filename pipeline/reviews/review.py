@@ -57,6 +57,11 @@ class Review:
     """Outline, lon/lat, EPSG:4326: of the site when the row was made, or as drawn; empty where
     the file has none that can be used."""
 
+    first: date | None = None
+    """First day on which the site was seen there; None = not said. For training: before it, nothing is taught."""
+    last: date | None = None
+    """Last day on which it was there; None = it still is, or not said."""
+
     @property
     def reviewed_on(self) -> date | None:
         """Day of the verdict, UTC."""

@@ -18,6 +18,7 @@ from pipeline.errors import InputError, describe
 from pipeline.export.coverage import CoverageRecord
 from pipeline.export.edition import Edition
 from pipeline.export.publication import MANIFEST, REVIEWS, published
+from pipeline.gpkg import geometry_of
 from pipeline.grid import LONLAT, Grid, reprojected
 from pipeline.reviews.apply import judged
 from pipeline.reviews.file import Reading, ReviewsFile
@@ -26,7 +27,6 @@ from pipeline.sites.lineage import lineage_events, with_lineage
 from pipeline.sites.names import RegisteredSite, Registry
 from pipeline.sites.registry import read_registry
 from pipeline.sites.statement import Provenance, Statement
-from pipeline.vector_file import geometry_of
 
 BAD = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a damaged product may raise."""

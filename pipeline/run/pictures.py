@@ -15,6 +15,7 @@ from pipeline.looks.look import Look
 from pipeline.looks.observe import CLEAR, NOT_CLEAR, SCREENED
 from pipeline.looks.stack import read_stack
 from pipeline.pictures.album import Album
+from pipeline.pictures.chart import chart_svg
 from pipeline.pictures.darkroom import Darkroom, developed
 from pipeline.pictures.strip import strip
 from pipeline.progress import Progress
@@ -64,6 +65,8 @@ def write_pictures(out: Path, edition: Edition, room: Darkroom, progress: Progre
             site = statement.site
             plates, missing = room.plates(site, statement.looks, everything=False)
             albums[site.site_id] = developed(site.site_id, plates, missing)
+            if statement.looks:
+                written.add(_write(folder / f"{site.site_id}{CHART}", chart_svg(statement).encode()))
             if plates:
                 written.add(_write(folder / f"{site.site_id}{STRIP}", strip(site, plates)))
             step(1)

@@ -13,11 +13,13 @@ from pipeline.export.publication import MANIFEST, REVIEWS, Stage
 from pipeline.export.qgis import style, write_coverage_qml, write_sites_qml
 from pipeline.pictures.darkroom import Darkroom
 from pipeline.progress import Progress
+from pipeline.report.page import write_report
 from pipeline.reviews.file import ReviewsFile
 from pipeline.run.pictures import write_pictures
 from pipeline.sites.names import Registry
 from pipeline.sites.registry import registry_text
 
+REPORT = "report.html"
 REVIEW_LAYERS: tuple[str, ...] = ()
 """Layers of `reviews.gpkg` with a style of their own."""
 
@@ -41,7 +43,7 @@ def publish_edition(
     notice = SIMULATED if edition.provenance.simulated else None
     albums = write_pictures(stage.out, edition, room, progress)
     stage.begin()
-    with progress.stage("Writing", 4, unit="files") as step:
+    with progress.stage("Writing", 5, unit="files") as step:
         write_sites(stage.folder / "sites.geojson", edition.sites, notice)
         write_sites_qml(stage.folder / "sites.qml")
         step(1)
@@ -58,7 +60,8 @@ def publish_edition(
             write_coverage(stage.folder / "coverage.geojson", edition.coverage(), notice)
             write_coverage_qml(stage.folder / "coverage.qml")
         step(1)
-        _ = albums
+        write_report(stage.folder / REPORT, edition, albums)
+        step(1)
         atomic.write_text(stage.registry, registry_text(registry))
         checksums = stage.checksums()
         atomic.write_text(stage.folder / MANIFEST, manifest_text(manifest({**kept, **checksums})))
@@ -76,6 +79,6 @@ def write_rows(out: Path, edition: Edition, names: Mapping[int, str], progress: 
     file.make({layer: style(layer) for layer in REVIEW_LAYERS})
     try:
         file.name(names)
-        file.add_sites({site.site_id: site.polygon for site in edition.sites})
+        file.add_sites(edition.sites)
     except Busy as cause:
         progress.note(f"note: {cause}; rows of new sites are added by the next run")

@@ -1,5 +1,6 @@
 """What a run did: for people, for the exit code, and for `manifest.json`."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,7 @@ from pipeline.looks.look import Look, screened_squares
 from pipeline.looks.recipe import Recipe
 from pipeline.looks.store import DamagedLook
 from pipeline.run.context import Run
+from pipeline.sites.history import SiteStatus
 from pipeline.sites.records import EventRecord, SiteRecord
 from pipeline.sites.statement import Provenance, Statement
 from pipeline.sources.interface import Refusal, SceneStatus, Search
@@ -132,10 +134,12 @@ class Summary:
         """The summary a person reads at the end."""
         aoi = self.context.aoi
         made = sum(look.computed for look in self.looks)
-        with_ponds = sum(site.ponds_by is not None for site in self.sites)
+        standing = [site for site in self.sites if site.status is not SiteStatus.REJECTED]
+        with_ponds = sum(site.ponds_by is not None for site in standing)
         span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no month"
         lines = [
-            f"{aoi.title}: {len(self.sites)} suspected leach-pond sites, {with_ponds} of them with dated ponds",
+            f"{aoi.title}: {len(standing)} suspected leach-pond sites, {with_ponds} of them with dated ponds",
+            *self._judged(),
             *self._waiting(),
             f"  seen     {_percent(self.seen_share)} of {aoi.area_km2:,.0f} km² at least once, {span}; "
             f"per cell and month in coverage.geojson",
@@ -158,6 +162,13 @@ class Summary:
         squares = sum(screened_squares(look) for look in self.looks)
         if squares:
             yield f"  screened {squares:,} squares of 640 m that could hold no part of a site (--no-screen: none)"
+
+    def _judged(self) -> Iterator[str]:
+        verdicts = Counter(site.verdict for site in self.sites if site.verdict is not None)
+        added = sum(site.added for site in self.sites)
+        if verdicts or added:
+            said = [f"{count} {verdict}" for verdict, count in sorted(verdicts.items())]
+            yield f"  reviewed {', '.join(said + ([f'{added} added by people'] if added else []))}"
 
     def _absent(self) -> Iterator[str]:
         if self.cuts.absent:

@@ -32,6 +32,10 @@ from pipeline.looks.segment import segment
 from pipeline.looks.weights import Model
 from pipeline.progress import Progress
 from pipeline.raster import Bools, Floats, Raster
+from pipeline.reviews.apply import judgements
+from pipeline.reviews.file import ReviewsFile
+from pipeline.reviews.layout import is_reviews
+from pipeline.reviews.review import Verdict
 from pipeline.sources.interface import Overpass, Period, Refusal, Source, overpasses
 from pipeline.training.chips import Chips, concatenated
 from pipeline.vector_file import read_vectors
@@ -96,12 +100,15 @@ class Labelled:
 def read_label_areas(path: Path) -> list[AreaLabel]:
     """Read the outlines of a GeoPackage, GeoJSON, shapefile or FlatGeobuf.
 
-    Attribute `label` is one of `LabelKind`, or `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
+    A reviewer's file (`reviews.gpkg`) is taken as it is. In others, attribute `label` is one of `LabelKind`, or
+    `verdict` one of `VERDICTS`; `from` and `to` (dates) are optional.
     Raises `InputError` with a one-line message that says where.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of labels")
     table = read_vectors(path)
+    if is_reviews(table.columns):
+        return _of_reviews(path)
     if table.crs is None:
         raise InputError(f"{path}: has no CRS")
     try:
@@ -115,6 +122,26 @@ def read_label_areas(path: Path) -> list[AreaLabel]:
             f"{path}: no feature has a label ({', '.join(LabelKind)}) or a verdict ({', '.join(VERDICTS)})"
         )
     return kept
+
+
+def _of_reviews(path: Path) -> list[AreaLabel]:
+    """The verdicts in a reviewer's file, from the days on which the sites were there; raises `InputError`.
+
+    Sites on which reviewers are unsure or disagree teach nothing.
+    """
+    rows = ReviewsFile(path).read().reviews
+    said = judgements(rows)
+    kinds = {Verdict.CONFIRMED: LabelKind.SITE, Verdict.REJECTED: LabelKind.NONE}
+    found = [
+        AreaLabel(row.polygon, kind, row.first if kind is LabelKind.SITE else None, row.last)
+        for row in rows
+        if row.verdict is not None
+        and not row.polygon.is_empty
+        and (kind := kinds.get(said[row.site_id].verdict if row.site_id else row.verdict)) is not None
+    ]
+    if not found:
+        raise InputError(f"{path}: nobody has confirmed or rejected a site in it yet; review some first")
+    return found
 
 
 def label_chips(
