@@ -134,13 +134,18 @@ def _kind(head: str) -> dict[str, str]:
 def _cells(count: Count, words: Words) -> Iterable[str]:
     yield str(count.sites)
     yield str(count.confirmed_by_reviewer)
-    numbers = (
-        ("high", count.confidence_high), ("medium", count.confidence_medium), ("low", count.confidence_low),
-        ("by_person", count.reported_by_person),
-    )  # fmt: skip
-    yield ", ".join(words(f"public_confidence.{key}", n=n) for key, n in numbers if n)
-    states = (("active", count.active), ("gone", count.idle_or_ended))
-    yield ", ".join(words(f"public_activity.{key}", n=n) for key, n in states if n)
+    confidence = (
+        (count.confidence_high, words("public.high", n=count.confidence_high)),
+        (count.confidence_medium, words("public.medium", n=count.confidence_medium)),
+        (count.confidence_low, words("public.low", n=count.confidence_low)),
+        (count.reported_by_person, words("public.by_person", n=count.reported_by_person)),
+    )
+    yield ", ".join(said for number, said in confidence if number)
+    activity = (
+        (count.active, words("public.active", n=count.active)),
+        (count.idle_or_ended, words("public.gone", n=count.idle_or_ended)),
+    )
+    yield ", ".join(said for number, said in activity if number)
     yield words.of("pond_area", count.pond_area.name.lower())
     yield _quarters(count, words)
 
