@@ -36,7 +36,7 @@ from pipeline.words import words_in
 TODAY = date(2026, 11, 29)
 FILES = ("public.geojson", "public.csv", "public.html", "public.json")
 LONG_AGO, LATELY = date(2025, 1, 2), date(2026, 10, 1)
-NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{3,}")
+NUMBER = re.compile(r"(?<![\d.])-?\d+\.\d{3,}")
 """A number with so many decimals that it could say where something is."""
 SECRETS = ("SHN-", RUN_ID, MODEL_SHA256, "S2A", "S2B", "stac-earthsearch", "fish pond", "47N", "archive", "third")
 """Ids, runs, overpasses, sources, reasons, cells of the coverage, places on the machine, names of models."""
@@ -94,7 +94,7 @@ def moved_within_its_cell(row: Statement, km: int, rng: np.random.Generator) -> 
 def is_well_inside(row: Statement, km: int) -> bool:
     """Whether the rounding of edges, to some 10 m, cannot put a site on the other side."""
     point = row.site.polygon.representative_point()
-    return cell_of(row.site, km).polygon.buffer(-1e-4).contains(point)
+    return cell_at(point.x, point.y, km).polygon.buffer(-1e-4).contains(point)
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -391,6 +391,22 @@ def test_areas_are_classes_and_dates_quarters() -> None:
     )
     nobody = count_of([at(98, 22, ground_by=None, ponds_by=None).site])
     assert (nobody.first_seen_from, nobody.first_seen_to) == (None, None)
+
+
+COLUMNS = [
+    "cell", "sites", "confirmed_by_reviewer", "confidence_high", "confidence_medium", "confidence_low", "reported_by_person",
+    "active", "idle_or_ended", "pond_area", "first_seen_from", "first_seen_to",
+]  # fmt: skip
+
+
+def test_cells_have_these_columns_and_no_others_and_each_is_explained(tmp_path: Path) -> None:
+    files = written(tmp_path, edition(statements(4, 60)))
+    for feature in json.loads(files["public.geojson"])["features"]:
+        assert list(feature["properties"]) == [*COLUMNS, "simulated"]
+        assert set(feature) == {"type", "id", "properties", "geometry"}
+    heads = files["public.csv"].decode("utf-8-sig").splitlines()[0].split(",")
+    assert heads == [*COLUMNS, "west", "south", "east", "north", "simulated"]
+    assert list(json.loads(files["public.json"])["columns"]) == COLUMNS
 
 
 # The page
