@@ -534,6 +534,10 @@ def test_in_a_real_browser_nothing_is_asked_for_nothing_is_blocked_and_it_fits_a
         page.pump(0.5)
         assert page.outside() == []
         assert page.errors == []
-        page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+        page.viewport(360, 740, phone=True)
         assert page.js("document.documentElement.scrollWidth") <= 360
+        page.media("print")
+        page.viewport(700, 1000)  # A4 with its margins
+        assert page.js("document.documentElement.scrollWidth") <= 700
+        page.media()
         assert page.js("getComputedStyle(document.querySelector('rect.c1')).fill") == "rgb(253, 208, 162)"

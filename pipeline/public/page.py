@@ -153,9 +153,13 @@ def _cells(count: Count, words: Words) -> Iterable[str]:
 def _quarters(count: Count, words: Words) -> str:
     if count.first_seen_from is None or count.first_seen_to is None:
         return words("public.not_known")
-    if count.first_seen_from == count.first_seen_to:
-        return count.first_seen_from
-    return words("public.from_to", first=count.first_seen_from, last=count.first_seen_to)
+    first, last = _quarter(count.first_seen_from), _quarter(count.first_seen_to)
+    return first if first == last else words("public.from_to", first=first, last=last)
+
+
+def _quarter(quarter: str) -> str:
+    """Such as Q4 2024, in one piece."""
+    return f"{quarter[5:]}\u00a0{quarter[:4]}"
 
 
 def place(cell: Cell) -> str:
