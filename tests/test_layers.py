@@ -19,6 +19,7 @@ ROOMS = (
     "upkeep",
     "scan",
     "alerts",
+    "desk",
     "bundle",
     "run",
     "public",
@@ -40,8 +41,8 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "bundle", "run", "public", "report", "export", "pictures", "reviews", "cuts",
-        "sites", "evidence", "looks",
+        "upkeep", "scan", "alerts", "desk", "bundle", "run", "public", "report", "export", "pictures", "reviews",
+        "cuts", "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip

@@ -21,6 +21,7 @@ from pipeline.cli import (
     export,
     looks,
     registry,
+    review,
     reviews,
     scan,
     schedule,
@@ -48,8 +49,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, doctor, backup, estimate, aoi, simulate, train, evaluate, evidence, reviews,
-        export, looks, registry, adopt,
+        detect, scan, review, reviews, export, evidence, schedule, status, doctor, backup, estimate, aoi,
+        simulate, train, evaluate, looks, registry, adopt,
     ):  # fmt: skip
         each.add(commands)
     return top

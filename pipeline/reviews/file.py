@@ -29,7 +29,7 @@ from pipeline.reviews.layout import (
     complete,
     create,
 )
-from pipeline.reviews.review import PondPoint, Reason, Review, Verdict
+from pipeline.reviews.review import PondPoint, Reason, Review, Verdict, turn
 from pipeline.sites.records import SiteRecord
 
 EPSG = 4326
@@ -104,7 +104,7 @@ class ReviewsFile:
         reviewer: str | None,
         at: datetime | None,
     ) -> None:
-        """Write a verdict into the row of a site; what it said before stays in the history.
+        """Write a verdict into the row of a site whose `turn` it is; what it said before stays in the history.
 
         `at`: UTC; None = not known. Raises `InputError` for a site that has no row.
         """
@@ -116,13 +116,14 @@ class ReviewsFile:
             "reviewed_at": _text(at) if at is not None and (verdict is not None or note) else None,
         }
         with self._writing() as database:
-            row = database.execute(
-                f'SELECT min(fid) FROM "{REVIEWS}" WHERE site_id = ?',  # noqa: S608 our own name
+            rows = database.execute(
+                f'SELECT fid, reviewer, verdict FROM "{REVIEWS}" WHERE site_id = ?',  # noqa: S608 our own name
                 (site_id,),
-            ).fetchone()
-            if row[0] is None:
+            ).fetchall()
+            if not rows:
                 raise InputError(f"{self.path}: has no row for {site_id}; run detect or export, which add it")
-            _update(database, REVIEWS, row[0], said)
+            first = min(turn(fid, _plain(by), _plain(what) is not None, reviewer) for fid, by, what in rows)
+            _update(database, REVIEWS, first[-1], said)
 
     def add_site(
         self,
@@ -176,6 +177,15 @@ class ReviewsFile:
         """Remove a pond point; where it was stays in the history."""
         with self._writing() as database:
             database.execute(f'DELETE FROM "{POINTS}" WHERE fid = ?', (fid,))  # noqa: S608 our own name
+
+    def remove_site(self, fid: int) -> None:
+        """Remove a site that a person added and that has no name yet; what it said stays in the history."""
+        with self._writing() as database:
+            database.execute(
+                f'DELETE FROM "{REVIEWS}" WHERE fid = ? '  # noqa: S608 our own name
+                "AND (site_id IS NULL OR trim(site_id) = '')",
+                (fid,),
+            )
 
     def insert(self, review: Review) -> int:
         """Add a row as another file has it; returns its number here."""

@@ -68,6 +68,14 @@ class Review:
         return self.reviewed_at.date() if self.reviewed_at and self.verdict else None
 
 
+def turn(fid: int, by: str | None, judged: bool, reviewer: str | None) -> tuple[bool, bool, int]:
+    """Which of several rows of a site a verdict of `reviewer` is written into: the one with the smallest turn.
+
+    That person's own; else one that nobody judged; else the first. `by`, `judged`: who judged the row, and whether.
+    """
+    return (by or None) != (reviewer or None) or not judged, judged, fid
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PondPoint:
     """The middle of a pond, as a person set it."""
