@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+from shapely import get_coordinates, get_parts
 from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
@@ -31,7 +32,7 @@ def outline(rng: np.random.Generator, lon: float, lat: float) -> Polygon | Multi
     turns = np.sort(rng.uniform(0, 2 * np.pi, 11))
     sizes = rng.uniform(0.0006, 0.0018, 11)
     ring = Polygon(np.column_stack([lon + sizes * np.cos(turns), lat + sizes * np.sin(turns)])).buffer(0.0001)
-    part = rounded(ring)
+    part = max(get_parts(rounded(ring)), key=lambda each: each.area)  # a ring that crosses itself falls apart
     return MultiPolygon([part, box(lon + 0.003, lat, lon + 0.0035, lat + 0.0004)]) if rng.random() < 0.2 else part
 
 
@@ -142,8 +143,6 @@ def edition(
 
 def places(rows: Iterable[Statement]) -> Iterator[tuple[float, float]]:
     """Every vertex, centroid and inner point of sites and ponds, and every point of their rows; lon, lat."""
-    from shapely import get_coordinates
-
     for row in rows:
         shapes = [row.site.polygon, *(pond.polygon for pond in row.ponds)]
         points: list[Point] = [look.point for look in row.looks] + [event.point for event in row.events]

@@ -106,7 +106,7 @@ def test_the_public_export_counts_every_site_once_its_embargo_is_over(here: Path
     method = json.loads((out / "public" / "public.json").read_text())
     assert (method["sites"], method["cell_km"], method["embargo_days"], method["simulated"]) == (0, 10, 90, True)
     assert method["as_of"] == f"{datetime.now(UTC):%Y-%m}"
-    registry = next((here / "archive").glob("registry-simulated*.json"))
+    (registry,) = (here / "archive").glob("registry-simulated*.json")
     content = registry.read_text()
     assert TODAY in content
     registry.write_text(content.replace(TODAY, "2020-01-01"))

@@ -77,12 +77,13 @@ def run(options: argparse.Namespace) -> int:
     edition = read_edition(aoi, out, archive_of(options))
     folder: Path = options.to or out / ("public" if options.public else options.format)
     written = _public(options, folder, edition) if options.public else _written(options.format, folder, edition, out)
+    print(f"{', '.join(path.name for path in written)} in {folder}, of {len(edition.statements)} sites of {aoi.title}")
     if edition.provenance.simulated:
         from pipeline.export.manifest import SIMULATED
 
         print(SIMULATED)
-    print(f"{len(edition.statements)} sites of {aoi.title}: {', '.join(path.name for path in written)} in {folder}")
-    print("Read docs/publishing.md before you publish them." if options.public else EXACT, flush=True)
+    if options.format:
+        print(EXACT)
     return 0
 
 
@@ -114,11 +115,19 @@ def _public(options: argparse.Namespace, folder: Path, edition: "Edition") -> li
     from datetime import UTC, datetime
 
     from pipeline.public.rules import Rules
+    from pipeline.public.tally import tally
     from pipeline.public.write import write_public
 
     km = CELL_KM if options.cell_km is None else options.cell_km
     days = EMBARGO_DAYS if options.embargo_days is None else options.embargo_days
-    return write_public(folder, edition, Rules(km, days, datetime.now(UTC).date()))
+    rules = Rules(km, days, datetime.now(UTC).date())
+    written = write_public(folder, edition, rules)
+    counted = tally(edition, rules)
+    print(
+        f"{counted.all_sites.sites} sites are counted, in {len(counted.cells)} cells; the others were rejected, or are "
+        f"held back: not known before {rules.released_before:%B %Y}. Read docs/publishing.md before you publish."
+    )
+    return written
 
 
 def _written(wanted: str, folder: Path, edition: "Edition", out: Path) -> list[Path]:

@@ -46,7 +46,7 @@ def write_kml(folder: Path, edition: Edition) -> list[Path]:
     words, simulated = words_in(), edition.provenance.simulated
     root = ET.Element("kml", xmlns=NAMESPACE)
     document = ET.SubElement(root, "Document")
-    title = words("products.in_area", area=edition.aoi.title, what=words("products.many_suspected"))
+    title = words("products.in_area", area=edition.aoi.title, what=words("products.suspected"))
     _say(document, "name", _marked(title, simulated, words))
     _say(document, "open", "1")
     _say(document, "description", _introduction(simulated, words))

@@ -237,11 +237,13 @@ def _srs(name: str) -> Element:
 
 def _properties(months: tuple[str, ...], mark: str) -> Element:
     """Settings of the project: what is written over the map, and a clock that is off."""
-    begin, end = _range(months)
+    clock: dict[str, int | bool | str] = {"NavigationMode": 0}
+    if months:
+        clock["StartDateTime"], clock["EndDateTime"] = _range(months)
     settings: dict[str, dict[str, int | bool | str]] = {
         "SpatialRefSys": {"ProjectionsEnabled": 1},
         "Paths": {"Absolute": False},
-        "TemporalControllerWidget": {"NavigationMode": 0, "StartDateTime": begin, "EndDateTime": end},
+        "TemporalControllerWidget": clock,
         "ScaleBar": {"Enabled": True, "Placement": 0, "PreferredSize": 30, "SnappingSize": True},
         "CopyrightLabel": {"Enabled": True, "Label": CREDIT, "Placement": 3},
         "TitleLabel": {"Enabled": bool(mark), "Label": WARNING, "Placement": 4, "BackgroundColor": AMBER},
@@ -266,10 +268,12 @@ def _setting(name: str, values: dict[str, int | bool | str]) -> Element:
 
 
 def _times(months: tuple[str, ...]) -> Element:
-    """The range of the clock: from the first month to the last, one month a step."""
+    """The range of the clock: from the first month to the last, one month a step; of no month, none."""
+    step = {"timeStep": "1", "timeStepUnit": "mon", "frameRate": "1", "cumulativeTemporalRange": "0"}
+    if not months:
+        return _element("ProjectTimeSettings", step)
     begin, end = _range(months)
     span = _element("TemporalRange", {}, _element("start", {}, text=begin), _element("end", {}, text=end))
-    step = {"timeStep": "1", "timeStepUnit": "mon", "frameRate": "1", "cumulativeTemporalRange": "0"}
     return _element("ProjectTimeSettings", step, span)
 
 

@@ -46,23 +46,23 @@ class Product:
     """As STAC names it."""
 
 
-MANIFEST = Product("manifest", "manifest.json", "catalogue.manifest", pystac.MediaType.JSON.value, "metadata")
+MANIFEST = Product("manifest", "manifest.json", "manifest", pystac.MediaType.JSON.value, "metadata")
 PARTS = (
     (
         "sites",
-        "catalogue.sites",
+        "sites",
         (
-            Product("sites", "sites.geojson", "products.many_suspected", GEOJSON, "data"),
-            Product("layers", "sites.gpkg", "catalogue.layers", GEOPACKAGE, "data"),
-            Product("report", "report.html", "catalogue.report", pystac.MediaType.HTML.value, "overview"),
+            Product("sites", "sites.geojson", "suspected", GEOJSON, "data"),
+            Product("layers", "sites.gpkg", "layers", GEOPACKAGE, "data"),
+            Product("report", "report.html", "report", pystac.MediaType.HTML.value, "overview"),
             MANIFEST,
         ),
     ),
     (
         "coverage",
-        "catalogue.coverage",
+        "coverage",
         (
-            Product("coverage", "coverage.geojson", "catalogue.cells", GEOJSON, "data"),
+            Product("coverage", "coverage.geojson", "cells", GEOJSON, "data"),
             MANIFEST,
         ),
     ),
@@ -95,7 +95,7 @@ def write_stac(folder: Path, edition: Edition, products: Path) -> list[Path]:
     words = words_in()
     collection = _collection(edition, words)
     for name, what, parts in PARTS:
-        item = _item(edition, name, words(what), words)
+        item = _item(edition, name, words.of("catalogue", what), words)
         for part in parts:
             if (products / part.file).is_file():
                 item.add_asset(part.key, _asset(products, part, words))
@@ -113,7 +113,7 @@ def _id(edition: Edition, name: str) -> str:
 
 def _collection(edition: Edition, words: Words) -> pystac.Collection:
     simulated = edition.provenance.simulated
-    title = words("products.in_area", area=edition.aoi.title, what=words("products.many_suspected"))
+    title = words("products.in_area", area=edition.aoi.title, what=words("products.suspected"))
     notice = SIMULATED if simulated else words("products.seen_from_satellite")
     begin, end = _period(edition)
     west, south, east, north = _rounded(edition.aoi.polygon.bounds)
@@ -150,7 +150,7 @@ def _said_of(edition: Edition, words: Words) -> Mapping[str, object]:
         "platform": "sentinel-2",
         "instruments": ["msi"],
         "processing:software": {"leachwatch": __version__},
-        "processing:lineage": words("catalogue.lineage", run=source.run_id, model=source.model, source=source.source),
+        "processing:lineage": words("products.lineage", run=source.run_id, model=source.model, source=source.source),
         "leachwatch:run_id": source.run_id,
         "leachwatch:model": source.model,
         "leachwatch:model_sha256": edition.model_sha256,
@@ -168,7 +168,7 @@ def _asset(products: Path, part: Product, words: Words) -> pystac.Asset:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return pystac.Asset(
         str(path.absolute()),
-        title=words(part.title),
+        title=words.of("catalogue", part.title),
         media_type=part.media_type,
         roles=[part.role],
         extra_fields={"file:size": path.stat().st_size, "file:checksum": f"{SHA256_MULTIHASH}{digest}"},

@@ -134,13 +134,18 @@ def _kind(head: str) -> dict[str, str]:
 def _cells(count: Count, words: Words) -> Iterable[str]:
     yield str(count.sites)
     yield str(count.confirmed_by_reviewer)
-    numbers = (
-        ("high", count.confidence_high), ("medium", count.confidence_medium), ("low", count.confidence_low),
-        ("by_person", count.reported_by_person),
-    )  # fmt: skip
-    yield ", ".join(words(f"public_confidence.{key}", n=n) for key, n in numbers if n)
-    states = (("active", count.active), ("gone", count.idle_or_ended))
-    yield ", ".join(words(f"public_activity.{key}", n=n) for key, n in states if n)
+    confidence = (
+        (count.confidence_high, words("public.high", n=count.confidence_high)),
+        (count.confidence_medium, words("public.medium", n=count.confidence_medium)),
+        (count.confidence_low, words("public.low", n=count.confidence_low)),
+        (count.reported_by_person, words("public.by_person", n=count.reported_by_person)),
+    )
+    yield ", ".join(said for number, said in confidence if number)
+    activity = (
+        (count.active, words("public.active", n=count.active)),
+        (count.idle_or_ended, words("public.gone", n=count.idle_or_ended)),
+    )
+    yield ", ".join(said for number, said in activity if number)
     yield words.of("pond_area", count.pond_area.name.lower())
     yield _quarters(count, words)
 
@@ -148,9 +153,13 @@ def _cells(count: Count, words: Words) -> Iterable[str]:
 def _quarters(count: Count, words: Words) -> str:
     if count.first_seen_from is None or count.first_seen_to is None:
         return words("public.not_known")
-    if count.first_seen_from == count.first_seen_to:
-        return count.first_seen_from
-    return words("public.from_to", first=count.first_seen_from, last=count.first_seen_to)
+    first, last = _quarter(count.first_seen_from), _quarter(count.first_seen_to)
+    return first if first == last else words("public.from_to", first=first, last=last)
+
+
+def _quarter(quarter: str) -> str:
+    """Such as Q4 2024, in one piece."""
+    return f"{quarter[5:]}\u00a0{quarter[:4]}"
 
 
 def place(cell: Cell) -> str:

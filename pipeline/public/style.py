@@ -48,6 +48,8 @@ tbody td:nth-child(n+4) { min-width: 6.5rem; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   .scroll { overflow: visible; }
+  table { font-size: 8pt; }
+  tbody th, tbody td:nth-child(n+4) { min-width: 0; }
   tr, figure { break-inside: avoid; }
   svg { max-height: 60vh; }
   .simulated, .c1, .c2, .c3, .c4, .searched, .swatch { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
