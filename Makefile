@@ -31,6 +31,9 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(call option,alert-worlds,ALERT_WORLDS) $(call option,budget,BUDGET) $(call option,km2,KM2) \
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
+EXPORT_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(if $(PUBLIC),--public) $(call option,format,FORMAT) \
+  $(call option,to,TO) $(call option,cell-km,CELL_KM) $(call option,embargo-days,EMBARGO_DAYS) $(call option,config,CONFIG)
+PRECISION_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,size,SIZE) $(call option,seed,SEED)
 REVIEW_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,port,PORT) \
   $(call option,reviewer,REVIEWER) $(if $(NO_BROWSER),--no-browser)
 DOCTOR_OPTIONS = $(if $(LIVE),--live) $(call option,providers,PROVIDERS) $(call option,out,OUT) \
@@ -43,12 +46,16 @@ RESTORE_OPTIONS = $(if $(strip $(FROM_FILE)),"$(FROM_FILE)") $(call option,archi
 FUZZ_OPTIONS = $(call option,inputs,INPUTS) $(call option,kind,KIND) $(call option,seed,SEED) $(call option,minutes,MINUTES) \
   $(call option,workers,WORKERS)
 
-.PHONY: help env lock detect scan schedule unschedule status review doctor backup restore estimate simulate train evaluate test check bench endure fuzz wheel clean FORCE
+.PHONY: help env lock detect cuts export review precision scan schedule unschedule status doctor backup restore estimate simulate train evaluate test check bench endure fuzz wheel clean FORCE
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make detect AOI=shan                 find and date sites (simulated input unless SOURCE=folder SCENES=DIR or SOURCE=stac)"
 	@echo "     ... ARCHIVE=DIR, REMAKE=all     looks and names elsewhere than archive/ | make looks of an older model again"
+	@echo "make cuts AOI=shan SOURCE=stac       fetch evidence of earlier looks and of unreported places from a server"
+	@echo "make precision AOI=shan              how many of the sites are right, by people's verdicts on a sample (SIZE=50)"
+	@echo "make export AOI=shan                 products again with the present verdicts (FORMAT=csv, kml, geoparquet or stac)"
+	@echo "     ... PUBLIC=1                    counts by cell that may be published (CELL_KM=10, EMBARGO_DAYS=90, TO=)"
 	@echo "make scan AOI=shan SOURCE=stac       scan the months that are due, and tell what is new (MONTH=, CATCH_UP=)"
 	@echo "make schedule AOI=shan SOURCE=stac   have that done by itself (PRINT=1 only shows it) | make unschedule AOI=shan"
 	@echo "make status                          how every area stands that is scanned (FORMAT=json)"
@@ -104,6 +111,15 @@ lock: $(VENV)/.dev
 
 detect: $(VENV)/.ok
 	@$(LEACHWATCH) detect --aoi "$(AOI)" $(RUN_OPTIONS)
+
+cuts: $(VENV)/.ok
+	@$(LEACHWATCH) cuts --aoi "$(AOI)" $(RUN_OPTIONS)
+
+precision: $(VENV)/.ok
+	@$(LEACHWATCH) precision --aoi "$(AOI)" $(PRECISION_OPTIONS)
+
+export: $(VENV)/.ok
+	@$(LEACHWATCH) export --aoi "$(AOI)" $(EXPORT_OPTIONS)
 
 scan: $(VENV)/.ok
 	@$(LEACHWATCH) scan --aoi "$(AOI)" $(SCAN_OPTIONS)

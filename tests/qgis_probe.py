@@ -40,6 +40,7 @@ def facts(found):
         "start": time.startField(),
         "start_type": found.fields().field(time.startField()).typeName() if time.startField() else "",
         "tip": bool(found.mapTipTemplate()),
+        "widgets": {field.name(): found.editorWidgetSetup(k).type() for k, field in enumerate(found.fields())},
     }
 
 

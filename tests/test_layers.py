@@ -22,6 +22,7 @@ ROOMS = (
     "desk",
     "bundle",
     "run",
+    "public",
     "report",
     "export",
     "pictures",
@@ -40,8 +41,8 @@ GROUND = (
 """Modules that belong to no room, from top to bottom."""
 OF_A_RUN = frozenset(
     {
-        "upkeep", "scan", "alerts", "desk", "bundle", "run", "report", "export", "pictures", "reviews", "cuts", "sites",
-        "evidence", "looks",
+        "upkeep", "scan", "alerts", "desk", "bundle", "run", "public", "report", "export", "pictures", "reviews",
+        "cuts", "sites", "evidence", "looks",
         "sources",
     }
 )  # fmt: skip

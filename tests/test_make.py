@@ -12,9 +12,11 @@ from pipeline.cli import parser
 ROOT = Path(__file__).parent.parent
 TARGETS = (
     "detect", "scan", "schedule", "unschedule", "status", "review", "doctor", "backup", "restore", "estimate", "simulate",
-    "train", "evaluate",
+    "train", "evaluate", "export", "cuts", "precision",
 )  # fmt: skip
-FLAGS = {"--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge", "--no-browser"}
+FLAGS = {
+    "--limits", "--replay", "--no-screen", "--print", "--cron", "--live", "--merge", "--public", "--no-browser",
+}  # fmt: skip
 
 
 def options_of(command: str) -> set[str]:

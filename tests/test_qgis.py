@@ -1,6 +1,8 @@
 import json
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_export import coverage, site, write_all
@@ -14,14 +16,26 @@ PROBE = Path(__file__).parent / "qgis_probe.py"
 PYTHON = "/usr/bin/python3"
 
 
-def probe(*sources: str) -> dict[str, dict[str, object]]:
+def need_qgis() -> None:
     try:
         subprocess.run([PYTHON, "-c", "import qgis.core"], check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("no QGIS with Python on this machine")
-    done = subprocess.run([PYTHON, str(PROBE), *sources], capture_output=True, text=True, timeout=120, check=False)
+
+
+def asked(script: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+    """What a script tells that QGIS's own Python runs."""
+    need_qgis()
+    done = subprocess.run(
+        [PYTHON, str(script), *arguments], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
     assert done.stdout.strip(), done.stderr[-2000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def probe(*sources: str) -> dict[str, dict[str, Any]]:
+    return asked(PROBE, *sources)
 
 
 @pytest.mark.qgis
@@ -40,7 +54,7 @@ def test_outputs_open_styled_and_time_aware_in_qgis(tmp_path: Path) -> None:
     assert found["sites.gpkg|layername=events"]["values"] == list(EventKind)
     assert found["sites.geojson"]["labels"]
     assert found["sites.geojson"]["tip"]
-    assert found["sites.gpkg|layername=coverage"]["renderer"] == "graduatedSymbol"
+    assert found["sites.gpkg|layername=coverage"]["renderer"] == "mergedFeatureRenderer"
     assert [found[f"sites.gpkg|layername={name}"]["rows"] for name in layers] == [2, 2, 2, 2, 3]
 
 
@@ -54,6 +68,6 @@ def test_qgis_shows_each_month_of_coverage_and_no_other(tmp_path: Path, monkeypa
     found = probe(f"{tmp_path}/sites.gpkg|layername=coverage", f"{tmp_path}/coverage.geojson")
     for facts in found.values():
         assert facts["temporal"]
-        assert facts["renderer"] == "graduatedSymbol"
+        assert facts["renderer"] == "mergedFeatureRenderer"
         assert facts["february"] == ["2024-02"] * 3
         assert facts["its last hour"] == ["2024-02"] * 3

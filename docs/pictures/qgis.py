@@ -1,50 +1,49 @@
-"""Takes `qgis.png`: the products of `make detect AOI=shan` as QGIS shows them, zoomed to one simulated place.
+"""Takes `qgis.png`: the project of `make detect AOI=shan` in QGIS, zoomed to one simulated place, with the review form.
 
 Run from the checkout where QGIS is installed, after `make detect AOI=shan`:
 
-    xvfb-run -s "-screen 0 1100x680x24" qgis --nologo --noplugins --noversioncheck --code docs/pictures/qgis.py
+    xvfb-run -s "-screen 0 1400x820x24" qgis --nologo --noplugins --noversioncheck --code docs/pictures/qgis.py \
+        --project out/shan/shan.qgz
 
-The latest clear simulated scene is laid below in natural colours; everything else opens with its own style.
+The latest clear simulated scene is laid below in natural colours; everything else is as the project opens.
 """
 
+import os
 from pathlib import Path
 
+from PIL import Image
 from qgis.core import (
     QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
+    QgsFeatureRequest,
     QgsMultiBandColorRenderer,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
-    QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QTimer
-from qgis.PyQt.QtWidgets import QDockWidget
+from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtGui import QColor, QImage, QPainter
+from qgis.PyQt.QtWidgets import QDockWidget, QToolBar
 from qgis.utils import iface
 
-OUT = Path("out/shan")
+OUT = Path(QgsProject.instance().homePath() or "out/shan")
 SCENE = OUT / "simulated" / "20250220T041103_w02.tif"
-PLACE = (99.234, 21.739, 99.262, 21.761)
+PLACE = (99.2410, 21.7425, 99.2570, 21.7620)
 """West, south, east, north of what is shown, degrees."""
-LAYERS = ("sites", "ponds")
-"""Of `sites.gpkg`, bottom to top."""
+SITE = "SHN-0004"
+"""The site in the form."""
 BRIGHT = 0.22
 """Reflectance drawn as white."""
-
-
-def layer(name: str) -> QgsVectorLayer:
-    """A layer of the GeoPackage with its default style."""
-    options = QgsVectorLayer.LayerOptions()
-    options.loadDefaultStyle = False
-    found = QgsVectorLayer(f"{OUT / 'sites.gpkg'}|layername={name}", name, "ogr", options)
-    found.loadDefaultStyle()
-    found.temporalProperties().setIsActive(False)  # all months at once
-    return found
+WINDOW, FORM, GAP = (900, 775), (820, 775), 6
+"""Sizes of the map's window and of the form, and the space between them, pixels."""
+WIDTH, COLOURS = 1240, 112
+"""Of the picture, pixels and number."""
+PICTURE = "docs/pictures/qgis.png"
 
 
 def scene() -> QgsRasterLayer:
-    """The scene in natural colours."""
+    """The scene below, in natural colours."""
     raster = QgsRasterLayer(str(SCENE), "scene of " + SCENE.name[:8])
     renderer = QgsMultiBandColorRenderer(raster.dataProvider(), 3, 2, 1)
     for band, put in ((3, renderer.setRedContrastEnhancement), (2, renderer.setGreenContrastEnhancement),
@@ -59,31 +58,48 @@ def scene() -> QgsRasterLayer:
 
 
 def show() -> None:
-    """Lay the layers out and zoom."""
-    project = QgsProject.instance()
-    for each in (scene(), *map(layer, LAYERS)):
-        project.addMapLayer(each)
+    """Lay the scene below, zoom, and open the form of a site."""
+    global form
+    project, canvas = QgsProject.instance(), iface.mapCanvas()
+    below = scene()
+    project.addMapLayer(below, False)
+    project.layerTreeRoot().addLayer(below)
+    project.layerTreeRoot().findLayer(below.id()).setExpanded(False)
+    project.layerTreeRoot().findGroup("Where").setExpanded(False)
+    for bar in iface.mainWindow().findChildren(QToolBar):
+        bar.setVisible(False)
     for dock in iface.mainWindow().findChildren(QDockWidget):
         dock.setVisible(dock.windowTitle() == "Layers")
-    QTimer.singleShot(3000, zoom)
-
-
-def zoom() -> None:
-    """Zoom to the place; QGIS zooms to the first layer by itself when it has drawn it."""
-    project, canvas = QgsProject.instance(), iface.mapCanvas()
-    lonlat, metric = (QgsCoordinateReferenceSystem(name) for name in ("EPSG:4326", "EPSG:32647"))
-    project.setCrs(metric)
-    canvas.setExtent(QgsCoordinateTransform(lonlat, metric, project).transformBoundingBox(QgsRectangle(*PLACE)))
+        if dock.windowTitle() == "Layers":
+            iface.mainWindow().resizeDocks([dock], [250], Qt.Horizontal)
+    lonlat = QgsCoordinateReferenceSystem("EPSG:4326")
+    canvas.setExtent(QgsCoordinateTransform(lonlat, project.crs(), project).transformBoundingBox(QgsRectangle(*PLACE)))
     canvas.refresh()
+    reviews = project.mapLayer("leachwatch_reviews")
+    iface.setActiveLayer(reviews)
+    reviews.startEditing()
+    wanted = QgsFeatureRequest().setFilterExpression(f"\"site_id\" = '{SITE}'")
+    form = iface.getFeatureForm(reviews, next(reviews.getFeatures(wanted)))
+    form.resize(*FORM)
+    form.show()
     QTimer.singleShot(5000, take)
 
 
 def take() -> None:
-    """Take the picture and leave."""
-    iface.mainWindow().grab().save("docs/pictures/qgis.png")
-    QgsProject.instance().setDirty(False)
-    iface.actionExit().trigger()
+    """Put the window and the form side by side, and leave. Few colours make the file small: see `COLOURS`."""
+    window, beside = iface.mainWindow().grab().toImage(), form.grab().toImage()
+    picture = QImage(window.width() + beside.width() + GAP, max(window.height(), beside.height()), QImage.Format_RGB32)
+    picture.fill(QColor(255, 255, 255))
+    painter = QPainter(picture)
+    painter.drawImage(0, 0, window)
+    painter.drawImage(window.width() + GAP, 0, beside)
+    painter.end()
+    picture.save(PICTURE)
+    whole = Image.open(PICTURE).convert("RGB")
+    small = whole.resize((WIDTH, whole.height * WIDTH // whole.width), Image.Resampling.LANCZOS)
+    small.quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    os._exit(0)  # an open form would ask
 
 
-iface.mainWindow().resize(1100, 680)
-QTimer.singleShot(3000, show)
+iface.mainWindow().resize(*WINDOW)
+QTimer.singleShot(4000, show)

@@ -18,6 +18,7 @@ from pipeline.cli import (
     estimate,
     evaluate,
     evidence,
+    export,
     looks,
     registry,
     review,
@@ -48,8 +49,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"leachwatch {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for each in (
-        detect, scan, schedule, status, review, doctor, backup, estimate, aoi, simulate, train, evaluate, evidence,
-        reviews, looks, registry, adopt,
+        detect, scan, review, reviews, export, evidence, schedule, status, doctor, backup, estimate, aoi,
+        simulate, train, evaluate, looks, registry, adopt,
     ):  # fmt: skip
         each.add(commands)
     return top

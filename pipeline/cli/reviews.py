@@ -54,9 +54,8 @@ def run_reviews(options: argparse.Namespace) -> int:
         if not path.is_file():
             raise InputError(f"{path}: no such reviewer's file")
     done = merge(mine, ReviewsFile(options.file))
-    print(
-        f"{mine.path}: took over {done.verdicts} verdicts, {done.sites} of them on drawn sites, and {done.points} points"
-    )
+    drawn = f"{done.sites} of them on drawn sites"
+    print(f"{mine.path}: took over {done.verdicts} verdicts, {drawn}, and {done.points} pond points")
     for line in (*done.problems, *(f"reviewers disagree on {each}" for each in done.disagreements)):
         print(f"  {line}")
     print("the next detect, scan or export writes them into every product")

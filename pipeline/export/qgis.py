@@ -4,10 +4,18 @@ They are the files `styles/*.qml`. QGIS is no dependency, so they are edited as 
 
 - Each symbol property stands there as <Option> and as the older <prop>: QGIS from 3.14 on then reads them.
 - Colours are those of Okabe and Ito, which colour-blind people can tell apart.
-- A site also has a dot inside: at the scale of a state it is smaller than a pixel of the screen.
-- Looks and events of a site lie on one point: they are drawn only when nearer than 1 : 150,000.
-- Coverage is faint, since without time all months lie over each other.
-- Labels have a weight: without one QGIS takes the thinnest letters there are.
+- A site also has a dot inside: at the scale of a state it is smaller than a pixel of the screen. From near the dot is
+  left out, and so is the ring of its verdict: the outlines say it, and nothing lies over the ponds.
+- Looks, events and points of a site lie close together: they are drawn from near only.
+- Coverage is one area of thin lines, without the edges of cells, where nothing was seen: in the latest month, or in
+  the one that the clock shows. What was seen is left blank, so a state is not buried under its cells.
+- Labels have a weight: without one QGIS takes the thinnest letters there are. None is drawn over another.
+- Pictures are looked for in the folder `pictures` beside the file that a layer comes from, wherever that lies.
+- What a person typed is escaped before it is shown as HTML.
+- Reviews are signed and dated when a verdict changes. What it was is read from a second, hidden layer of the project,
+  which shows what is saved; without it, in `reviews.gpkg` alone, each change of a judged row counts as one.
+- QGIS knows local time only, so the fields of UTC are computed from seconds since 1970. A whole number of days is added
+  to a noon, which no change of clocks can move to another day.
 """
 
 from importlib.resources import files
@@ -17,7 +25,10 @@ from pipeline import atomic
 
 
 def style(layer: str) -> str:
-    """The default style of a layer of `sites.gpkg`; `coverage_geojson` is that of `coverage.geojson`."""
+    """The default style of a layer of `sites.gpkg` or `reviews.gpkg`.
+
+    `coverage_geojson` is that of `coverage.geojson`; `outline` and `places` are those of `context.geojson`.
+    """
     return files(__package__).joinpath("styles", f"{layer}.qml").read_text("utf-8")
 
 

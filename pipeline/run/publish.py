@@ -6,9 +6,11 @@ from typing import Any
 
 from pipeline import atomic
 from pipeline.errors import Busy
+from pipeline.export.context import write_context
 from pipeline.export.edition import Edition
 from pipeline.export.geojson import write_coverage, write_sites
 from pipeline.export.manifest import SIMULATED, manifest_text
+from pipeline.export.project import write_project
 from pipeline.export.publication import MANIFEST, REVIEWS, Stage
 from pipeline.export.qgis import style, write_coverage_qml, write_sites_qml
 from pipeline.pictures.darkroom import Darkroom
@@ -20,7 +22,9 @@ from pipeline.sites.names import Registry
 from pipeline.sites.registry import registry_text
 
 REPORT = "report.html"
-REVIEW_LAYERS: tuple[str, ...] = ()
+CONTEXT = "context.geojson"
+"""Outline of the AOI and names of towns, for maps without a network."""
+REVIEW_LAYERS = ("reviews", "pond_points")
 """Layers of `reviews.gpkg` with a style of their own."""
 
 
@@ -60,6 +64,8 @@ def publish_edition(
             write_coverage(stage.folder / "coverage.geojson", edition.coverage(), notice)
             write_coverage_qml(stage.folder / "coverage.qml")
         step(1)
+        write_context(stage.folder / CONTEXT, edition.aoi)
+        write_project(stage.folder / f"{edition.aoi.name}.qgz", edition, reviews=True)
         write_report(stage.folder / REPORT, edition, albums)
         step(1)
         atomic.write_text(stage.registry, registry_text(registry))

@@ -1,92 +1,88 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Labeling|MapTips|Temporal|Fields|Forms|Rendering" labelsEnabled="0">
+<qgis version="3.22.0" styleCategories="Symbology|Labeling|MapTips|Temporal|Fields|Forms|AttributeTable|Rendering" labelsEnabled="0">
   <temporal enabled="1" mode="4" startField="" endField="" startExpression="make_datetime(to_int(left(&quot;month&quot;, 4)), to_int(right(&quot;month&quot;, 2)), 1, 0, 0, 0)" endExpression="make_datetime(to_int(left(&quot;month&quot;, 4)), to_int(right(&quot;month&quot;, 2)), 1, 0, 0, 0) + to_interval('1 month')" durationField="" durationUnit="min" fixedDuration="0" accumulate="0" limitMode="0">
     <fixedRange>
       <start />
       <end />
     </fixedRange>
   </temporal>
-  <renderer-v2 type="graduatedSymbol" attr="share_seen" graduatedMethod="GraduatedColor">
-    <ranges>
-      <range lower="0.0" upper="0.05" label="Not seen" symbol="0" render="true" />
-      <range lower="0.05" upper="0.5" label="Under half" symbol="1" render="true" />
-      <range lower="0.5" upper="0.95" label="Half or more" symbol="2" render="true" />
-      <range lower="0.95" upper="1.0" label="All" symbol="3" render="true" />
-    </ranges>
-    <symbols>
-      <symbol type="fill" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
-        <layer class="SimpleFill" enabled="1" locked="0" pass="0">
-          <Option type="Map">
-            <Option type="QString" name="color" value="150,150,150,0" />
-            <Option type="QString" name="style" value="no" />
-            <Option type="QString" name="outline_color" value="150,150,150,255" />
-            <Option type="QString" name="outline_style" value="solid" />
-            <Option type="QString" name="outline_width" value="0.12" />
-            <Option type="QString" name="outline_width_unit" value="MM" />
-          </Option>
-          <prop k="color" v="150,150,150,0" />
-          <prop k="style" v="no" />
-          <prop k="outline_color" v="150,150,150,255" />
-          <prop k="outline_style" v="solid" />
-          <prop k="outline_width" v="0.12" />
-          <prop k="outline_width_unit" v="MM" />
-        </layer>
-      </symbol>
-      <symbol type="fill" name="1" alpha="1" clip_to_extent="1" force_rhr="0">
-        <layer class="SimpleFill" enabled="1" locked="0" pass="0">
-          <Option type="Map">
-            <Option type="QString" name="color" value="190,174,212,14" />
-            <Option type="QString" name="style" value="solid" />
-            <Option type="QString" name="outline_color" value="190,174,212,255" />
-            <Option type="QString" name="outline_style" value="solid" />
-            <Option type="QString" name="outline_width" value="0.12" />
-            <Option type="QString" name="outline_width_unit" value="MM" />
-          </Option>
-          <prop k="color" v="190,174,212,14" />
-          <prop k="style" v="solid" />
-          <prop k="outline_color" v="190,174,212,255" />
-          <prop k="outline_style" v="solid" />
-          <prop k="outline_width" v="0.12" />
-          <prop k="outline_width_unit" v="MM" />
-        </layer>
-      </symbol>
-      <symbol type="fill" name="2" alpha="1" clip_to_extent="1" force_rhr="0">
-        <layer class="SimpleFill" enabled="1" locked="0" pass="0">
-          <Option type="Map">
-            <Option type="QString" name="color" value="152,202,190,14" />
-            <Option type="QString" name="style" value="solid" />
-            <Option type="QString" name="outline_color" value="152,202,190,255" />
-            <Option type="QString" name="outline_style" value="solid" />
-            <Option type="QString" name="outline_width" value="0.12" />
-            <Option type="QString" name="outline_width_unit" value="MM" />
-          </Option>
-          <prop k="color" v="152,202,190,14" />
-          <prop k="style" v="solid" />
-          <prop k="outline_color" v="152,202,190,255" />
-          <prop k="outline_style" v="solid" />
-          <prop k="outline_width" v="0.12" />
-          <prop k="outline_width_unit" v="MM" />
-        </layer>
-      </symbol>
-      <symbol type="fill" name="3" alpha="1" clip_to_extent="1" force_rhr="0">
-        <layer class="SimpleFill" enabled="1" locked="0" pass="0">
-          <Option type="Map">
-            <Option type="QString" name="color" value="27,120,90,14" />
-            <Option type="QString" name="style" value="solid" />
-            <Option type="QString" name="outline_color" value="27,120,90,255" />
-            <Option type="QString" name="outline_style" value="solid" />
-            <Option type="QString" name="outline_width" value="0.12" />
-            <Option type="QString" name="outline_width_unit" value="MM" />
-          </Option>
-          <prop k="color" v="27,120,90,14" />
-          <prop k="style" v="solid" />
-          <prop k="outline_color" v="27,120,90,255" />
-          <prop k="outline_style" v="solid" />
-          <prop k="outline_width" v="0.12" />
-          <prop k="outline_width_unit" v="MM" />
-        </layer>
-      </symbol>
-    </symbols>
+  <renderer-v2 type="mergedFeatureRenderer">
+    <renderer-v2 type="RuleRenderer">
+      <rules key="{00000000-0000-4000-8000-000000000000}">
+        <rule key="{00000000-0000-4000-8000-000000000001}" symbol="0" label="Not seen" filter="&quot;share_seen&quot; &lt; 0.05 and (@map_start_time is not null or &quot;month&quot; = aggregate(@layer_id, 'max', &quot;month&quot;))" />
+        <rule key="{00000000-0000-4000-8000-000000000002}" symbol="1" label="Seen in part" filter="&quot;share_seen&quot; &gt;= 0.05 and &quot;share_seen&quot; &lt; 0.5 and (@map_start_time is not null or &quot;month&quot; = aggregate(@layer_id, 'max', &quot;month&quot;))" />
+      </rules>
+      <symbols>
+        <symbol type="fill" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
+          <layer class="LinePatternFill" enabled="1" locked="0" pass="0">
+            <Option type="Map">
+              <Option type="QString" name="angle" value="45" />
+              <Option type="QString" name="color" value="165,165,165,255" />
+              <Option type="QString" name="distance" value="2.6" />
+              <Option type="QString" name="distance_unit" value="MM" />
+              <Option type="QString" name="line_width" value="0.12" />
+              <Option type="QString" name="line_width_unit" value="MM" />
+              <Option type="QString" name="offset" value="0" />
+            </Option>
+            <prop k="angle" v="45" />
+            <prop k="color" v="165,165,165,255" />
+            <prop k="distance" v="2.6" />
+            <prop k="distance_unit" v="MM" />
+            <prop k="line_width" v="0.12" />
+            <prop k="line_width_unit" v="MM" />
+            <prop k="offset" v="0" />
+            <symbol type="line" name="@0@0" alpha="1" clip_to_extent="1" force_rhr="0">
+              <layer class="SimpleLine" enabled="1" locked="0" pass="0">
+                <Option type="Map">
+                  <Option type="QString" name="line_color" value="165,165,165,255" />
+                  <Option type="QString" name="line_style" value="solid" />
+                  <Option type="QString" name="line_width" value="0.12" />
+                  <Option type="QString" name="line_width_unit" value="MM" />
+                </Option>
+                <prop k="line_color" v="165,165,165,255" />
+                <prop k="line_style" v="solid" />
+                <prop k="line_width" v="0.12" />
+                <prop k="line_width_unit" v="MM" />
+              </layer>
+            </symbol>
+          </layer>
+        </symbol>
+        <symbol type="fill" name="1" alpha="1" clip_to_extent="1" force_rhr="0">
+          <layer class="LinePatternFill" enabled="1" locked="0" pass="0">
+            <Option type="Map">
+              <Option type="QString" name="angle" value="45" />
+              <Option type="QString" name="color" value="165,165,165,255" />
+              <Option type="QString" name="distance" value="6" />
+              <Option type="QString" name="distance_unit" value="MM" />
+              <Option type="QString" name="line_width" value="0.12" />
+              <Option type="QString" name="line_width_unit" value="MM" />
+              <Option type="QString" name="offset" value="0" />
+            </Option>
+            <prop k="angle" v="45" />
+            <prop k="color" v="165,165,165,255" />
+            <prop k="distance" v="6" />
+            <prop k="distance_unit" v="MM" />
+            <prop k="line_width" v="0.12" />
+            <prop k="line_width_unit" v="MM" />
+            <prop k="offset" v="0" />
+            <symbol type="line" name="@0@0" alpha="1" clip_to_extent="1" force_rhr="0">
+              <layer class="SimpleLine" enabled="1" locked="0" pass="0">
+                <Option type="Map">
+                  <Option type="QString" name="line_color" value="165,165,165,255" />
+                  <Option type="QString" name="line_style" value="solid" />
+                  <Option type="QString" name="line_width" value="0.12" />
+                  <Option type="QString" name="line_width_unit" value="MM" />
+                </Option>
+                <prop k="line_color" v="165,165,165,255" />
+                <prop k="line_style" v="solid" />
+                <prop k="line_width" v="0.12" />
+                <prop k="line_width_unit" v="MM" />
+              </layer>
+            </symbol>
+          </layer>
+        </symbol>
+      </symbols>
+    </renderer-v2>
   </renderer-v2>
   <aliases>
     <alias field="cell" name="Cell" />
@@ -95,6 +91,13 @@
     <alias field="clear_looks" name="Clear looks" />
     <alias field="share_seen" name="Share seen (0 to 1)" />
   </aliases>
+  <editable>
+    <field name="cell" editable="0" />
+    <field name="month" editable="0" />
+    <field name="looks" editable="0" />
+    <field name="clear_looks" editable="0" />
+    <field name="share_seen" editable="0" />
+  </editable>
   <previewExpression>"cell"</previewExpression>
   <mapTip>[% "month" %]: [% "clear_looks" %] clear looks of [% "looks" %], [% round(100 * "share_seen") %] % seen</mapTip>
   <layerGeometryType>2</layerGeometryType>

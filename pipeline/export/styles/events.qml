@@ -1,5 +1,5 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Labeling|MapTips|Temporal|Fields|Forms|Rendering" labelsEnabled="1" hasScaleBasedVisibilityFlag="1" minScale="150000" maxScale="0">
+<qgis version="3.22.0" styleCategories="Symbology|Labeling|MapTips|Temporal|Fields|Forms|Rendering" labelsEnabled="1" hasScaleBasedVisibilityFlag="1" minScale="40000" maxScale="0">
   <temporal enabled="1" mode="1" startField="by" endField="" startExpression="" endExpression="" durationField="" durationUnit="min" fixedDuration="0" accumulate="1" limitMode="0">
     <fixedRange>
       <start />
@@ -204,11 +204,11 @@
   </renderer-v2>
   <labeling type="simple">
     <settings calloutType="simple">
-      <text-style fieldName="&quot;kind&quot; || ' by ' || left(to_string(&quot;by&quot;), 10)" isExpression="1" fontFamily="Sans Serif" fontWeight="50" textOpacity="1" fontSize="8" fontSizeUnit="Point" textColor="20,20,20,255">
-        <text-buffer bufferDraw="1" bufferSize="0.6" bufferSizeUnits="MM" bufferColor="255,255,255,255" bufferOpacity="0.8" />
+      <text-style fieldName="&quot;kind&quot; || ' by ' || format_date(&quot;by&quot;, 'yyyy-MM-dd')" isExpression="1" fontFamily="Sans Serif" fontWeight="50" textOpacity="1" fontSize="7.5" fontSizeUnit="Point" textColor="60,60,60,255">
+        <text-buffer bufferDraw="1" bufferSize="0.7" bufferSizeUnits="MM" bufferColor="255,255,255,255" bufferOpacity="0.85" />
       </text-style>
-      <placement placement="6" dist="1.2" predefinedPositionOrder="TR,TL,BR,BL,R,L,TSR,BSR" offsetType="0" />
-      <rendering scaleVisibility="0" drawLabels="1" obstacle="0" displayAll="1" />
+      <placement placement="6" dist="1.6" distUnits="MM" priority="4" predefinedPositionOrder="R,L,BR,BL,TR,TL,BSR,BSL,TSR,TSL" offsetType="0" />
+      <rendering scaleVisibility="0" drawLabels="1" obstacle="0" displayAll="0" />
     </settings>
   </labeling>
   <aliases>

@@ -42,6 +42,6 @@
     <alias field="ground_present" name="Shows cleared ground" />
   </aliases>
   <previewExpression>"site_id"</previewExpression>
-  <mapTip>&lt;b&gt;[% "site_id" %]&lt;/b&gt;, look of [% left(to_string("day"), 10) %]&lt;br&gt;ponds [% round("pond_area_m2") %] m² ([% round("pond_area_low_m2") %] to [% round("pond_area_high_m2") %])</mapTip>
+  <mapTip>&lt;b&gt;[% "site_id" %]&lt;/b&gt;, look of [% format_date("day", 'yyyy-MM-dd') %]&lt;br&gt;ponds [% format_number("pond_area_m2" / 10000, 2) || ' ha (' || format_number("pond_area_low_m2" / 10000, 2) || ' to ' || format_number("pond_area_high_m2" / 10000, 2) || ')' %]</mapTip>
   <layerGeometryType>0</layerGeometryType>
 </qgis>

@@ -35,6 +35,6 @@
     <alias field="first_seen" name="First clear look that shows it" />
   </aliases>
   <previewExpression>"site_id"</previewExpression>
-  <mapTip>&lt;b&gt;[% "site_id" %]&lt;/b&gt;, patch of ponds [% "pond_id" %]&lt;br&gt;[% round("area_m2") %] m²</mapTip>
+  <mapTip>&lt;b&gt;[% "site_id" %]&lt;/b&gt;, patch of ponds [% "pond_id" %]&lt;br&gt;[% format_number("area_m2" / 10000, 3) %] ha[% coalesce('&lt;br&gt;first seen ' || format_date("first_seen", 'yyyy-MM-dd'), '') %]</mapTip>
   <layerGeometryType>2</layerGeometryType>
 </qgis>
