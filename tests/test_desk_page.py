@@ -316,7 +316,7 @@ def test_a_locked_file_is_told_and_the_verdict_is_sent_again(
     other.execute("ROLLBACK")
     other.close()
     page.wait("document.getElementById('problem').hidden")
-    saved(page, "that had not been saved is saved now")
+    saved(page, "that had to wait")
     assert rows(here)[before].verdict == "confirmed"
 
 
@@ -446,7 +446,7 @@ def test_a_verdict_that_was_not_saved_is_sent_when_the_desk_is_back(tmp_path: Pa
         page.wait("document.getElementById('problem').textContent.includes('started anew')")
         again = chromium.tab()
         again.goto(url)
-        again.wait("document.getElementById('saved').textContent.includes('is saved now')")
+        again.wait("document.getElementById('saved').textContent.includes('that had to wait')")
         assert kept(path)[site] == ("rejected", "paddy field")
 
 

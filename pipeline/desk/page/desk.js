@@ -258,6 +258,7 @@ function openReasons() {
     return button;
   }));
   document.querySelector('[data-act=reject]').setAttribute('aria-expanded', 'true');
+  box.scrollIntoView({block: 'nearest'});
 }
 
 function closeReasons() {
