@@ -129,13 +129,14 @@ class Page:
 
     def goto(self, address: str | Path) -> None:
         """Open an address or a file, and wait until it has loaded."""
-        before = self.loaded
-        result = self.call("Page.navigate", url=address.resolve().as_uri() if isinstance(address, Path) else address)
+        before, url = self.loaded, address.resolve().as_uri() if isinstance(address, Path) else address
+        result = self.call("Page.navigate", url=url)
         if result.get("errorText"):
-            raise Failed(f"{address}: {result['errorText']}")
-        if "loaderId" not in result:  # another place on the same page
-            return
-        self._until(lambda: self.loaded > before, f"{address} did not load")
+            raise Failed(f"{url}: {result['errorText']}")
+        if "loaderId" in result:
+            self._until(lambda: self.loaded > before, f"{url} did not load")
+        else:  # another place on the same page
+            self.wait(f"location.href === {json.dumps(url)}")
 
     def reload(self) -> None:
         """Load the page again, and wait until it has loaded."""

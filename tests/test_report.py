@@ -16,12 +16,13 @@ from pipeline import __version__
 from pipeline.aoi import Aoi
 from pipeline.errors import InputError
 from pipeline.export.edition import Edition
+from pipeline.report import evidence
 from pipeline.report.bars import ticks
 from pipeline.report.mapping import lines, report_map
 from pipeline.report.page import report_html, text_of, write_report, years
 from pipeline.report.summary import Age, age, recent_months, summarised
 from pipeline.report.timeline import Ponds, counts, ponds_on
-from pipeline.sites.history import SiteStatus
+from pipeline.sites.history import EventKind, SiteStatus
 from pipeline.sites.states import SiteState
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> </script><!--"
@@ -182,10 +183,26 @@ def test_every_site_has_its_facts_and_rejected_ones_stand_apart() -> None:
     assert "HLS-0003 fish pond 2 July 2025" in found.text
     assert found.text.count("HLS-0003") == 1
     assert "HLS-0004 added by a person" in found.text
-    assert "none: a person reported it" in found.text
+    assert "none: it rests on the word of a person" in found.text
+    assert "Status confirmed by a reviewer Ponds began not dated" in found.text  # of a site that no look shows
+    assert "First listed 1 July 2025" in found.text
     assert "No pictures were made of this site." in found.text
     assert "0.39 ha (8 in 10 chances: 0.27 to 0.58 ha)" in found.text
     assert "1 site without dated ponds is in no bar." in found.text
+
+
+def test_what_is_not_listed_any_more_is_told() -> None:
+    """A site that was withdrawn, once and for all; one that is back is no such site."""
+    event = replace(OLD.events[0], kind=EventKind.WITHDRAWN, after=None, by=date(2025, 6, 3))
+    moved = replace(event, kind=EventKind.MERGED, site_id="HLS-0009")
+    one = edition(OLD, events=(event, replace(event, site_id="HLS-0008"), moved))
+    assert [(gone.site_id, gone.kind) for gone in evidence.gone(one)] == [
+        ("HLS-0008", EventKind.WITHDRAWN), ("HLS-0009", EventKind.MERGED),
+    ]  # fmt: skip
+    text = page(one).text
+    assert "HLS-0008 withdrawn: by 3 Jun 2025" in text
+    assert "HLS-0009 became part of another site: by 3 Jun 2025" in text
+    assert "No longer listed" not in page(edition(OLD)).text
 
 
 def test_pictures_lie_beside_the_page_and_say_what_is_seen() -> None:

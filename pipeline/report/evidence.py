@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipeline.export.edition import Edition
 from pipeline.pictures.album import Album, Frame, Role, View
 from pipeline.pictures.chart import chart_svg
 from pipeline.report.summary import Age, age, onset
 from pipeline.reviews.review import Verdict
-from pipeline.sites.records import SiteRecord
+from pipeline.sites.history import EventKind, SiteStatus
+from pipeline.sites.records import EventRecord, SiteRecord
 from pipeline.sites.statement import Statement
 from pipeline.words import Words, hectares
 
 VIEWS = tuple(View)
+ONSETS = frozenset({EventKind.APPEARED, EventKind.PONDS_BUILT})
+ENDS = frozenset({EventKind.MERGED, EventKind.WITHDRAWN})
+"""What makes a site one that is not listed any more."""
 WEBP = "data:image/webp;base64,"
 
 
@@ -62,7 +67,7 @@ def row(site: SiteRecord, recent: tuple[str, str] | None, words: Words) -> Row:
         area_range=words("report.table.range", low=low, high=high) if measured else "",
         ground=hectares(site.ground_area_m2) if site.ground_area_m2 > 0 else "",
         confidence=words.percent(site.confidence) if site.confidence is not None else "",
-        status=words.of("status", site.status),
+        status=status(site, words),
         last_seen=words.short_day(site.last_seen) if site.last_seen else "",
         last_seen_key=site.last_seen.isoformat() if site.last_seen else "",
         review=words.of("verdict", site.verdict or "none"),
@@ -90,12 +95,20 @@ def marks(site: SiteRecord, recent: tuple[str, str] | None, words: Words) -> tup
     return tuple(mark for mark in found if mark)
 
 
-def facts(site: SiteRecord, words: Words) -> Iterator[tuple[str, str]]:
-    """What is said of a site, as names and values."""
+def status(site: SiteRecord, words: Words, explained: bool = False) -> str:
+    """The status in words. One that rests on a verdict says so, and nothing of looks that may never have been."""
+    if site.status == SiteStatus.CONFIRMED and site.verdict == Verdict.CONFIRMED:
+        return words.of("verdict", site.verdict)
+    word = words.of("status", site.status)
+    return f"{word}: {words.of('status_means', site.status)}" if explained else word
+
+
+def facts(site: SiteRecord, listed: date | None, words: Words) -> Iterator[tuple[str, str]]:
+    """What is said of a site, as names and values; `listed`: the day on which it was first published."""
     point = site.polygon.representative_point()
     unknown = words("report.site.unknown")
     yield words("report.site.position"), f"{point.y:.5f}, {point.x:.5f}"
-    yield words("report.site.status"), f"{words.of('status', site.status)}: {words.of('status_means', site.status)}"
+    yield words("report.site.status"), status(site, words, explained=True)
     yield words("report.site.began"), began(site, words)
     yield words("report.site.cleared"), words.between(site.ground_after, site.ground_by)
     yield words("report.site.last_seen"), words.day(site.last_seen) if site.last_seen else unknown
@@ -105,6 +118,8 @@ def facts(site: SiteRecord, words: Words) -> Iterator[tuple[str, str]]:
     yield words("report.site.ground"), words.hectares(site.ground_area_m2) if site.ground_area_m2 > 0 else unknown
     yield words("report.site.confidence"), _confidence(site, words)
     yield words("report.site.review"), review(site, words)
+    if listed:
+        yield words("report.site.listed"), words.day(listed)
     if site.parent:
         yield words("report.site.parent"), site.parent
     if site.earlier_dates:
@@ -124,12 +139,20 @@ def review(site: SiteRecord, words: Words) -> str:
     return words("report.site.reviewed", verdict=verdict, day=day)
 
 
-def events(statement: Statement, words: Words) -> list[str]:
-    """What happened to a site, oldest first."""
-    return [
-        words("report.site.event", what=words.of("event", event.kind), when=words.between(event.after, event.by))
-        for event in statement.events
-    ]
+def told(event: EventRecord, words: Words) -> str:
+    """What happened, and when. Only an onset without an earlier day was there at the first clear look."""
+    if event.after is None and event.kind not in ONSETS:
+        when = words("dates.by", by=words.short_day(event.by))
+    else:
+        when = words.between(event.after, event.by)
+    return words("report.site.event", what=words.of("event", event.kind), when=when)
+
+
+def gone(edition: Edition) -> list[EventRecord]:
+    """The last thing that happened to each site that was listed before and is not any more, by id."""
+    listed = {site.site_id for site in edition.sites}
+    ends = {event.site_id: event for event in edition.events if event.kind in ENDS and event.site_id not in listed}
+    return [ends[site_id] for site_id in sorted(ends)]
 
 
 def pictured(statement: Statement, album: Album | None, words: Words) -> dict[str, Any]:

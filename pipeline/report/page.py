@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -77,7 +78,8 @@ def report_html(edition: Edition, albums: Albums, notice: str | None = None, lan
         "sites": _sites(edition, album_of, words),
         "all_open": summary.sites <= OPEN_SITES,
         "printed": PRINTED_SITES,
-        "views": [words.of("view", view) for view in View],
+        "views": [(words.of("view", view), words.of("view_means", view)) for view in View],
+        "gone": [(event.site_id, evidence.told(event, words)) for event in evidence.gone(edition)],
         "rejected": standing_and_rejected(edition)[1],
         "data": json_text({"map": drawn.data(), "words": words.under("report.script")}),
         "version": pipeline.__version__,
@@ -126,21 +128,22 @@ def _sites(edition: Edition, album_of: Callable[[str], Album | None], words: Wor
     standing = {site.site_id for site in standing_and_rejected(edition)[0]}
     for statement in edition.statements:
         if statement.site.site_id in standing:
-            yield _site_view(statement, album_of(statement.site.site_id), recent, words)
+            site_id = statement.site.site_id
+            yield _site_view(statement, album_of(site_id), recent, edition.first_published.get(site_id), words)
 
 
 def _site_view(
-    statement: Statement, album: Album | None, recent: tuple[str, str] | None, words: Words
-) -> SiteView:  # fmt: skip
+    statement: Statement, album: Album | None, recent: tuple[str, str] | None, listed: date | None, words: Words
+) -> SiteView:
     site = statement.site
     pictured = evidence.pictured(statement, album, words)
     return SiteView(
         site_id=site.site_id,
         mark=mark_of(site, recent),
         marks=evidence.marks(site, recent, words),
-        began=evidence.began(site, words),
-        facts=list(evidence.facts(site, words)),
-        events=evidence.events(statement, words),
+        began=words("report.site.began_when", when=evidence.began(site, words)),
+        facts=list(evidence.facts(site, listed, words)),
+        events=[evidence.told(event, words) for event in statement.events],
         missing=album.missing if album else words("report.site.no_album"),
         side=evidence.side(album, words) if album and album.frames else None,
         labels=[frame["label"] for frame in pictured["frames"]],

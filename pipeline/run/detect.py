@@ -177,7 +177,7 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
     provenance = _provenance(context, planned, derived.looks, made.failures)
     reviews = ReviewsFile(context.out / REVIEWS).read()
     publication = _publication(context, registry, derived, provenance)
-    registry, names = with_names(publication.registry, reviews, context.aoi.grid, context.settings.sites.link_m)
+    registry, names = with_names(publication.registry, reviews, context.aoi.grid)
     seen = Seen(
         months=_months(context, planned.search, derived.looks),
         by_month=derived.seen_in(context.aoi),

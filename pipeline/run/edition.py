@@ -129,14 +129,14 @@ def _is_here(row: Review, entries: Mapping[str, RegisteredSite], aoi: Aoi) -> bo
     return row.polygon.is_empty or bool(row.polygon.intersects(aoi.polygon))
 
 
-def with_names(registry: Registry, reviews: Reading, grid: Grid, link_m: float) -> tuple[Registry, dict[int, str]]:
+def with_names(registry: Registry, reviews: Reading, grid: Grid) -> tuple[Registry, dict[int, str]]:
     """The registry with names for sites that people drew and that have none, and these by the numbers of their rows.
 
-    A site that is drawn where one was named before gets that name.
+    A site that is drawn on ground that has a name gets that; one beside it is another.
     """
     drawn = [row for row in reviews.reviews if row.site_id is None and not row.polygon.is_empty]
     outlines = [reprojected(row.polygon, LONLAT, grid.crs) for row in drawn]
-    registry, names = registry.with_ids(outlines, grid, link_m)
+    registry, names = registry.with_ids(outlines, grid, link_m=0.0)
     return registry, {row.fid: name for row, name in zip(drawn, names, strict=True)}
 
 

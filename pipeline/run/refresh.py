@@ -63,7 +63,7 @@ def refresh(aoi: Aoi, out: Path, archive_folder: Path, settings: Settings, progr
             complete(archive)
             roll_back(out)
             found = read_published(aoi, out, archive_folder)
-            registry, names = with_names(found.registry, found.reviews, aoi.grid, settings.sites.link_m)
+            registry, names = with_names(found.registry, found.reviews, aoi.grid)
             found = published_with(replace(found, registry=registry, reviews=named(found.reviews, names)))
             hold.check()
             names_held.check()

@@ -65,6 +65,7 @@
 
     function show() {
       const view = find("input:checked").value;
+      figure.querySelectorAll(".means").forEach((text, k) => (text.hidden = k !== Number(view)));
       const [before, after] = [picked(".pick-left"), picked(".pick-right")];
       for (const [image, frame] of [[left, before], [right, after]]) {
         const there = frame.images[view] !== "";
