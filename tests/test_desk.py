@@ -235,6 +235,8 @@ def test_a_site_is_added_by_a_place_or_an_outline_and_taken_back(session: Sessio
     assert other != key
     session.act(Undo(do="undo"))
     assert not session.knows(other)
+    with pytest.raises(NotPossible, match="SHN-0001 is there already"):
+        session.act(AddSite(do="add_site", where=OnPicture(site="SHN-0001", xy=[(0.5, 0.5)])))
     with pytest.raises(NotPossible, match="without a name until the next run"):
         session.act(judge(key, Verdict.CONFIRMED))
     session.act(Undo(do="undo"))

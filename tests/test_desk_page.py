@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -207,7 +207,7 @@ def test_missed_sites_are_added_on_the_picture_and_on_the_map(page: Page, here: 
 
     page.press("a")
     x, y = page.middle("#stage")
-    for dx, dy in ((-150, -150), (-60, -180), (-80, -70)):
+    for dx, dy in ((-150, -150), (-60, -180), (-110, -120)):
         page.click_at(x + dx, y + dy)
     page.press("Enter")
     page.type("two rows of ponds")
@@ -288,6 +288,18 @@ def test_a_damaged_cut_is_told_and_the_site_is_judged(page: Page, here: Open) ->
     assert rows(here)[DAMAGED].verdict == "confirmed"
 
 
+def test_rows_that_could_not_be_understood_are_listed_on_the_page(tmp_path: Path, chromium: Browser) -> None:
+    desk = desk_on(tmp_path / "reviews.gpkg", 2)
+    with closing(sqlite3.connect(tmp_path / "reviews.gpkg")) as database:
+        database.execute("UPDATE reviews SET verdict = '<i>yes</i>' WHERE site_id = 'SHN-0002'")
+        database.commit()
+    with opened(desk) as here:
+        page = chromium.open(here.url)
+        page.wait(SHOWN)
+        assert "SHN-0002" in page.text("#problems")
+        assert "<i>yes</i>" in page.text("#problems")
+
+
 def test_a_locked_file_is_told_and_the_verdict_is_sent_again(
     page: Page, here: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
@@ -304,7 +316,7 @@ def test_a_locked_file_is_told_and_the_verdict_is_sent_again(
     other.execute("ROLLBACK")
     other.close()
     page.wait("document.getElementById('problem').hidden")
-    saved(page, "that had not been saved is saved now")
+    saved(page, "that had to wait")
     assert rows(here)[before].verdict == "confirmed"
 
 
@@ -434,7 +446,7 @@ def test_a_verdict_that_was_not_saved_is_sent_when_the_desk_is_back(tmp_path: Pa
         page.wait("document.getElementById('problem').textContent.includes('started anew')")
         again = chromium.tab()
         again.goto(url)
-        again.wait("document.getElementById('saved').textContent.includes('is saved now')")
+        again.wait("document.getElementById('saved').textContent.includes('that had to wait')")
         assert kept(path)[site] == ("rejected", "paddy field")
 
 

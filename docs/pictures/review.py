@@ -15,7 +15,7 @@ from PIL import Image
 from pipeline.cli.review import desk_of
 from pipeline.desk.server import opened
 
-COLOURS = 200
+COLOURS = 256
 TARGET = Path(__file__).with_suffix(".png")
 
 
@@ -34,7 +34,7 @@ def main(out: str, archive: str, site: str = "") -> None:
         page.pump(0.5)
         page.screenshot(Path(folder) / "page.png")
         shown = Image.open(BytesIO((Path(folder) / "page.png").read_bytes())).convert("RGB")
-    shown.quantize(COLOURS, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    shown.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(TARGET, optimize=True)
     print(f"{TARGET}: {TARGET.stat().st_size / 1000:.0f} kB")
 
 

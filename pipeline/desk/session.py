@@ -198,6 +198,9 @@ class Session:
         for row in _unnamed(storage.read().reviews):
             if row.polygon.equals(outline):
                 return f"{ADDED}{row.fid}"  # the answer to the same command was lost
+        for site in self.desk.edition.sites:
+            if site.polygon.intersects(outline):
+                raise NotPossible(f"{site.site_id} is there already; judge it instead")
         fid = storage.add_site(outline, self.desk.reviewer, command.note or None, self.desk.now())
         self._remember(f"{ADDED}{fid}", lambda: storage.remove_site(fid))
         return f"{ADDED}{fid}"

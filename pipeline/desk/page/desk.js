@@ -258,6 +258,7 @@ function openReasons() {
     return button;
   }));
   document.querySelector('[data-act=reject]').setAttribute('aria-expanded', 'true');
+  box.scrollIntoView({block: 'nearest'});
 }
 
 function closeReasons() {
@@ -418,7 +419,11 @@ function words() {
   byId('simulated').textContent = text('simulated');
   byId('reviewer').textContent = desk.reviewer ? text('reviewer', {name: desk.reviewer}) : text('no_reviewer');
   byId('gone').textContent = desk.gone.length ? text('gone', {n: desk.gone.length, names: desk.gone.join(', ')}) : '';
-  if (desk.problems.length) tell(desk.problems.join(' · '));
+  byId('problems').replaceChildren(...desk.problems.map((problem) => {
+    const line = document.createElement('p');
+    line.textContent = problem;
+    return line;
+  }));
   byId('legend').replaceChildren(...['open', 'confirmed', 'rejected', 'unsure', 'added'].map((kind) => {
     const one = document.createElement('span');
     one.className = `key ${kind}`;

@@ -38,6 +38,7 @@ export class Drawing {
     hint.hidden = mode === null;
     hint.textContent = mode === null ? '' : (this.album.drawable ? '' : `${text('not_drawable')} `)
       + text(this.album.drawable ? `hint_${mode}` : 'hint_map');
+    if (mode) hint.scrollIntoView({block: 'nearest'});
     this.draw();
     this.on.changed(mode);
   }
