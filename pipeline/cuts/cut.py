@@ -150,12 +150,15 @@ def _cut(file: Any) -> Cut:
         raise ValueError("not the bands of a cut")
     if file.shape != window.shape or max(window.shape) > MAX_CUT_PX or window.transform != file.transform:
         raise ValueError("not the shape of a cut")
+    epsg = file.crs.to_epsg() if file.crs else None
+    if epsg is None:
+        raise ValueError("no CRS")
     pixels = file.read()
     scl = pixels[len(NAMES)].astype(np.uint8) if file.count > len(NAMES) else None
     if _checksum(pixels[: len(NAMES)], scl, tags) != tags[CHECKSUM]:
         raise ValueError("its pixels or tags are not those of its checksum")
     return Cut(
-        grid=Grid(file.crs.to_epsg()),
+        grid=Grid(epsg),
         window=window,
         time_utc=datetime.fromisoformat(tags["datetime"]),
         overpass=tags["overpass"],

@@ -12,21 +12,28 @@ import numpy as np
 
 from pipeline.aoi import Aoi
 from pipeline.bands import NAMES
+from pipeline.cuts.store import CutStore, core_of
 from pipeline.engine import usable_cores
 from pipeline.errors import SceneError
-from pipeline.grid import Window
+from pipeline.grid import LONLAT, Window, reprojected
 from pipeline.looks.segment import NetworkSegmenter
 from pipeline.looks.weights import Model
 from pipeline.raster import Raster
 from pipeline.run.context import Run
+from pipeline.run.edition import lies_in
 from pipeline.run.looks import LookPlan, plan_looks
 from pipeline.run.price import outdated_text, price_of
+from pipeline.sites.registry import read_registry
 from pipeline.sources.budget import SpendingLimits
 from pipeline.sources.interface import Price, Refusal, Search
 from pipeline.sources.ledger import Usage
 
 BYTES_PER_S = 5e6
 """What a usual line carries, assumed."""
+CUT_BYTES = 110_000
+"""What one cut takes, measured: `benchmarks/cuts.py`."""
+PARTS = ("before", "first", "latest", "onset of ground")
+"""Looks at a site that are kept besides those between."""
 MAX_LINES = 40
 """Overpasses shown one by one."""
 
@@ -60,6 +67,25 @@ class OverpassEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Cuts that a run may keep of places that are known."""
+
+    sites: int
+    """Known sites in and around the AOI."""
+    cuts: int
+    """Most cuts of them that may be made."""
+    most: int
+    """Most cuts of one site, known or new."""
+
+    def text(self) -> str:
+        """For a person."""
+        known = (
+            f"{self.cuts} cuts of {self.sites} known sites, {_megabytes(self.cuts)}" if self.sites else "no known site"
+        )
+        return f"at most {known}; a new site takes up to {_megabytes(self.most)} in the archive"
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What a run would do."""
 
@@ -77,6 +103,8 @@ class Estimate:
     """Those with something to do, in time."""
     failures: tuple[Refusal, ...]
     """Looks whose price could not be found out, and why."""
+    evidence: Evidence
+    """Cuts that may be kept."""
     seconds: float
     """How long it will take, by the speed of this machine and an assumed line."""
 
@@ -107,6 +135,7 @@ class Estimate:
             f"  cost     {self.usage.text()}",
             f"  time     about {_duration(self.seconds)}, of it {_duration(self.usage.n_bytes / BYTES_PER_S)} for a "
             f"line of {BYTES_PER_S / 1e6:g} MB/s",
+            f"  evidence {self.evidence.text()}",
         ]
         if self.outdated:
             lines.append(f"  {self.outdated}")
@@ -149,8 +178,24 @@ def estimate(context: Run) -> Estimate:
         outdated=outdated_text(context, planned) if planned.outdated else None,
         overpasses=overpasses,
         failures=failures,
+        evidence=_evidence(context, len(overpasses)),
         seconds=computing_s + fetching_s,
     )
+
+
+def _evidence(context: Run, passes: int) -> Evidence:
+    """The cuts that may be made of known sites from some overpasses. Raises as `read_registry`."""
+    aoi, most = context.aoi, context.settings.cuts.between + len(PARTS)
+    registry = read_registry(context.archive.registry, aoi.prefix)
+    store = CutStore(context.archive.cuts, aoi.grid)
+    outlines = [
+        entry.statement.site.polygon
+        for entry in registry.entries
+        if entry.statement is not None and lies_in(entry, aoi)
+    ]
+    kept = [len(store.overpasses(core_of(reprojected(each, LONLAT, aoi.grid.crs).bounds))) for each in outlines]
+    # The latest look is new with each run, however many are kept already.
+    return Evidence(len(outlines), sum(min(passes, max(1, most - count)) for count in kept), most)
 
 
 def _priced(context: Run, planned: LookPlan) -> tuple[tuple[OverpassEstimate, ...], tuple[Refusal, ...]]:
@@ -191,6 +236,10 @@ def _seconds_per_pixel(model: Model) -> float:
     segmenter(raster, [ground])
     torch.set_num_threads(threads)
     return (time.perf_counter() - begun) / ground.area_px
+
+
+def _megabytes(cuts: int) -> str:
+    return f"{cuts * CUT_BYTES / 1e6:.1f} MB"
 
 
 def _duration(seconds: float) -> str:

@@ -31,6 +31,7 @@ from pipeline.sites.states import SiteState
 from pipeline.sources.budget import Budget, SpendingLimits
 from pipeline.sources.ledger import LedgerEntry, read_ledger, tidy_ledger
 from pipeline.training.labels import read_label_areas
+from tests.fuzz.desk import Bundles, Cuts, Reviews
 from tests.fuzz.geopackages import GPKG, log_beside
 from tests.fuzz.imagery import GeoTiffs, SafeProducts, SearchAnswers, StaticCatalogues
 from tests.fuzz.kind import Kind, Seed
@@ -436,5 +437,8 @@ KINDS: tuple[Kind, ...] = (
     Ledgers(),
     Registries(),
     ScanLogs(),
+    Reviews(),
+    Cuts(),
+    Bundles(),
 )
 """Every kind; a test tries each of them."""
