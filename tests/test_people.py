@@ -427,3 +427,14 @@ def test_what_is_no_bundle_is_told_in_one_line(tmp_path: Path, capsys: pytest.Ca
 def test_evidence_for_a_site_that_is_not_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bundle(place, "TST-0099") == 2
     assert "no site TST-0099 is published there" in capsys.readouterr().err
+
+
+def test_scores_are_those_of_the_detector_whatever_people_added_and_rejected(place: Path) -> None:
+    from pipeline.evaluation.truth import read_reported
+
+    before = read_reported(out(place) / "sites.geojson")
+    reviews(place).judge(the_site(place), Verdict.REJECTED, Reason.PADDY, None, "Nang", AT)
+    reviews(place).add_site(box(99.30, 21.99, 99.302, 21.992), "Nang", None, AT)
+    refresh(AREA, out(place), place / "archive", load(), QUIET)
+    assert len(rows(place)) == 2
+    assert read_reported(out(place) / "sites.geojson") == before

@@ -189,8 +189,12 @@ def read_case(sites: Path, truth: Path, first: date, last: date) -> Case:
 
 
 def read_reported(sites: Path) -> list[Reported]:
-    """What a run reported, from its `sites.geojson`; lon/lat. Raises `InputError`."""
-    return _features(sites, _read_reported)
+    """What a detector reported, from the `sites.geojson` of a run; lon/lat. Raises `InputError`.
+
+    Sites that only people reported are left out, and those that people rejected are not: it is the detector that is
+    scored.
+    """
+    return [site for site in _features(sites, _read_reported) if site is not None]
 
 
 def _features(path: Path, made: Callable[[BaseGeometry, dict[str, object]], Feature]) -> list[Feature]:
@@ -237,7 +241,10 @@ def _read_true(polygon: BaseGeometry, of: dict[str, object]) -> TrueSite:
     )
 
 
-def _read_reported(polygon: BaseGeometry, of: dict[str, object]) -> Reported:
+def _read_reported(polygon: BaseGeometry, of: dict[str, object]) -> Reported | None:
+    """A reported site; None for one that no detector reported."""
+    if of["confidence"] is None:
+        return None
     low, value, high = (float(str(of[f"pond_area_{k}m2"])) for k in ("low_", "", "high_"))
     return Reported(
         polygon=polygon,

@@ -17,7 +17,7 @@ from pipeline.grid import Window
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
-from pipeline.reviews.file import ReviewsFile
+from pipeline.reviews.file import Reading, ReviewsFile
 from pipeline.run.clock import clock_warnings
 from pipeline.run.context import Run
 from pipeline.run.cuts import keep_cuts
@@ -178,32 +178,48 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
     reviews = ReviewsFile(context.out / REVIEWS).read()
     publication = _publication(context, registry, derived, provenance)
     registry, names = with_names(publication.registry, reviews, context.aoi.grid)
-    seen = Seen(
-        months=_months(context, planned.search, derived.looks),
-        by_month=derived.seen_in(context.aoi),
-        ever=derived.seen_share(context.aoi),
-    )
-    rows = partial(coverage_records, context.aoi, context.settings.coverage.cell_px, seen.months, derived.coverage)
-    stale = {
-        entry.site_id: entry.statement.site.last_clear
-        for entry in registry.entries
-        if entry.statement is not None and entry.site_id in publication.stale
-    }
-    edition, notes = edition_of(
-        context.aoi, registry, stale, named(reviews, names), provenance, context.recipe.model_sha256, seen, rows
-    )
+    publication = replace(publication, registry=registry)
+    edition, notes = _edition(context, planned, derived, publication, named(reviews, names), provenance)
     summary = replace(
         _summary(context, planned, made, provenance, derived.looks, edition.statements, published=True),
         events=edition.events,
         outliers=derived.outliers,
         damaged=(*planned.store.damaged, *derived.damaged),
-        seen_share=seen.ever,
-        seen_in=seen.by_month,
+        seen_share=edition.seen_share,
+        seen_in=edition.seen_in,
         cuts=cuts,
         notes=notes,
     )
     _export(summary, edition, registry, names, derived.looks)
     return summary
+
+
+def _edition(
+    context: Run,
+    planned: LookPlan,
+    derived: Derived,
+    publication: Publication,
+    reviews: Reading,
+    provenance: Provenance,
+) -> tuple[Edition, tuple[str, ...]]:
+    """What is published of the AOI, and what a person must know of the verdicts."""
+    aoi, registry = context.aoi, publication.registry
+    months = _months(context, planned.search, derived.looks)
+    stale = {
+        entry.site_id: entry.statement.site.last_clear
+        for entry in registry.entries
+        if entry.statement is not None and entry.site_id in publication.stale
+    }
+    return edition_of(
+        aoi,
+        registry,
+        stale,
+        reviews,
+        provenance,
+        context.recipe.model_sha256,
+        Seen(months=months, by_month=derived.seen_in(aoi), ever=derived.seen_share(aoi)),
+        partial(coverage_records, aoi, context.settings.coverage.cell_px, months, derived.coverage),
+    )
 
 
 def _summary(
