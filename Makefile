@@ -35,7 +35,7 @@ EXPORT_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(if $(PU
   $(call option,to,TO) $(call option,cell-km,CELL_KM) $(call option,embargo-days,EMBARGO_DAYS) $(call option,config,CONFIG)
 PRECISION_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,size,SIZE) $(call option,seed,SEED)
 REVIEW_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,port,PORT) \
-  $(call option,reviewer,REVIEWER) $(if $(NO_BROWSER),--no-browser)
+  $(call option,reviewer,REVIEWER) $(call option,sample,SAMPLE) $(if $(NO_BROWSER),--no-browser)
 DOCTOR_OPTIONS = $(if $(LIVE),--live) $(call option,providers,PROVIDERS) $(call option,out,OUT) \
   $(call option,archive,ARCHIVE) $(call option,config,CONFIG) $(call option,model,MODEL) $(call option,format,FORMAT)
 
@@ -59,7 +59,7 @@ help:
 	@echo "make scan AOI=shan SOURCE=stac       scan the months that are due, and tell what is new (MONTH=, CATCH_UP=)"
 	@echo "make schedule AOI=shan SOURCE=stac   have that done by itself (PRINT=1 only shows it) | make unschedule AOI=shan"
 	@echo "make status                          how every area stands that is scanned (FORMAT=json)"
-	@echo "make review AOI=shan                 judge the sites in your browser, on this machine only (REVIEWER=, NO_BROWSER=1)"
+	@echo "make review AOI=shan                 judge the sites in your browser, on this machine only (REVIEWER=, SAMPLE=50)"
 	@echo "make estimate AOI=shan SOURCE=stac   what a run would read and cost; spends nothing (also MAX_PU=, MAX_GB=)"
 	@echo "make backup TO=FILE                  what cannot be made again, in one file (also ARCHIVE=, OUT=, CONFIG=)"
 	@echo "make restore FROM_FILE=FILE          put it back, all or nothing (MERGE=1 joins what went different ways)"

@@ -102,7 +102,7 @@ def test_from_the_picture_of_a_cut_to_a_verdict_in_every_export(out: Path, tmp_p
 
 def test_every_album_has_its_place_and_all_its_looks(out: Path) -> None:
     options = argparse.Namespace(
-        aoi=str(out / f"{AREA.name}.geojson"), out=out, archive=out / "archive", reviewer=None
+        sample=None, aoi=str(out / f"{AREA.name}.geojson"), out=out, archive=out / "archive", reviewer=None
     )  # fmt: skip
     desk = command.desk_of(options)
     seen = [statement for statement in desk.edition.statements if statement.looks]  # not those that a person added

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.arguments import add_archive, archive_of
+from pipeline.cli.arguments import add_archive, archive_of, count
 from pipeline.cli.parser import EXITS, Parser, command
 from pipeline.errors import InputError
 
@@ -21,6 +21,8 @@ reviews.gpkg in the product folder, which QGIS may have open at the same time.""
 EXAMPLES = """examples:
   leachwatch review --aoi shan --reviewer "Nang"
       judge the sites in out/shan; your name stands beside your verdicts, in reviews.gpkg and nowhere else
+  leachwatch review --aoi shan --sample 50
+      first what is not judged yet of the random sample by which leachwatch precision --size 50 is told
   leachwatch review --aoi shan --no-browser
       only print the address, to be opened by hand; it holds a secret, so pass it on to nobody"""
 
@@ -52,6 +54,12 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     review.add_argument("--out", type=Path, metavar="DIR", help="its product folder (default: out/<aoi>)")
     add_archive(review)
     review.add_argument(
+        "--sample",
+        type=count,
+        metavar="N",
+        help="first the random sample of so many, as of precision --size",
+    )
+    review.add_argument(
         "--port", type=port, metavar="N", help=f"port of this machine (default: {USUAL_PORT}, or a free one)"
     )
     review.add_argument(
@@ -82,6 +90,7 @@ def desk_of(options: argparse.Namespace) -> "Desk":
     from pipeline.export.publication import REVIEWS
     from pipeline.pictures.album import Album
     from pipeline.reviews.file import ReviewsFile
+    from pipeline.reviews.precision import sample, seed_of
     from pipeline.run.edition import read_published
     from pipeline.run.refresh import stored_darkroom
     from pipeline.words import words_in
@@ -100,6 +109,7 @@ def desk_of(options: argparse.Namespace) -> "Desk":
 
     again = ["leachwatch", "review", "--aoi", options.aoi]
     again += ["--out", str(options.out)] if options.out else []
+    again += ["--sample", str(options.sample)] if options.sample else []
     return Desk(
         edition=found.edition,
         storage=ReviewsFile(out / REVIEWS),
@@ -107,6 +117,7 @@ def desk_of(options: argparse.Namespace) -> "Desk":
         reviewer=options.reviewer,
         now=lambda: datetime.now(UTC),
         words=words_in(),
+        sample=tuple(sample(found.edition.sites, options.sample, seed_of(aoi.name))) if options.sample else (),
         again=shlex.join(again),
     )
 

@@ -66,13 +66,13 @@ def run_precision(options: argparse.Namespace) -> int:
     """Quote the precision; returns the exit code."""
     from pipeline.aoi import read_aoi
     from pipeline.reviews.apply import judgements
-    from pipeline.reviews.precision import precision, sample
+    from pipeline.reviews.precision import precision, sample, seed_of
     from pipeline.run.edition import read_published
 
     aoi = read_aoi(options.aoi)
     found = read_published(aoi, options.out or Path("out") / aoi.name, archive_of(options))
     sites = found.edition.sites
-    chosen = sample(sites, options.size, f"{aoi.name} {options.seed}")
+    chosen = sample(sites, options.size, seed_of(aoi.name, options.seed))
     said = {name: judgement.verdict for name, judgement in judgements(found.reviews.reviews).items()}
     print(precision(sites, chosen, said).text())
     if found.edition.provenance.simulated:

@@ -26,5 +26,7 @@ class Desk:
     """The time, UTC."""
     words: Words
     """The texts of the page, in the language of the reviewer."""
+    sample: tuple[str, ...] = ()
+    """Ids of a random sample by which precision is told, in its order: those of them that are not judged come first."""
     again: str
     """How the desk is started again, for the page to say when it has lost it."""

@@ -27,8 +27,19 @@ DETAILS = 5
 """Numbers by which sites are compared."""
 
 
-def order(sites: Sequence[SiteRecord], reviews: Sequence[Review]) -> list[str]:
-    """The ids of the sites, first the one whose verdict would teach most; the same for the same input."""
+def order(sites: Sequence[SiteRecord], reviews: Sequence[Review], sample: Sequence[str] = ()) -> list[str]:
+    """The ids of the sites, first the one whose verdict would teach most; the same for the same input.
+
+    `sample`: ids that come before all others as long as they are not judged, in this order: for counting, not teaching.
+    """
+    judged = {site_id for site_id, review in latest(reviews).items() if review.verdict is not None}
+    found = _by_worth(sites, reviews)
+    first = [name for name in sample if name in found and name not in judged]
+    return [*first, *(name for name in found if name not in first)]
+
+
+def _by_worth(sites: Sequence[SiteRecord], reviews: Sequence[Review]) -> list[str]:
+    """The ids of the sites, first the one whose verdict would teach most."""
     said = {site_id: review.verdict for site_id, review in latest(reviews).items()}
     rank = {site.site_id: _rank(site, said.get(site.site_id)) for site in sites}
     by_id = sorted(sites, key=lambda site: site.site_id)

@@ -63,7 +63,7 @@ class Session:
             "simulated": edition.provenance.simulated,
             "reviewer": self.desk.reviewer,
             "again": self.desk.again,
-            "order": [*order(edition.sites, rows), *unnamed],
+            "order": [*order(edition.sites, rows, self.desk.sample), *unnamed],
             "sites": sites | unnamed,
             "gone": sorted(gone),
             "problems": list(reading.problems),

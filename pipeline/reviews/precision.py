@@ -84,6 +84,11 @@ class Precision:
         return "\n".join(lines)
 
 
+def seed_of(aoi: str, word: str = "") -> str:
+    """The seed of the sample of an AOI; another word draws another sample."""
+    return f"{aoi} {word}"
+
+
 def sample(sites: Sequence[SiteRecord], size: int, seed: str) -> list[str]:
     """Ids of a random sample of the sites that a detector found, as many from each band as its share, at least one.
 
