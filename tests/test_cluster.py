@@ -138,7 +138,7 @@ def looked(settings: Settings, scenes: Path, out: Path, progress: Progress) -> S
 
 
 def looks_in(out: Path) -> dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in (out / "archive").rglob("*.tif")}
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in (out / "archive").glob("looks*/**/*.tif")}
 
 
 class Interrupted(Progress):
