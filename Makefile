@@ -32,7 +32,7 @@ EVALUATE_OPTIONS = $(call option,model,MODEL) $(call option,set,SET) $(call opti
   $(call option,workers,WORKERS) $(call option,config,CONFIG)
 SIMULATE_OPTIONS = $(call option,out,OUT) $(call option,workers,WORKERS) $(call option,config,CONFIG)
 EXPORT_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(if $(PUBLIC),--public) $(call option,format,FORMAT) \
-  $(call option,to,TO) $(call option,cell-km,CELL_KM) $(call option,embargo-days,EMBARGO_DAYS) $(call option,config,CONFIG)
+  $(call option,to,TO) $(call option,cell-km,CELL_KM) $(call option,embargo-days,EMBARGO_DAYS)
 PRECISION_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,size,SIZE) $(call option,seed,SEED)
 REVIEW_OPTIONS = $(call option,out,OUT) $(call option,archive,ARCHIVE) $(call option,port,PORT) \
   $(call option,reviewer,REVIEWER) $(call option,sample,SAMPLE) $(if $(NO_BROWSER),--no-browser)

@@ -17,7 +17,6 @@ from test_detect import settings_with
 
 from pipeline.archive import Archive
 from pipeline.cli import main
-from pipeline.config import load
 from pipeline.cuts.cut import read_cut
 from pipeline.errors import InputError
 from pipeline.export.publication import REVIEWS
@@ -218,12 +217,12 @@ def aoi_file(place: Path) -> Path:
 
 def test_products_can_be_written_again_with_new_verdicts_and_are_else_the_same(place: Path) -> None:
     before = {path.name: path.read_bytes() for path in out(place).iterdir() if path.is_file() and path.name != REVIEWS}
-    refresh(AREA, out(place), place / "archive", load(), QUIET)
+    refresh(AREA, out(place), place / "archive", QUIET)
     after = {path.name: path.read_bytes() for path in out(place).iterdir() if path.is_file() and path.name != REVIEWS}
     assert json.loads(before["manifest.json"]) == json.loads(after["manifest.json"])
     assert {name for name in before if before[name] != after[name]} == set()
     reviews(place).judge(the_site(place), Verdict.CONFIRMED, None, None, "Nang", AT)
-    refresh(AREA, out(place), place / "archive", load(), QUIET)
+    refresh(AREA, out(place), place / "archive", QUIET)
     assert rows(place)[the_site(place)]["verdict"] == "confirmed"
 
 
@@ -231,7 +230,7 @@ def test_a_site_that_a_person_drew_gets_a_name_for_life_and_is_in_every_export(p
     found = read_published(AREA, out(place), place / "archive").edition.statements[0]
     drawn = translate(box(*found.site.polygon.bounds), 0.004, 0.002)
     reviews(place).add_site(drawn, "Nang", "seen from the road", AT)
-    refresh(AREA, out(place), place / "archive", load(), QUIET)
+    refresh(AREA, out(place), place / "archive", QUIET)
     (name,) = set(rows(place)) - {found.site.site_id}
     row = rows(place)[name]
     assert (row["added"], row["confidence"], row["verdict"], row["status"]) == (True, None, "confirmed", "confirmed")
@@ -263,7 +262,7 @@ def test_a_site_that_is_confirmed_stays_when_the_looks_no_longer_show_it(place: 
     dates = next(iter(rows(place).values()))["ponds_by"]
     name = withdrawn(place)
     reviews(place).judge(name, Verdict.CONFIRMED, None, None, "Nang", AT)
-    found = refresh(AREA, out(place), place / "archive", load(), QUIET)
+    found = refresh(AREA, out(place), place / "archive", QUIET)
     row = rows(place)[name]
     assert (row["verdict"], row["confidence"], row["ponds_by"]) == ("confirmed", None, dates)
     assert found.notes == (f"{name}: the looks no longer support it; it stays, because a reviewer confirmed it",)
@@ -273,7 +272,7 @@ def test_a_site_that_is_confirmed_stays_when_the_looks_no_longer_show_it(place: 
 def test_a_site_that_vanishes_after_its_verdict_is_told_and_the_verdict_stays(place: Path, verdict: Verdict) -> None:
     name = withdrawn(place)
     reviews(place).judge(name, verdict, Reason.RIVER, None, "Nang", AT)
-    found = refresh(AREA, out(place), place / "archive", load(), QUIET)
+    found = refresh(AREA, out(place), place / "archive", QUIET)
     assert rows(place) == {}
     assert found.notes == (f"verdicts on {name} (withdrawn): no longer published; the verdicts stay in reviews.gpkg",)
     assert [row.verdict for row in reviews(place).rows()] == [verdict]
@@ -435,6 +434,18 @@ def test_scores_are_those_of_the_detector_whatever_people_added_and_rejected(pla
     before = read_reported(out(place) / "sites.geojson")
     reviews(place).judge(the_site(place), Verdict.REJECTED, Reason.PADDY, None, "Nang", AT)
     reviews(place).add_site(box(99.30, 21.99, 99.302, 21.992), "Nang", None, AT)
-    refresh(AREA, out(place), place / "archive", load(), QUIET)
+    refresh(AREA, out(place), place / "archive", QUIET)
     assert len(rows(place)) == 2
     assert read_reported(out(place) / "sites.geojson") == before
+
+
+def test_whoever_draws_a_reported_site_has_confirmed_it_and_added_none(place: Path) -> None:
+    site = read_published(AREA, out(place), place / "archive").edition.statements[0].site
+    reviews(place).add_site(box(*site.polygon.bounds), "Nang", None, AT)
+    refresh(AREA, out(place), place / "archive", QUIET)
+    row = rows(place)[site.site_id]
+    assert list(rows(place)) == [site.site_id]
+    assert (row["verdict"], row["added"]) == ("confirmed", False)
+    assert row["confidence"] is not None
+    refresh(AREA, out(place), place / "archive", QUIET)
+    assert rows(place)[site.site_id]["added"] is False

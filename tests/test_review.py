@@ -87,7 +87,7 @@ def test_from_the_picture_of_a_cut_to_a_verdict_in_every_export(out: Path, tmp_p
     assert re.search(
         r"^1 judged now, 1 of \d+ in all\. The next detect or scan writes your verdicts into every", said, re.M
     )
-    refresh(AREA, out, out / "archive", load(None), Progress(quiet=True))
+    refresh(AREA, out, out / "archive", Progress(quiet=True))
     text = (out / "sites.geojson").read_text()
     rows = {row["properties"]["site_id"]: row["properties"] for row in json.loads(text)["features"]}
     assert (rows[site]["verdict"], rows[site]["verdict_reason"], rows[site]["status"]) == (

@@ -59,7 +59,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--embargo-days", type=whole, metavar="N",
         help=f"with --public: hold back sites first seen or published since (default: {EMBARGO_DAYS})",
     )  # fmt: skip
-    export.add_argument("--config", metavar="FILE|NAME", help="settings: a file, or a name in configs/")
     export.set_defaults(do=run)
 
 
@@ -100,11 +99,10 @@ def _check(options: argparse.Namespace) -> None:
 
 def _refresh(options: argparse.Namespace, aoi: "Aoi", out: Path) -> int:
     """Write the products again with the present verdicts."""
-    from pipeline.config import load
     from pipeline.progress import Progress
     from pipeline.run.refresh import refresh
 
-    found = refresh(aoi, out, archive_of(options), load(options.config), Progress())
+    found = refresh(aoi, out, archive_of(options), Progress())
     print(f"{len(found.edition.statements)} sites of {aoi.title}, with the present verdicts, in {out}")
     for note in found.notes:
         print(note)

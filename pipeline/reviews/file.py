@@ -4,7 +4,7 @@ Each change is one short transaction that is on disk when it returns. Whoever co
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -152,14 +152,17 @@ class ReviewsFile:
                 },
             )
 
-    def name(self, names: Mapping[int, str]) -> None:
-        """Write names into rows that have none, by their numbers."""
+    def name(self, names: Mapping[int, str], reported: Collection[str] = ()) -> None:
+        """Write names into rows that have none, by their numbers.
+
+        `reported`: sites that a detector had reported; whoever drew one of these has confirmed it, and added none.
+        """
         with self._writing() as database:
             for fid, site_id in names.items():
                 database.execute(
-                    f'UPDATE "{REVIEWS}" SET site_id = ?, added = 1 '  # noqa: S608 our own name
+                    f'UPDATE "{REVIEWS}" SET site_id = ?, added = ? '  # noqa: S608 our own name
                     "WHERE fid = ? AND (site_id IS NULL OR trim(site_id) = '')",
-                    (site_id, fid),
+                    (site_id, int(site_id not in reported), fid),
                 )
 
     def set_point(

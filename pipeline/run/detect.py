@@ -3,7 +3,7 @@
 search → looks → evidence, coverage, sites → what is published of each → files
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,12 +17,12 @@ from pipeline.grid import Window
 from pipeline.locks import PATIENCE_S, locked
 from pipeline.looks.look import Look
 from pipeline.months import month_of, months_between
-from pipeline.reviews.file import Reading, ReviewsFile
+from pipeline.reviews.file import ReviewsFile
 from pipeline.run.clock import clock_warnings
 from pipeline.run.context import Run
 from pipeline.run.cuts import keep_cuts
 from pipeline.run.derive import Derived, derive
-from pipeline.run.edition import Seen, drawn_by, edition_of, lies_in, named, standing, with_names
+from pipeline.run.edition import Naming, Seen, drawn_by, edition_of, lies_in, standing, with_names
 from pipeline.run.journal import Journal
 from pipeline.run.looks import LookPlan, MadeLooks, any_clear, looks_near, looks_now, make_looks, plan_looks
 from pipeline.run.pictures import darkroom
@@ -177,9 +177,8 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
     provenance = _provenance(context, planned, derived.looks, made.failures)
     reviews = ReviewsFile(context.out / REVIEWS).read()
     publication = _publication(context, registry, derived, provenance)
-    registry, names = with_names(publication.registry, reviews, context.aoi.grid)
-    publication = replace(publication, registry=registry)
-    edition, notes = _edition(context, planned, derived, publication, named(reviews, names), provenance)
+    naming = with_names(publication.registry, reviews, context.aoi.grid)
+    edition, notes = _edition(context, planned, derived, naming, publication.stale, provenance)
     summary = replace(
         _summary(context, planned, made, provenance, derived.looks, edition.statements, published=True),
         events=edition.events,
@@ -190,7 +189,7 @@ def _published(context: Run, planned: LookPlan, made: MadeLooks, derived: Derive
         cuts=cuts,
         notes=notes,
     )
-    _export(summary, edition, registry, names, derived.looks)
+    _export(summary, edition, naming, derived.looks)
     return summary
 
 
@@ -198,23 +197,23 @@ def _edition(
     context: Run,
     planned: LookPlan,
     derived: Derived,
-    publication: Publication,
-    reviews: Reading,
+    naming: Naming,
+    waiting: Collection[str],
     provenance: Provenance,
 ) -> tuple[Edition, tuple[str, ...]]:
-    """What is published of the AOI, and what a person must know of the verdicts."""
-    aoi, registry = context.aoi, publication.registry
+    """What is published of the AOI, and what a person must know of the verdicts; `waiting`: sites that are stale."""
+    aoi, registry = context.aoi, naming.registry
     months = _months(context, planned.search, derived.looks)
     stale = {
         entry.site_id: entry.statement.site.last_clear
         for entry in registry.entries
-        if entry.statement is not None and entry.site_id in publication.stale
+        if entry.statement is not None and entry.site_id in waiting
     }
     return edition_of(
         aoi,
         registry,
         stale,
-        reviews,
+        naming.reviews,
         provenance,
         context.recipe.model_sha256,
         Seen(months=months, by_month=derived.seen_in(aoi), ever=derived.seen_share(aoi)),
@@ -272,15 +271,13 @@ def _publication(context: Run, registry: Registry, derived: Derived, provenance:
     return publish(registry, said, known, derived.archive, grid, rules, context.today, provenance.run_id)
 
 
-def _export(
-    summary: Summary, edition: Edition, registry: Registry, names: Mapping[int, str], looks: Iterable[Look]
-) -> None:
+def _export(summary: Summary, edition: Edition, naming: Naming, looks: Iterable[Look]) -> None:
     """Write every file of the contract, publish them as one, and add rows for new sites to the reviewer's file."""
     context = summary.context
     stage = Stage(context.out, context.archive)
     room = darkroom(context.archive, context.aoi.grid, looks)
-    publish_edition(stage, edition, registry, room, summary.manifest().content, {}, context.progress)
-    write_rows(context.out, edition, names, context.progress)
+    publish_edition(stage, edition, naming.registry, room, summary.manifest().content, {}, context.progress)
+    write_rows(context.out, edition, naming, context.progress)
 
 
 def _months(context: Run, search: Search, looks: Iterable[Look]) -> tuple[str, ...]:

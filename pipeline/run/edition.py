@@ -64,6 +64,20 @@ class Published:
     """The product folder."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Naming:
+    """Names for the sites that people drew."""
+
+    registry: Registry
+    """The registry with them."""
+    reviews: Reading
+    """What people said, with them."""
+    names: Mapping[int, str]
+    """The new names, by the numbers of the rows."""
+    reported: frozenset[str]
+    """All sites that a detector ever reported."""
+
+
 def lies_in(entry: RegisteredSite, aoi: Aoi) -> bool:
     """Whether a site has a pond in the AOI; or, if nothing stands of it, whether its territory touches the AOI."""
     if entry.statement is None:
@@ -129,26 +143,27 @@ def _is_here(row: Review, entries: Mapping[str, RegisteredSite], aoi: Aoi) -> bo
     return row.polygon.is_empty or bool(row.polygon.intersects(aoi.polygon))
 
 
-def with_names(registry: Registry, reviews: Reading, grid: Grid) -> tuple[Registry, dict[int, str]]:
-    """The registry with names for sites that people drew and that have none, and these by the numbers of their rows.
+def with_names(registry: Registry, reviews: Reading, grid: Grid) -> Naming:
+    """Name the sites that people drew and that have no name yet.
 
-    A site that is drawn on ground that has a name gets that; one beside it is another.
+    A site that is drawn on ground that has a name gets that; one beside it is another. Whoever draws a site that a
+    detector had reported has confirmed it, and added none.
     """
     drawn = [row for row in reviews.reviews if row.site_id is None and not row.polygon.is_empty]
     outlines = [reprojected(row.polygon, LONLAT, grid.crs) for row in drawn]
-    registry, names = registry.with_ids(outlines, grid, link_m=0.0)
-    return registry, {row.fid: name for row, name in zip(drawn, names, strict=True)}
+    registry, ids = registry.with_ids(outlines, grid, link_m=0.0)
+    names = {row.fid: name for row, name in zip(drawn, ids, strict=True)}
+    reported = frozenset(entry.site_id for entry in registry.entries if entry.published)
+    rows = tuple(
+        replace(row, site_id=names[row.fid], added=names[row.fid] not in reported) if row.fid in names else row
+        for row in reviews.reviews
+    )
+    return Naming(registry, replace(reviews, reviews=rows), names, reported)
 
 
 def drawn_by(reviews: Reading) -> list[Review]:
     """The sites that people drew, named or not, as far as they still stand by them."""
     return [row for row in reviews.reviews if row.added and row.verdict is not Verdict.REJECTED]
-
-
-def named(reviews: Reading, names: Mapping[int, str]) -> Reading:
-    """What people said, once the sites that they drew have names."""
-    rows = tuple(replace(row, site_id=names.get(row.fid, row.site_id)) for row in reviews.reviews)
-    return replace(reviews, reviews=rows)
 
 
 def read_published(aoi: Aoi, out: Path, archive_folder: Path) -> Published:

@@ -17,6 +17,7 @@ from pipeline.pictures.darkroom import Darkroom
 from pipeline.progress import Progress
 from pipeline.report.page import write_report
 from pipeline.reviews.file import ReviewsFile
+from pipeline.run.edition import Naming
 from pipeline.run.pictures import write_pictures
 from pipeline.sites.names import Registry
 from pipeline.sites.registry import registry_text
@@ -75,7 +76,7 @@ def publish_edition(
         step(1)
 
 
-def write_rows(out: Path, edition: Edition, names: Mapping[int, str], progress: Progress) -> None:
+def write_rows(out: Path, edition: Edition, naming: Naming, progress: Progress) -> None:
     """Add a row for each site that has none to the reviewer's file, and names to sites that people drew.
 
     A file that another program holds is left as it is, and told: nothing is lost, and the next run adds the rows.
@@ -84,7 +85,7 @@ def write_rows(out: Path, edition: Edition, names: Mapping[int, str], progress: 
     file = ReviewsFile(out / REVIEWS)
     file.make({layer: style(layer) for layer in REVIEW_LAYERS})
     try:
-        file.name(names)
+        file.name(naming.names, naming.reported)
         file.add_sites(edition.sites)
     except Busy as cause:
         progress.note(f"note: {cause}; rows of new sites are added by the next run")

@@ -7,7 +7,6 @@ from typing import Any
 
 from pipeline.aoi import Aoi
 from pipeline.archive import Archive
-from pipeline.config import Settings
 from pipeline.cuts.store import CutStore
 from pipeline.export.publication import MANIFEST, Stage, complete, published, roll_back
 from pipeline.grid import Grid, Window
@@ -17,7 +16,7 @@ from pipeline.looks.store import LookStore
 from pipeline.pictures.darkroom import Darkroom
 from pipeline.progress import Progress
 from pipeline.raster import Bytes
-from pipeline.run.edition import Published, named, published_with, read_published, with_names
+from pipeline.run.edition import Published, published_with, read_published, with_names
 from pipeline.run.pictures import ModelViews
 from pipeline.run.publish import publish_edition, write_rows
 
@@ -51,7 +50,7 @@ def stored_darkroom(found: Published) -> Darkroom:
     return Darkroom(CutStore(archive.cuts, grid), StoredViews(store, grid))
 
 
-def refresh(aoi: Aoi, out: Path, archive_folder: Path, settings: Settings, progress: Progress) -> Published:
+def refresh(aoi: Aoi, out: Path, archive_folder: Path, progress: Progress) -> Published:
     """Write the products in a folder again with the verdicts in it, name the sites that people drew, and return what is
     published now.
 
@@ -63,21 +62,21 @@ def refresh(aoi: Aoi, out: Path, archive_folder: Path, settings: Settings, progr
             complete(archive)
             roll_back(out)
             found = read_published(aoi, out, archive_folder)
-            registry, names = with_names(found.registry, found.reviews, aoi.grid)
-            found = published_with(replace(found, registry=registry, reviews=named(found.reviews, names)))
+            naming = with_names(found.registry, found.reviews, aoi.grid)
+            found = published_with(replace(found, registry=naming.registry, reviews=naming.reviews))
             hold.check()
             names_held.check()
             files: Mapping[str, str] = found.manifest["files"]
             publish_edition(
                 Stage(out, archive),
                 found.edition,
-                registry,
+                found.registry,
                 stored_darkroom(found),
                 lambda checksums: _manifest(found, checksums),
                 {name: files[name] for name in COVERAGE if name in files},
                 progress,
             )
-            write_rows(out, found.edition, names, progress)
+            write_rows(out, found.edition, naming, progress)
     return found
 
 
