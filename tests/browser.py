@@ -86,7 +86,8 @@ class Page:
             if message and message.get("id") == number:
                 if "error" in message:
                     raise Failed(f"{method}: {message['error']['message']}")
-                return message["result"]
+                found: dict[str, Any] = message["result"]
+                return found
         raise Failed(f"{method}: no answer in {WAIT_S} s")
 
     def pump(self, seconds: float) -> None:
@@ -100,7 +101,7 @@ class Page:
 
         self.socket.settimeout(max(seconds, 0.001))
         try:
-            message = json.loads(self.socket.recv())
+            message: dict[str, Any] = json.loads(self.socket.recv())
         except WebSocketTimeoutException:
             return None
         self._note(message.get("method", ""), message.get("params", {}))

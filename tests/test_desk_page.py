@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
 import time
@@ -450,8 +449,8 @@ def test_a_verdict_that_was_not_saved_is_sent_when_the_desk_is_back(tmp_path: Pa
         assert kept(path)[site] == ("rejected", "paddy field")
 
 
-def test_sixty_candidates_by_keyboard(tmp_path: Path, chromium: Browser, capsys: pytest.CaptureFixture[str]) -> None:
-    """The machine's part of a verdict: from the key to the picture of the next site."""
+def test_sixty_candidates_by_keyboard(tmp_path: Path, chromium: Browser) -> None:
+    """One key each, as soon as a site's picture is there; how fast is measured by `benchmarks/desk.py`."""
     path = tmp_path / "reviews.gpkg"
     with opened(desk_on(path, 60)) as desk:
         page = chromium.tab()
@@ -459,27 +458,16 @@ def test_sixty_candidates_by_keyboard(tmp_path: Path, chromium: Browser, capsys:
         page.goto(desk.url)
         page.wait(SHOWN)
         page.js(
-            "window.keyed = 0; window.took = [];"
-            "document.addEventListener('keydown', () => { window.keyed = performance.now(); }, true);"
-            "new MutationObserver(() => took.push(performance.now() - keyed))"
+            "window.shown = 0; new MutationObserver(() => shown++)"
             ".observe(document.documentElement, {attributes: true, attributeFilter: ['data-shown']})"
         )
-        rng, begun = random.Random(5), time.monotonic()
+        rng = random.Random(5)
         for k in range(59):
             page.press(rng.choice("cu"))
-            page.wait(f"took.length > {k}")
-        whole = time.monotonic() - begun
-        took = page.js("took")
+            page.wait(f"shown > {k}")
         page.press("c")
         saved(page, "All sites are judged.")
         assert [row.verdict for row in desk.session.desk.storage.read().reviews].count(None) == 0
-    took = sorted(seconds / 1000 for seconds in took)
-    with capsys.disabled():
-        print(
-            f"\n60 candidates: from key to the next picture {statistics.median(took):.3f} s (median), "
-            f"{took[int(0.95 * len(took))]:.3f} s (95 %), {took[-1]:.3f} s (most); 59 verdicts in {whole:.1f} s"
-        )
-    assert statistics.median(took) < 1.0
 
 
 def test_a_wrong_address_shows_no_page(here: Open, chromium: Browser) -> None:
