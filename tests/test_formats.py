@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import date, datetime
@@ -250,14 +249,6 @@ def test_geoparquet_without_rows_has_its_columns(tmp_path: Path) -> None:
         assert [empty.field(n).type for n in empty.names if n != "bbox"] == [
             some.field(n).type for n in some.names if n != "bbox"
         ]
-
-
-def test_without_pyarrow_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match="pip install pyarrow") as told:
-        write_geoparquet(tmp_path, edition(ROWS))
-    assert "\n" not in str(told.value)
-    assert not list(tmp_path.iterdir())
 
 
 # STAC

@@ -21,7 +21,10 @@ EXAMPLES = """examples:
   leachwatch detect --aoi ~/places/valley.geojson --source folder --scenes ~/scenes --out results/valley
 
 outputs, in out/<aoi>/ unless --out says otherwise:
+  <aoi>.qgz                   a QGIS project of all of it, with a form to judge sites
+  report.html                 one page for a browser, without a network
   sites.geojson, sites.gpkg   open styled and time-aware in QGIS
+  reviews.gpkg, pictures/     what people say of the sites (leachwatch review), and what these look like
   coverage.geojson            what was seen, per cell and month
   manifest.json               every scene used or refused, and why
 looks and names, in archive/ unless --archive or LEACHWATCH_ARCHIVE says otherwise, for all AOIs:

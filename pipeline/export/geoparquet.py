@@ -1,9 +1,5 @@
-"""GeoParquet 1.1: the layers as columns, for notebooks and databases (DuckDB, BigQuery, R, geopandas).
+"""GeoParquet 1.1: the layers as columns, for notebooks and databases (DuckDB, BigQuery, R, geopandas)."""
 
-pyarrow writes it; it is large and nothing else needs it, so it is installed only where it is wanted.
-"""
-
-import importlib.util
 import io
 from datetime import date
 from itertools import chain
@@ -14,7 +10,6 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline import atomic
-from pipeline.errors import InputError
 from pipeline.export.coverage import CoverageRecord
 from pipeline.export.edition import Edition
 from pipeline.export.tables import SHARE_DIGITS, Column, Table, tables
@@ -30,9 +25,7 @@ COVERAGE = (
 
 
 def write_geoparquet(folder: Path, edition: Edition) -> list[Path]:
-    """Write a file per layer; raises `InputError` where pyarrow is missing, and as `atomic.write_bytes`."""
-    if importlib.util.find_spec("pyarrow") is None:
-        raise InputError("GeoParquet needs pyarrow, which is not installed: pip install pyarrow, then export again")
+    """Write a file per layer; raises as `atomic.write_bytes`."""
     written = []
     for table in chain(tables(edition), [_coverage(edition)]):
         path = folder / f"{table.name}.parquet"

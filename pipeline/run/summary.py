@@ -154,7 +154,7 @@ class Summary:
             *self._absent(),
             *(f"  verdict  {note}" for note in self.notes[:MAX_LINES]),
             *_listed("damaged", [Refusal(str(each.path), _told(each)) for each in self.lost]),
-            f"  files    {self.context.out}/  open sites.geojson or sites.gpkg in QGIS",
+            f"  files    {self.context.out}/  open {aoi.name}.qgz in QGIS, report.html in a browser",
         ]
         return "\n".join([*lines, SIMULATED] if self.provenance.simulated else lines)
 
