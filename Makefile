@@ -91,7 +91,7 @@ $(VENV)/constraints.txt: constraints.txt $(VENV)/.torch
 $(VENV)/.ok: pyproject.toml $(VENV)/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "leachwatch needs Python 3.11 or newer; choose one with make PYTHON=python3.11"; exit 2; }
-	@echo "Building the environment in $(VENV) (1 to 3 minutes, about 1.7 GB with the CPU build of torch) ..."
+	@echo "Building the environment in $(VENV) (1 to 3 minutes, about 1.8 GB with the CPU build of torch) ..."
 	@rm -f $(VENV)/.ok $(VENV)/.dev
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install $(QUIET) --upgrade pip

@@ -16,7 +16,7 @@ import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.errors import InputError, describe
+from pipeline.errors import Busy, InputError, describe
 
 GEOPACKAGES = (b"GPKG", b"GP10", b"GP11")
 """Its application id when it is a GeoPackage, of the present and of the first versions."""
@@ -30,6 +30,8 @@ ENVELOPE_AT = 8
 """Where the envelope of a geometry stands in its blob, bytes ..."""
 ENVELOPE_BYTES = MappingProxyType({0: 0, 1: 32, 2: 48, 3: 48, 4: 64})
 """... and how long it is, by what the flags say."""
+READ_PATIENCE_S = 10.0
+"""How long to wait for another program that is writing, seconds."""
 PLAIN = 0
 """How SQLite lists a column that is stored and not computed."""
 
@@ -41,7 +43,7 @@ def layers_of(path: Path) -> list[str]:
             rows = database.execute("SELECT table_name FROM gpkg_contents WHERE data_type = 'features' ORDER BY rowid")
             return [str(name) for (name,) in rows]
     except (sqlite3.Error, OSError) as cause:
-        raise InputError(f"{path}: cannot be read, damaged? ({describe(cause)})") from cause
+        raise _error(path, cause) from cause
 
 
 def read_table(
@@ -61,7 +63,14 @@ def read_table(
             named = [f'"{name}"' for name in columns] + [f'"{name}"' if name in known else "NULL" for name in optional]
             return database.execute(f'SELECT {", ".join(named)} FROM "{table}" ORDER BY rowid').fetchall()  # noqa: S608 quoted
     except (sqlite3.Error, OSError) as cause:
-        raise InputError(f"{path}: cannot be read, damaged? ({describe(cause)})") from cause
+        raise _error(path, cause) from cause
+
+
+def _error(path: Path, cause: Exception) -> InputError:
+    said = describe(cause)
+    if "locked" in said or "busy" in said:
+        return Busy(f"{path}: another program is writing to it; try again when it is done")
+    return InputError(f"{path}: cannot be read, damaged? ({said})")
 
 
 @contextmanager
@@ -103,9 +112,12 @@ def copy_of(path: Path, head: bytes) -> Iterator[Path]:
     with TemporaryDirectory() as folder:  # nobody else can look into it
         copy = Path(folder) / "copy.gpkg"
         with (
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as whole,
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=READ_PATIENCE_S)) as whole,
             closing(sqlite3.connect(copy)) as target,
         ):
+            # A copy of a database that another program holds would be tried for ever; so it is held for reading first.
+            whole.execute("BEGIN")
+            whole.execute("SELECT count(*) FROM sqlite_master").fetchone()
             whole.backup(target)
         yield copy
 

@@ -12,7 +12,7 @@ import pytest
 from shapely.geometry import Polygon, box
 from test_export import site
 
-from pipeline.errors import InputError
+from pipeline.errors import Busy, InputError
 from pipeline.reviews.file import ReviewsFile
 from pipeline.reviews.layout import HISTORY, POINTS, REVIEWS
 from pipeline.reviews.review import Reason, Verdict
@@ -174,6 +174,15 @@ def test_a_locked_file_is_told_in_one_line_and_can_still_be_read(
         with pytest.raises(InputError, match="another program"):
             file.judge("SHN-0001", Verdict.UNSURE, None, None, None, AT)
         assert len(file.rows()) == 2
+        database.execute("ROLLBACK")
+
+
+def test_a_file_that_nobody_else_may_read_now_is_told(file: ReviewsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.gpkg.READ_PATIENCE_S", 0.2)
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Busy, match="another program is writing to it"):
+            file.read()
         database.execute("ROLLBACK")
 
 
