@@ -450,7 +450,7 @@ def test_a_verdict_that_was_not_saved_is_sent_when_the_desk_is_back(tmp_path: Pa
 
 
 def test_sixty_candidates_by_keyboard(tmp_path: Path, chromium: Browser) -> None:
-    """One key each, as soon as a site's picture is there; how fast is measured by `benchmarks/desk.py`."""
+    """One key each, as soon as a site's picture is there; how fast is measured by `benchmarks/verdicts.py`."""
     path = tmp_path / "reviews.gpkg"
     with opened(desk_on(path, 60)) as desk:
         page = chromium.tab()

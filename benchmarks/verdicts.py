@@ -1,6 +1,6 @@
 """The machine's part of a verdict: from the key to the picture of the next site, in a real browser.
 
-    python -m benchmarks.desk --run FOLDER      FOLDER/out/<aoi> and FOLDER/archive; a copy of the verdicts is used
+    python -m benchmarks.verdicts --run FOLDER      FOLDER/out/<aoi> and FOLDER/archive; a copy of the verdicts is used
 
 Every site is judged once by a key as soon as its picture is there, so the rate is that of a person who needs no time.
 """
