@@ -119,6 +119,9 @@ def test_a_lost_cut_is_made_again_and_a_damaged_one_is_told(place: Path, scenes:
     assert album.frames == ()
     assert album.missing is not None
     assert "damaged cut" in album.missing
+    run(place, source(scenes))  # those that turned out to be damaged were set aside
+    album = stored_darkroom(found).album(statement.site, statement.looks)
+    assert (len(album.frames), album.missing) == (3, None)
 
 
 def test_a_scene_that_cannot_be_read_is_told_and_the_run_publishes_all_the_same(

@@ -24,7 +24,7 @@ from rasterio.io import MemoryFile
 
 from pipeline import __version__
 from pipeline.bands import NAMES, SCL
-from pipeline.errors import InputError, describe
+from pipeline.errors import NEWER, InputError, describe
 from pipeline.grid import Grid, Window, window_of
 from pipeline.raster import Bools, Bytes, Floats, Numbers, Raster
 from pipeline.sources.acquisitions import Acquisition
@@ -128,8 +128,12 @@ def encoded(cut: Cut, kept: bool = False) -> bytes:
         return bytes(memory.read())
 
 
+class CutDamaged(InputError):
+    """The file of a cut is not what was written."""
+
+
 def read_cut(path: Path) -> Cut:
-    """The cut in a file; raises `InputError` in one line where there is none, or it is not what was written."""
+    """The cut in a file; raises `InputError` in one line where there is none, and `CutDamaged`."""
     try:
         with warnings.catch_warnings(), rasterio.Env(**GDAL):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -138,14 +142,14 @@ def read_cut(path: Path) -> Cut:
     except DAMAGE as cause:
         if not path.exists():
             raise InputError(f"{path}: this cut is not there") from cause
-        raise InputError(f"{path}: a damaged cut ({describe(cause)})") from cause
+        raise CutDamaged(f"{path}: a damaged cut ({describe(cause)})") from cause
 
 
 def _cut(file: Any) -> Cut:
     """Raises any of `DAMAGE`."""
     tags, window = file.tags(), window_of(tuple(file.bounds))
     if tags["layout"] != LAYOUT:
-        raise ValueError(f"layout {tags['layout']}, written by a newer version")
+        raise InputError(f"{file.name}: {NEWER}")
     if file.count not in (len(NAMES), len(NAMES) + 1) or set(file.dtypes) != {"uint16"}:
         raise ValueError("not the bands of a cut")
     if file.shape != window.shape or max(window.shape) > MAX_CUT_PX or window.transform != file.transform:

@@ -4,13 +4,14 @@ A place is a square. Sites grow and their outlines shift a little with each look
 ground of its site, so no cut is made again for that. Cuts belong to the ground: sites and AOIs share them.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import atomic
-from pipeline.cuts.cut import Cut, encoded
+from pipeline.cuts.cut import Cut, CutDamaged, encoded, read_cut
 from pipeline.grid import Grid, Window, window_of
 
 CUT_PX = 128
@@ -23,6 +24,8 @@ PLACES_PX = 1024
 """Side of the cells by which places are found, pixels."""
 EDGE_M = 1.0
 """So little of a site's ground does not matter, metres."""
+ASIDE = ".damaged"
+"""What is added to the name of a damaged file."""
 PLACE = re.compile(r"(\d\d[NS])_r([+-]\d+)_c([+-]\d+)_(\d+)")
 """Name of the folder of a place."""
 
@@ -79,6 +82,18 @@ class CutStore:
         self._known()
         self._add(cut.window)
         return path
+
+    def read(self, path: Path) -> Cut:
+        """The cut in a file. A damaged one is set aside, so that the next run makes it again.
+
+        Raises as `read_cut`.
+        """
+        try:
+            return read_cut(path)
+        except CutDamaged:
+            with contextlib.suppress(OSError):  # whoever may not write here is told of the damage all the same
+                path.replace(path.with_name(path.name + ASIDE))
+            raise
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove cuts that no site needs any more; raises `OSError`."""

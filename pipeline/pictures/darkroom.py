@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from pipeline.cuts.choice import ClearLook, roles
-from pipeline.cuts.cut import Cut, read_cut
+from pipeline.cuts.cut import Cut
 from pipeline.cuts.store import CutStore, core_of
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, PIXEL_M, Window, reprojected
@@ -61,7 +61,7 @@ class Darkroom:
         problems: list[str] = []
         for overpass in wanted:
             path = self.store.find(core, overpass)
-            cut = _opened(path, problems) if path is not None else None
+            cut = self._opened(path, problems) if path is not None else None
             if cut is not None:
                 cuts.append((overpass, cut))
         absent = [overpass for overpass in parts if overpass not in kept]
@@ -74,6 +74,13 @@ class Darkroom:
             for overpass, cut in cuts
         ]
         return plates, "; ".join(problems) or None
+
+    def _opened(self, path: Path, problems: list[str]) -> Cut | None:
+        try:
+            return self.store.read(path)
+        except InputError as cause:
+            problems.append(str(cause))
+            return None
 
     def core(self, site: SiteRecord) -> Window:
         """The ground that all cuts of a site show."""
@@ -120,14 +127,6 @@ def _frame(plate: Plate, natural: Stretch, swir: Stretch) -> Frame:
         clear_share=clear_share(plate.seen) if plate.seen is not None else float(cut.valid.mean()),
         images={view: _webp(colours) for view, colours in views(plate, natural, swir).items()},
     )
-
-
-def _opened(path: Path, problems: list[str]) -> Cut | None:
-    try:
-        return read_cut(path)
-    except InputError as cause:
-        problems.append(str(cause))
-        return None
 
 
 def _shared(windows: Sequence[Window], core: Window) -> Window:
