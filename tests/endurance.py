@@ -37,6 +37,8 @@ from pipeline.aoi import Aoi
 from pipeline.archive import Archive
 from pipeline.config import Settings, load
 from pipeline.errors import PipelineError, write_error
+from pipeline.export.publication import REVIEWS
+from pipeline.reviews.file import ReviewsFile
 from pipeline.scan.scan import Asked, Bounds, scan
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.interface import Period
@@ -44,7 +46,10 @@ from pipeline.worlds.archive import build_archive, simulation_of
 
 TODAYS = (date(2025, 3, 6), date(2025, 5, 6))
 """Days of the scans: the first opens with five months, the second adds two."""
-PRODUCTS = ("sites.geojson", "sites.gpkg", "sites.qml", "coverage.geojson", "coverage.qml", "manifest.json")
+PRODUCTS = (
+    "sites.geojson", "sites.gpkg", "sites.qml", "coverage.geojson", "coverage.qml", "context.geojson", "report.html",
+    "manifest.json",
+)  # fmt: skip
 MAY_DIFFER = ("at", "seconds", "made", "n_bytes", "written")
 """What a record or a message says that depends on when it was made, and on what was there already."""
 WRITES = frozenset({"os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"})
@@ -235,11 +240,16 @@ def refused(first: int, number: int) -> Fault:
 def left_by(place: Place) -> dict[str, object]:
     """What a scan leaves that people and later scans rely on, without what may differ."""
     archive, where = place.out / "archive", str(place.folder).encode()
-    found: dict[str, object] = {name: (place.out / name).read_bytes() for name in PRODUCTS}
+    project = f"{place.area.name}.qgz"
+    found: dict[str, object] = {name: (place.out / name).read_bytes() for name in (*PRODUCTS, project)}
     for path in sorted(archive.glob("registry*.json")):
         found[path.name] = path.read_bytes()
-    for path in sorted(archive.glob("looks*/*/*/*.tif")):
+    for path in sorted((*archive.glob("looks*/*/*/*.tif"), *archive.glob("cuts*/*/*.tif"))):
         found[str(path.relative_to(archive))] = path.read_bytes()
+    for path in sorted((place.out / "pictures").glob("*")):
+        found[f"pictures/{path.name}"] = path.read_bytes()
+    rows = ReviewsFile(place.out / REVIEWS).rows()
+    found[REVIEWS] = [(row.site_id, row.verdict, row.added, row.first, row.polygon.wkt) for row in rows]
     for path in sorted((archive / "scans").glob("*.jsonl")):
         rows = [_same(json.loads(row.replace(where, b"PLACE"))) for row in lines.read(path).rows]
         found[path.name] = [row for row in rows if row["outcome"] not in ("failed", "unfinished")]

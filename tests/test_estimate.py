@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from scenes import aoi
 
-from pipeline.run.estimate import Estimate, OverpassEstimate
+from pipeline.run.estimate import Estimate, Evidence, OverpassEstimate
 from pipeline.sources.budget import SpendingLimits
 from pipeline.sources.interface import Price, Search
 from pipeline.sources.ledger import Usage
@@ -19,7 +19,7 @@ def estimate() -> Estimate:
     overpasses = tuple(
         OverpassEstimate(date(2025, 1, 5 * day), "S2A", 1, Price(EACH, 1, day / 10)) for day in range(1, 5)
     )
-    return Estimate(aoi(), "test", Search((), ()), 0, None, overpasses, (), 1.0)
+    return Estimate(aoi(), "test", Search((), ()), 0, None, overpasses, (), Evidence(0, 0, 16), 1.0)
 
 
 @pytest.mark.parametrize(

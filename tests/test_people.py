@@ -452,3 +452,19 @@ def test_whoever_draws_a_reported_site_has_confirmed_it_and_added_none(place: Pa
     assert row["confidence"] is not None
     refresh(AREA, out(place), place / "archive", QUIET)
     assert rows(place)[site.site_id]["added"] is False
+
+
+def test_an_estimate_says_what_evidence_of_known_sites_may_take(place: Path, scenes: Path) -> None:
+    from test_archive_of_looks import context
+
+    from pipeline.run.estimate import CUT_BYTES, estimate
+
+    shutil.rmtree(archive(place).looks)
+    found = estimate(context(place, source(scenes))).evidence
+    kept = len(cuts(place)) - 3  # its own: three others are those of places that are not reported
+    assert (found.sites, found.most) == (1, 16)
+    assert found.cuts == min(16 - kept, len({path.name[:8] for path in scenes.glob("*.tif")}))
+    assert f"{found.cuts * CUT_BYTES / 1e6:.1f} MB" in found.text()
+    empty = estimate(context(place.parent / "empty", source(scenes))).evidence
+    assert (empty.sites, empty.cuts) == (0, 0)
+    assert "no known site" in empty.text()
