@@ -414,10 +414,12 @@ def test_nothing_that_was_shown_as_saved_is_lost_when_the_browser_is_killed(tmp_
                 page.wait(SHOWN)
                 page.js(SEEN)
                 judge_at_random(page, rng, rng.uniform(0.5, 3.0))
-                said = told(page)
+                said, last = told(page), shown(page)
                 page.press("c")
                 running.kill()
             now = kept(path)
+            if now[last] == ("confirmed", None):  # the last key was saved, and the page had no time to say so
+                said[last] = now[last]
             assert {site: now[site] for site in said} == said
             counts.append(len(said))
     assert sum(counts) > 5, counts

@@ -187,15 +187,15 @@ def test_a_site_opens_from_the_table_from_the_map_and_from_its_address(
     page.wait(is_open.format("HLS-0030"))
     show(page, "HLS-0030")
     assert page.js("document.querySelector('#HLS-0030 .chart svg').getAttribute('aria-label')").startswith("HLS-0030")
-    assert page.js("document.activeElement.closest('details').id") == "HLS-0030"
+    page.wait("document.activeElement.closest('details')?.id === 'HLS-0030'")
     page.click_at(*page.middle("#movable path.mark.new:last-of-type"))
     page.wait("document.querySelectorAll('details.site[open]').length === 2")
     page.goto(f"{files['many'].as_uri()}#HLS-0007")
     page.reload()
     page.wait(is_open.format("HLS-0007"))
     page.click("#HLS-0007 .to-map")
-    assert page.js("document.activeElement.id") == "movable"
-    assert page.text(".leaflet-tooltip") == "HLS-0007"
+    page.wait("document.activeElement.id === 'movable'")
+    page.wait("document.querySelector('.leaflet-tooltip')?.textContent === 'HLS-0007'")
 
 
 def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(chromium: Browser, files: dict[str, Path]) -> None:
