@@ -18,7 +18,7 @@ from pipeline.aoi import read_aoi
 from pipeline.cuts.cut import Cut, encoded, read_cut
 from pipeline.cuts.store import CUT_PX
 from pipeline.grid import Grid, Window
-from pipeline.pictures.darkroom import developed
+from pipeline.pictures.darkroom import album_of, developed
 from pipeline.pictures.strip import strip
 from pipeline.run.edition import read_published
 from pipeline.run.refresh import stored_darkroom
@@ -65,9 +65,10 @@ def main() -> None:
         per_site.append((len(files), sum(path.stat().st_size for path in files)))
         begun = time.perf_counter()
         plates, missing = room.plates(statement.site, statement.looks, everything=False)
-        developed(statement.site.site_id, plates, missing)
-        if plates:
-            strip(statement.site, plates)
+        prints = developed(plates)
+        album_of(statement.site.site_id, prints, missing)
+        if prints:
+            strip(statement.site, prints)
         seconds.append(time.perf_counter() - begun)
     begun = time.perf_counter()
     again = [encoded(read_cut(path)) for path in room.store.files(room.core(found.edition.statements[0].site))]

@@ -173,9 +173,9 @@ def test_a_cut_serves_every_site_whose_ground_it_holds(tmp_path: Path) -> None:
 
 
 def looks(*days: str) -> list[object]:
-    from pipeline.run.cuts import Seen
+    from pipeline.run.cuts import LookAtDrawing
 
-    return [Seen(date.fromisoformat(day), f"{day.replace('-', '')}-S2A", 0.9) for day in days]
+    return [LookAtDrawing(date.fromisoformat(day), f"{day.replace('-', '')}-S2A", 0.9) for day in days]
 
 
 def dated(after: str | None, by: str | None) -> object:

@@ -8,20 +8,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from shapely.geometry import mapping
 
-from pipeline import __version__, atomic
+from pipeline import __version__
+from pipeline.cuts.choice import Role
 from pipeline.cuts.cut import Cut, encoded
 from pipeline.digest import sha256_of
 from pipeline.errors import InputError
 from pipeline.export.geojson import site_properties
 from pipeline.export.manifest import SIMULATED
 from pipeline.pictures.chart import chart_svg
-from pipeline.pictures.darkroom import Darkroom, developed
+from pipeline.pictures.darkroom import Darkroom, album_of, developed
 from pipeline.pictures.strip import strip
 from pipeline.run.edition import Published
 from pipeline.sites.statement import STATEMENT, Statement
@@ -32,7 +32,7 @@ LAYOUT = 1
 """Version of what a bundle holds."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every file in a bundle, so that the same content gives the same bytes."""
-TEXT = """Evidence for {site_id}: a SUSPECTED rare-earth leach-pond site
+TEXT = """{title}
 {line}
 {notice}
 strip.jpg       before, first and latest, in three views
@@ -57,13 +57,14 @@ def bundle_of(found: Published, site_id: str, room: Darkroom) -> bytes:
     if statement is None:
         raise InputError(f"{found.out}: no site {site_id} is published there")
     plates, missing = room.plates(statement.site, statement.looks, everything=True)
-    album = developed(site_id, plates, missing)
-    parts = [plate for plate in plates if plate.role.value != "between"]
+    prints = developed(plates)
+    album = album_of(site_id, prints, missing)
+    parts = [each for each in prints if each.plate.role is not Role.BETWEEN]
     files: dict[str, bytes] = {}
     if statement.looks:
         files["chart.svg"] = chart_svg(statement).encode()
-    if plates:
-        files["strip.jpg"] = strip(statement.site, parts or plates[-1:])
+    if prints:
+        files["strip.jpg"] = strip(statement.site, parts or prints[-1:])
     for frame in album.frames:
         for view, image in frame.images.items():
             files[f"pictures/{frame.overpass}-{view.name.lower()}.webp"] = image
@@ -73,11 +74,6 @@ def bundle_of(found: Published, site_id: str, room: Darkroom) -> bytes:
     files[SITE] = (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     files[README] = _readme(statement).encode()
     return _zipped(files)
-
-
-def write_bundle(path: Path, content: bytes) -> None:
-    """Write a bundle; raises as `atomic.write_bytes`."""
-    atomic.write_bytes(path, content)
 
 
 def fingerprint(content: bytes) -> str:
@@ -125,7 +121,7 @@ def _readme(statement: Statement) -> str:
     site = statement.site
     notice = f"\n{SIMULATED}\n" if site.simulated else ""
     title = f"Evidence for {site.site_id}: a SUSPECTED rare-earth leach-pond site"
-    return TEXT.format(site_id=site.site_id, line="=" * len(title), notice=notice, version=__version__)
+    return TEXT.format(title=title, line="=" * len(title), notice=notice, version=__version__)
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:

@@ -47,8 +47,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def run_evidence(options: argparse.Namespace) -> int:
     """Pack; returns the exit code."""
+    from pipeline import atomic
     from pipeline.aoi import read_aoi
-    from pipeline.bundle.pack import bundle_of, fingerprint, write_bundle
+    from pipeline.bundle.pack import bundle_of, fingerprint
     from pipeline.run.edition import read_published
     from pipeline.run.refresh import stored_darkroom
 
@@ -57,7 +58,7 @@ def run_evidence(options: argparse.Namespace) -> int:
     found = read_published(read_aoi(aoi or _aoi_in(out)), out, archive_of(options))
     content = bundle_of(found, site, stored_darkroom(found))
     path = options.to or out / "evidence" / f"{site}.zip"
-    write_bundle(path, content)
+    atomic.write_bytes(path, content)
     print(f"{path}: {len(content) / 1e6:.1f} MB, SHA-256 {fingerprint(content)}")
     return 0
 

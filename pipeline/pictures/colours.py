@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.bands import BANDS, BLUE, GREEN, NIR, RED, SWIR2, Band
 from pipeline.looks.codes import LEVELS
-from pipeline.looks.observe import CLEAR, NO_DATA
+from pipeline.looks.observe import CLEAR
 from pipeline.raster import Bools, Bytes, Floats
 
 Colours = NDArray[np.uint8]
@@ -80,12 +80,6 @@ def model_view(natural: Colours, look: Bytes) -> Colours:
         share = np.where(states == CLEAR, np.minimum(codes, LEVELS), 0)[..., None] / LEVELS
         shown = shown * (1 - share) + np.array(colour) * share
     return _hatched(np.rint(shown).astype(np.uint8), states != CLEAR)
-
-
-def clear_share(look: Bytes) -> float:
-    """Share of a look's pixels (3, y, x) that was clear, 0 to 1, of all that was measured."""
-    measured = int(np.count_nonzero(look[2] != NO_DATA))
-    return float(np.count_nonzero(look[2] >= CLEAR) / measured) if measured else 0.0
 
 
 def _hatched(colours: Colours, hidden: Bools) -> Colours:

@@ -1,6 +1,6 @@
 """Develops albums: from the cuts of a site to pictures of its looks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +10,9 @@ from pipeline.cuts.cut import Cut
 from pipeline.cuts.store import CutStore, core_of
 from pipeline.errors import InputError
 from pipeline.grid import LONLAT, PIXEL_M, Window, reprojected
+from pipeline.looks.observe import clear_share_of
 from pipeline.pictures.album import Album, Frame, Role, View
-from pipeline.pictures.colours import NATURAL_BANDS, SWIR_BANDS, Colours, Stretch, clear_share, model_view
+from pipeline.pictures.colours import NATURAL_BANDS, SWIR_BANDS, Colours, Stretch, model_view
 from pipeline.raster import Bytes
 from pipeline.sites.records import SiteRecord
 
@@ -32,6 +33,21 @@ class Plate:
     seen: Bytes | None
     """What the model saw there; None = it has not looked."""
 
+    @property
+    def clear_share(self) -> float:
+        """Share of it that was clear, 0 to 1; that was measured, where the model has not looked."""
+        return clear_share_of(self.seen) if self.seen is not None else float(self.cut.valid.mean())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Print:
+    """One look at a site, developed."""
+
+    plate: Plate
+    """The look."""
+    views: Mapping[View, Colours]
+    """Its pictures; without that of the model where it has not looked."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Darkroom:
@@ -47,7 +63,8 @@ class Darkroom:
 
         What is missing, and why, is in the album.
         """
-        return developed(site.site_id, *self.plates(site, looks, everything))
+        plates, missing = self.plates(site, looks, everything)
+        return album_of(site.site_id, developed(plates), missing)
 
     def plates(
         self, site: SiteRecord, looks: Sequence[ClearLook], everything: bool
@@ -87,45 +104,46 @@ class Darkroom:
         return core_of(reprojected(site.polygon, LONLAT, self.store.grid.crs).bounds)
 
 
-def developed(site_id: str, plates: Sequence[Plate], missing: str | None) -> Album:
-    """The album of a site from its looks, as `Darkroom.plates` gives them."""
-    if not plates:
+def developed(plates: Sequence[Plate]) -> list[Print]:
+    """Looks at a site in each view that there is of them, all on one stretch, so that they compare."""
+    pixels = [(plate.cut.reflectance, plate.cut.valid) for plate in plates]
+    if not pixels:
+        return []
+    natural = Stretch.of(NATURAL_BANDS, pixels, joint=True)
+    swir = Stretch.of(SWIR_BANDS, pixels, joint=False)
+    return [
+        Print(plate, _views(plate, natural(*each), swir(*each))) for plate, each in zip(plates, pixels, strict=True)
+    ]
+
+
+def album_of(site_id: str, prints: Sequence[Print], missing: str | None) -> Album:
+    """The album of a site from its looks; `missing`: as `Darkroom.plates` gives it."""
+    if not prints:
         return Album(site_id=site_id, side_m=0.0, frames=(), missing=missing or "no cut is kept of it")
-    natural, swir = stretches([plate.cut for plate in plates])
-    window = plates[0].cut.window
+    window = prints[0].plate.cut.window
     return Album(
         site_id=site_id,
         side_m=float(window.height * PIXEL_M),
-        frames=tuple(_frame(plate, natural, swir) for plate in plates),
+        frames=tuple(map(_frame, prints)),
         bounds_m=window.bounds_m,
         missing=missing,
     )
 
 
-def stretches(cuts: Sequence[Cut]) -> tuple[Stretch, Stretch]:
-    """The stretches of natural colour and of shortwave infrared for some cuts."""
-    pixels = [(cut.reflectance, cut.valid) for cut in cuts]
-    return Stretch.of(NATURAL_BANDS, pixels, joint=True), Stretch.of(SWIR_BANDS, pixels, joint=False)
+def _views(plate: Plate, natural: Colours, swir: Colours) -> dict[View, Colours]:
+    found = {View.NATURAL: natural, View.SWIR: swir}
+    return found if plate.seen is None else found | {View.MODEL: model_view(natural, plate.seen)}
 
 
-def views(plate: Plate, natural: Stretch, swir: Stretch) -> dict[View, Colours]:
-    """A look in each view that there is of it."""
-    reflectance, valid = plate.cut.reflectance, plate.cut.valid
-    found = {View.NATURAL: natural(reflectance, valid), View.SWIR: swir(reflectance, valid)}
-    if plate.seen is not None:
-        found[View.MODEL] = model_view(found[View.NATURAL], plate.seen)
-    return found
-
-
-def _frame(plate: Plate, natural: Stretch, swir: Stretch) -> Frame:
-    cut = plate.cut
+def _frame(print_: Print) -> Frame:
+    plate, cut = print_.plate, print_.plate.cut
     return Frame(
         role=plate.role,
         day=cut.day,
         overpass=cut.overpass,
         scenes=tuple(acquisition.id for acquisition in cut.acquisitions),
-        clear_share=clear_share(plate.seen) if plate.seen is not None else float(cut.valid.mean()),
-        images={view: _webp(colours) for view, colours in views(plate, natural, swir).items()},
+        clear_share=plate.clear_share,
+        images={view: _webp(colours) for view, colours in print_.views.items()},
     )
 
 

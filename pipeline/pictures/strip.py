@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from io import BytesIO
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.grid import PIXEL_M
-from pipeline.pictures.album import Role, View
-from pipeline.pictures.colours import clear_share
-from pipeline.pictures.darkroom import Plate, stretches, views
+from pipeline.pictures.album import View
+from pipeline.pictures.darkroom import Plate, Print
 from pipeline.sites.records import SiteRecord
+from pipeline.words import ENGLISH, Words, words_in
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -22,53 +21,50 @@ GAP, HEAD, FOOT, SIDE = 8, 40, 44, 8
 INK, PAPER, FAINT = (20, 20, 20), (255, 255, 255), (90, 90, 90)
 BARS_M = (1000, 500, 200, 100)
 """Lengths of the scale bar: the longest that takes at most a third of a picture."""
-ROLE_WORDS = MappingProxyType(
-    {Role.BEFORE: "before", Role.FIRST: "first seen", Role.BETWEEN: "between", Role.LATEST: "latest"}
-)
-SIMULATED_WORDS = "SIMULATED: not a real place"
 JPEG_QUALITY = 86
 
 
-def strip(site: SiteRecord, plates: Sequence[Plate]) -> bytes:
-    """The strip as JPEG; the same bytes for the same looks. `plates`: in order of time, at least one."""
+def strip(site: SiteRecord, prints: Sequence[Print], language: str = ENGLISH) -> bytes:
+    """The strip as JPEG; the same bytes for the same looks. `prints`: in order of time, at least one."""
     from PIL import Image, ImageDraw
 
+    words = words_in(language)
+
     rows = tuple(View)
-    width = 2 * SIDE + len(plates) * TILE + (len(plates) - 1) * GAP
+    width = 2 * SIDE + len(prints) * TILE + (len(prints) - 1) * GAP
     height = HEAD + len(rows) * (TILE + GAP) + FOOT
     image = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(image)
-    natural, swir = stretches([plate.cut for plate in plates])
-    for k, plate in enumerate(plates):
+    for k, shown in enumerate(prints):
         left = SIDE + k * (TILE + GAP)
-        _caption(draw, left, plate)
-        shown = views(plate, natural, swir)
+        _caption(draw, left, shown.plate, words)
         for number, view in enumerate(rows):
             top = HEAD + number * (TILE + GAP)
-            if view in shown:
-                tile = Image.fromarray(shown[view]).resize((TILE, TILE), Image.Resampling.NEAREST)
+            if view in shown.views:
+                tile = Image.fromarray(shown.views[view]).resize((TILE, TILE), Image.Resampling.NEAREST)
                 image.paste(tile, (left, top))
             else:
                 draw.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=FAINT)
-                draw.text((left + 8, top + 8), "the model has not looked", fill=FAINT, font=_font(13))
+                draw.text((left + 8, top + 8), words("strip.not_looked"), fill=FAINT, font=_font(13))
             if k == 0:
-                _label(draw, left, top, view.value)
-    side_m = plates[0].cut.window.width * PIXEL_M
+                _label(draw, left, top, words.of("view", view))
+    side_m = prints[0].plate.cut.window.width * PIXEL_M
     _scale_bar(draw, SIDE, height - FOOT + 6, side_m)
     _north(draw, width - SIDE - 18, height - FOOT + 4)
-    words = f"{site.site_id}  suspected leach-pond site" if site.site_id else "suspected leach-pond site"
-    draw.text((SIDE + TILE // 2 + 10, height - FOOT + 6), words, fill=INK, font=_font(14))
-    note = SIMULATED_WORDS if site.simulated else "Contains modified Copernicus Sentinel data"
+    title = words("strip.title", site=site.site_id)
+    draw.text((SIDE + TILE // 2 + 10, height - FOOT + 6), title, fill=INK, font=_font(14))
+    note = words("strip.simulated" if site.simulated else "strip.credit")
     draw.text((SIDE + TILE // 2 + 10, height - FOOT + 24), note, fill=FAINT, font=_font(12))
     memory = BytesIO()
     image.save(memory, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return memory.getvalue()
 
 
-def _caption(draw: "ImageDraw", left: int, plate: Plate) -> None:
-    seen = clear_share(plate.seen) if plate.seen is not None else float(plate.cut.valid.mean())
-    draw.text((left, 3), f"{ROLE_WORDS[plate.role]}: {plate.cut.day}", fill=INK, font=_font(15))
-    draw.text((left, 22), f"{plate.cut.overpass}, {seen:.0%} clear", fill=FAINT, font=_font(12))
+def _caption(draw: "ImageDraw", left: int, plate: Plate, words: Words) -> None:
+    head = words("strip.look", role=words.of("role", plate.role), day=plate.cut.day)
+    draw.text((left, 3), head, fill=INK, font=_font(15))
+    foot = words("strip.clear", overpass=plate.cut.overpass, percent=words.percent(plate.clear_share))
+    draw.text((left, 22), foot, fill=FAINT, font=_font(12))
 
 
 def _label(draw: "ImageDraw", left: int, top: int, words: str) -> None:

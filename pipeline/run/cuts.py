@@ -50,8 +50,8 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A clear look at a place that no detector reported, as `ClearLook`."""
+class LookAtDrawing:
+    """A clear look at a place that a person drew and no detector reported, as `ClearLook`."""
 
     day: date
     """Day of the overpass, UTC."""
@@ -105,12 +105,12 @@ def _of_drawing(review: Review, archive: LookArchive, context: Run) -> Subject:
     """A site that a person drew: nothing dates it, so its clear looks are spread over time."""
     core = core_of(reprojected(review.polygon, LONLAT, context.aoi.grid.crs).bounds)
     least = context.settings.history.min_share_seen
-    looks: list[Seen] = []
+    looks: list[LookAtDrawing] = []
     for stack in archive.stacks(core).parts():
         shares = stack.seen.mean(axis=(1, 2)) if stack.days else np.zeros(0)
         for day, overpass, share in zip(stack.days, stack.overpasses, shares, strict=True):
             if share >= least:
-                looks.append(Seen(day, overpass, float(share)))
+                looks.append(LookAtDrawing(day, overpass, float(share)))
     return Subject(undated(review, NOBODY), tuple(looks), core)
 
 

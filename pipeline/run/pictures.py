@@ -16,7 +16,7 @@ from pipeline.looks.observe import CLEAR, NOT_CLEAR, SCREENED
 from pipeline.looks.stack import read_stack
 from pipeline.pictures.album import Album
 from pipeline.pictures.chart import chart_svg
-from pipeline.pictures.darkroom import Darkroom, developed
+from pipeline.pictures.darkroom import Darkroom, album_of, developed
 from pipeline.pictures.strip import strip
 from pipeline.progress import Progress
 from pipeline.raster import Bytes
@@ -64,11 +64,12 @@ def write_pictures(out: Path, edition: Edition, room: Darkroom, progress: Progre
         for statement in edition.statements:
             site = statement.site
             plates, missing = room.plates(site, statement.looks, everything=False)
-            albums[site.site_id] = developed(site.site_id, plates, missing)
+            prints = developed(plates)
+            albums[site.site_id] = album_of(site.site_id, prints, missing)
             if statement.looks:
                 written.add(_write(folder / f"{site.site_id}{CHART}", chart_svg(statement).encode()))
-            if plates:
-                written.add(_write(folder / f"{site.site_id}{STRIP}", strip(site, plates)))
+            if prints:
+                written.add(_write(folder / f"{site.site_id}{STRIP}", strip(site, prints)))
             step(1)
     _remove_others(folder, written)
     return albums
