@@ -230,9 +230,13 @@ def test_a_site_is_added_by_a_place_or_an_outline_and_taken_back(session: Sessio
     assert ground.area == pytest.approx(3.14 * ADDED_RADIUS_M**2, rel=0.02)
     assert session.knows(key)
     assert key == session.overview()["order"][-1]
+    drawn = session.desk.storage.read().reviews[-1]
+    assert drawn.first == session.album("SHN-0001").frames[-1].day  # nothing is taught of the years before
     outline = AddSite(do="add_site", where=OnMap(lonlat=[(97.0, 22.0), (97.01, 22.0), (97.0, 22.01)]))
     other = session.act(outline)["key"]
     assert other != key
+    seen = max(site.last_clear for site in session.desk.edition.sites)
+    assert session.desk.storage.read().reviews[-1].first == seen
     session.act(Undo(do="undo"))
     assert not session.knows(other)
     with pytest.raises(NotPossible, match="SHN-0001 is there already"):

@@ -7,6 +7,7 @@ answer, because QGIS or a colleague may have written to it.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from datetime import date
 
 from pipeline.desk.commands import AddSite, Command, Judge, NotPossible, OnMap, OnPicture, RemovePoint, SetPoint
 from pipeline.desk.desk import Desk
@@ -201,9 +202,17 @@ class Session:
         for site in self.desk.edition.sites:
             if site.polygon.intersects(outline):
                 raise NotPossible(f"{site.site_id} is there already; judge it instead")
-        fid = storage.add_site(outline, self.desk.reviewer, command.note or None, self.desk.now())
+        seen_on = self._seen_on(command.where)
+        fid = storage.add_site(outline, self.desk.reviewer, command.note or None, self.desk.now(), seen_on)
         self._remember(f"{ADDED}{fid}", lambda: storage.remove_site(fid))
         return f"{ADDED}{fid}"
+
+    def _seen_on(self, where: OnPicture | OnMap) -> date | None:
+        """The latest look of what it was drawn on: before that day, nobody said that there was a site."""
+        if isinstance(where, OnPicture):
+            album = self.album(where.site)
+            return album.frames[-1].day if album is not None and album.frames else None
+        return max((site.last_clear for site in self.desk.edition.sites if site.last_clear is not None), default=None)
 
     def _undo(self) -> str:
         if not self._back:

@@ -1,6 +1,6 @@
 """What the desk asks of the file of verdicts."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from shapely.geometry import MultiPolygon, Polygon
@@ -43,9 +43,17 @@ class Storage(Protocol):
         ...
 
     def add_site(
-        self, polygon: Polygon | MultiPolygon, reviewer: str | None, note: str | None, at: datetime
-    ) -> int:  # fmt: skip
-        """Write a site that was missed; returns the number of its row. It gets its name from the next run."""
+        self,
+        polygon: Polygon | MultiPolygon,
+        reviewer: str | None,
+        note: str | None,
+        at: datetime,
+        seen_on: date | None,
+    ) -> int:
+        """Write a site that was missed; returns the number of its row. It gets its name from the next run.
+
+        `seen_on`: day on which it was seen; None = not known.
+        """
         ...
 
     def remove_site(self, fid: int) -> None:
